@@ -1,0 +1,98 @@
+//! What can go wrong at a port, classified for the caller. No driver's type crosses these.
+
+use crate::cluster::Term;
+use crate::id::TaskId;
+use crate::name::{ModuleName, ModuleVersion};
+use crate::state::StateKind;
+
+/// The driver's error behind a port error.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database cannot be reached or is too busy; trying again may help.
+    #[error("the database did not answer")]
+    Unavailable(#[source] Source),
+    /// The database answered something that cannot be true.
+    #[error("the database holds something unreadable: {0}")]
+    Corrupt(String),
+    /// The schema was written by a newer Tasklane.
+    #[error(
+        "the database schema is at version {found}, but this Tasklane knows only up to {known}: use a newer Tasklane"
+    )]
+    SchemaTooNew {
+        /// In the database.
+        found: i64,
+        /// In this binary.
+        known: i64,
+    },
+    /// A newer leader has committed: this one must stop.
+    #[error("term {held} is over: {highest} has begun")]
+    StaleTerm {
+        /// The caller's.
+        held: Term,
+        /// The database's.
+        highest: Term,
+    },
+    /// The idempotency key was used before for another body.
+    #[error("idempotency key `{key}` was used before with another body, for task {first}")]
+    IdempotencyConflict {
+        /// The key.
+        key: String,
+        /// The task of its first use.
+        first: TaskId,
+    },
+    /// Other bytes or another manifest are deployed under this name and version.
+    #[error("module {name} {version} is already deployed with other content")]
+    ModuleConflict {
+        /// The module.
+        name: ModuleName,
+        /// The version.
+        version: ModuleVersion,
+    },
+    /// The task has ended.
+    #[error("task {id} has already ended as {state}")]
+    AlreadyEnded {
+        /// The task.
+        id: TaskId,
+        /// How.
+        state: StateKind,
+    },
+    /// No such task.
+    #[error("there is no task {0}")]
+    TaskNotFound(TaskId),
+}
+
+/// Why the queue (NATS) did not do it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueError {
+    /// NATS cannot be reached, or has no leader for the stream; trying again may help.
+    #[error("NATS did not answer: {context}")]
+    Unavailable {
+        /// What was tried.
+        context: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Source,
+    },
+    /// A message cannot be read: it was written by something else.
+    #[error("a message cannot be read: {0}")]
+    Corrupt(String),
+    /// The message is larger than the NATS server takes.
+    #[error("a message of {bytes} bytes is over the NATS server's limit of {max}")]
+    TooLarge {
+        /// Size of the message.
+        bytes: usize,
+        /// `max_payload` of the server.
+        max: usize,
+    },
+    /// Somebody else holds the lease, or this one was lost.
+    #[error("the lease is not held")]
+    LeaseLost,
+    /// Nothing is stored under that name.
+    #[error("nothing is stored as `{0}`")]
+    NotFound(String),
+}

@@ -1,0 +1,38 @@
+//! The words and rules of Tasklane: ids, states, limits, retry, outcomes and the ports that adapters implement.
+//!
+//! Every other crate depends on this one; it depends on no driver (no SQL, no NATS, no wasmtime, no HTTP)
+//! and does no I/O. State changes are pure functions here; adapters only compare-and-set what they decide.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+pub mod cluster;
+pub mod error;
+pub mod id;
+pub mod limits;
+pub mod log;
+pub mod module;
+pub mod name;
+pub mod outcome;
+pub mod payload;
+pub mod ports;
+pub mod priority;
+pub mod query;
+pub mod retry;
+pub mod settle;
+pub mod state;
+pub mod task;
+pub mod time;
+pub mod work;
+
+pub use cluster::{HostInfo, HostStatus, Lane, Lease, Term};
+pub use id::{Attempt, DeliveryId, HostId, ModuleDigest, TaskId};
+pub use limits::{Limits, LimitsPatch, LimitsPolicy};
+pub use module::{Manifest, ModuleKind, ModuleRecord, ModuleRef};
+pub use name::{Labels, ModuleName, ModuleVersion, QueueName};
+pub use outcome::{Outcome, OutcomeKind, Usage};
+pub use payload::{Payload, PayloadKind};
+pub use priority::Priority;
+pub use retry::{RetryPatch, RetryPolicy};
+pub use state::{StateKind, TaskState};
+pub use task::{NewTask, Task};
+pub use time::{Clock, SystemClock, Timestamp};
+pub use work::{Delivery, Report, ReportBody, WorkOrder};

@@ -1,0 +1,168 @@
+//! What one attempt may use, and how a task's wishes, its module's settings and the cluster's rules become one answer.
+//!
+//! Called by the API at submit (resolve) and by the host (enforce). Guarantees: a resolved [`Limits`] never exceeds the
+//! cluster maximum. The figures behind the defaults: a 64 MiB fill stalls a thread 46 ms on first touch, so memory is also a latency
+//! limit, and 64 to 128 MiB is a sound default.
+
+use serde::{Deserialize, Serialize};
+
+/// One mebibyte in bytes.
+pub const MIB: u64 = 1024 * 1024;
+
+/// What one attempt may use. Every field is a hard bound with an outcome of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Fuel: about one unit for each wasm instruction, one for each byte of a bulk operation. Outcome: `out_of_fuel`.
+    pub fuel: u64,
+    /// Wall time of instantiate and run together, in milliseconds. Outcome: `timed_out`.
+    pub timeout_ms: u32,
+    /// Sum over all linear memories, in bytes. Outcome: `out_of_memory`.
+    pub memory_bytes: u64,
+    /// Size of the result, in bytes. Outcome: `output_too_large`.
+    pub output_bytes: u32,
+    /// Captured log in bytes: the head and the tail are kept, what lies between is counted, and the task goes on.
+    pub log_bytes: u32,
+}
+
+impl Default for Limits {
+    /// 10 G fuel, 60 s, 128 MiB of memory, 512 KiB of output, 64 KiB of log.
+    fn default() -> Self {
+        Self {
+            fuel: 10_000_000_000,
+            timeout_ms: 60_000,
+            memory_bytes: 128 * MIB,
+            output_bytes: 512 * 1024,
+            log_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// Wishes: what is `None` is left to the next level (task, then module, then cluster default).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsPatch {
+    /// See [`Limits::fuel`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    /// See [`Limits::timeout_ms`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u32>,
+    /// See [`Limits::memory_bytes`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// See [`Limits::output_bytes`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_bytes: Option<u32>,
+    /// See [`Limits::log_bytes`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_bytes: Option<u32>,
+}
+
+/// A limit of zero or above the cluster's maximum.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("limit `{field}` is {asked}, but must be from 1 to {max}")]
+pub struct LimitError {
+    /// The field's name in JSON.
+    pub field: &'static str,
+    /// What was asked for.
+    pub asked: u64,
+    /// The cluster's maximum.
+    pub max: u64,
+}
+
+/// The cluster's rules: what a task gets that asks for nothing, and the most that one may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsPolicy {
+    /// For a task and a module that ask for nothing.
+    pub default: Limits,
+    /// The most that a task or module may ask for.
+    pub max: Limits,
+}
+
+impl Default for LimitsPolicy {
+    /// Defaults of [`Limits`]; maxima 1 T fuel, 1 h, 256 MiB of memory, 512 KiB of output, 1 MiB of log.
+    fn default() -> Self {
+        Self {
+            default: Limits::default(),
+            max: Limits {
+                fuel: 1_000_000_000_000,
+                timeout_ms: 3_600_000,
+                memory_bytes: 256 * MIB,
+                output_bytes: 512 * 1024,
+                log_bytes: 256 * 1024,
+            },
+        }
+    }
+}
+
+fn pick(field: &'static str, wishes: [Option<u64>; 2], default: u64, max: u64) -> Result<u64, LimitError> {
+    let asked = wishes.into_iter().flatten().next().unwrap_or(default);
+    if asked == 0 || asked > max {
+        return Err(LimitError { field, asked, max });
+    }
+    Ok(asked)
+}
+
+fn pick_u32(field: &'static str, wishes: [Option<u32>; 2], default: u32, max: u32) -> Result<u32, LimitError> {
+    let asked = pick(field, wishes.map(|wish| wish.map(u64::from)), u64::from(default), u64::from(max))?;
+    Ok(u32::try_from(asked).unwrap_or(max))
+}
+
+impl LimitsPolicy {
+    /// The task's wish before the module's before the cluster's default.
+    ///
+    /// # Errors
+    /// [`LimitError`] names the first field that is zero or above the maximum.
+    pub fn resolve(&self, task: &LimitsPatch, module: &LimitsPatch) -> Result<Limits, LimitError> {
+        let (default, max) = (&self.default, &self.max);
+        Ok(Limits {
+            fuel: pick("fuel", [task.fuel, module.fuel], default.fuel, max.fuel)?,
+            timeout_ms: pick_u32(
+                "timeout_ms",
+                [task.timeout_ms, module.timeout_ms],
+                default.timeout_ms,
+                max.timeout_ms,
+            )?,
+            memory_bytes: pick(
+                "memory_bytes",
+                [task.memory_bytes, module.memory_bytes],
+                default.memory_bytes,
+                max.memory_bytes,
+            )?,
+            output_bytes: pick_u32(
+                "output_bytes",
+                [task.output_bytes, module.output_bytes],
+                default.output_bytes,
+                max.output_bytes,
+            )?,
+            log_bytes: pick_u32("log_bytes", [task.log_bytes, module.log_bytes], default.log_bytes, max.log_bytes)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_task_comes_before_the_module_before_the_default() {
+        let policy = LimitsPolicy::default();
+        let task = LimitsPatch { fuel: Some(7), ..LimitsPatch::default() };
+        let module = LimitsPatch { fuel: Some(8), timeout_ms: Some(9), ..LimitsPatch::default() };
+        let limits = policy.resolve(&task, &module).unwrap();
+        assert_eq!((limits.fuel, limits.timeout_ms), (7, 9));
+        assert_eq!(limits.memory_bytes, policy.default.memory_bytes);
+    }
+
+    #[test]
+    fn zero_and_more_than_the_maximum_are_refused_by_name() {
+        let policy = LimitsPolicy::default();
+        let zero = LimitsPatch { memory_bytes: Some(0), ..LimitsPatch::default() };
+        let error = policy.resolve(&zero, &LimitsPatch::default()).unwrap_err();
+        assert_eq!(error.field, "memory_bytes");
+        let huge = LimitsPatch { timeout_ms: Some(u32::MAX), ..LimitsPatch::default() };
+        assert_eq!(policy.resolve(&huge, &LimitsPatch::default()).unwrap_err().field, "timeout_ms");
+    }
+}

@@ -1,0 +1,189 @@
+//! A deployed module and its manifest.
+//!
+//! Called by the API (deploy), the store (the record), the module cache and the host. A module is immutable: name, version
+//! and digest never change; a new version is a new record.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::ModuleDigest;
+use crate::limits::LimitsPatch;
+use crate::name::{ModuleName, ModuleVersion, QueueName};
+use crate::priority::Priority;
+use crate::retry::RetryPatch;
+use crate::time::Timestamp;
+
+/// Most arguments, environment variables or config keys in a manifest.
+pub const MANIFEST_ENTRIES_MAX: usize = 128;
+/// Longest description, argument, variable or config value, in bytes.
+pub const MANIFEST_TEXT_BYTES_MAX: usize = 8 * 1024;
+
+/// Which contract a module keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModuleKind {
+    /// A component that exports `tasklane:task/handler`.
+    Component,
+    /// A WASI preview 1 command: a core module with `_start`.
+    CommandP1,
+    /// A WASI preview 2 command: a component that exports `wasi:cli/run`.
+    CommandP2,
+}
+
+impl ModuleKind {
+    /// The one name used in SQL, JSON and the terminal.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Component => "component",
+            Self::CommandP1 => "command_p1",
+            Self::CommandP2 => "command_p2",
+        }
+    }
+}
+
+impl fmt::Display for ModuleKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What the author says of a module: `tasklane.toml` beside it. Unknown keys are errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// What the module is called.
+    pub name: ModuleName,
+    /// Its semantic version.
+    pub version: ModuleVersion,
+    /// One line for people. Default: empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Queue of tasks that name none. Default: `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueName>,
+    /// Priority of tasks that name none. Default: 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+    /// Limits of tasks that name none. Default: the cluster's.
+    #[serde(default)]
+    pub limits: LimitsPatch,
+    /// Retry settings of tasks that name none.
+    #[serde(default)]
+    pub retry: RetryPatch,
+    /// What the `config` host function answers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, String>,
+    /// Arguments and environment of a WASI command.
+    #[serde(default)]
+    pub command: CommandSettings,
+}
+
+/// How a WASI command is started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CommandSettings {
+    /// Arguments after the program's name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Environment variables; nothing else is in the guest's environment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+}
+
+/// A manifest that is too large somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("manifest: `{field}` {rule}")]
+pub struct ManifestError {
+    /// Which key.
+    pub field: &'static str,
+    /// What is allowed.
+    pub rule: String,
+}
+
+impl Manifest {
+    /// A manifest that says no more than its name and version.
+    #[must_use]
+    pub fn bare(name: ModuleName, version: ModuleVersion) -> Self {
+        Self {
+            name,
+            version,
+            description: String::new(),
+            queue: None,
+            priority: None,
+            limits: LimitsPatch::default(),
+            retry: RetryPatch::default(),
+            config: BTreeMap::new(),
+            command: CommandSettings::default(),
+        }
+    }
+
+    /// Checks the bounds that types do not.
+    ///
+    /// # Errors
+    /// [`ManifestError`] names the first key that breaks one.
+    pub fn check(&self) -> Result<(), ManifestError> {
+        check_texts("description", [self.description.as_str()])?;
+        check_texts("config", self.config.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]))?;
+        check_texts("command.args", self.command.args.iter().map(String::as_str))?;
+        let env = self.command.env.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+        check_texts("command.env", env)
+    }
+}
+
+fn check_texts<'a>(field: &'static str, texts: impl IntoIterator<Item = &'a str>) -> Result<(), ManifestError> {
+    let mut count = 0_usize;
+    for text in texts {
+        count += 1;
+        if text.len() > MANIFEST_TEXT_BYTES_MAX || text.contains('\0') {
+            let rule = format!("holds a text over {MANIFEST_TEXT_BYTES_MAX} bytes or with a NUL");
+            return Err(ManifestError { field, rule });
+        }
+    }
+    if count > 2 * MANIFEST_ENTRIES_MAX {
+        return Err(ManifestError { field, rule: format!("has over {MANIFEST_ENTRIES_MAX} entries") });
+    }
+    Ok(())
+}
+
+/// Names one immutable artefact.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ModuleRef {
+    /// The module.
+    pub name: ModuleName,
+    /// The version that a task was pinned to when it first became queued.
+    pub version: ModuleVersion,
+    /// SHA-256 of the wasm bytes.
+    pub digest: ModuleDigest,
+}
+
+impl fmt::Display for ModuleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
+/// The record of a deployed version. The wasm bytes lie beside it in the database, by digest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModuleRecord {
+    /// SHA-256 of the wasm bytes.
+    pub digest: ModuleDigest,
+    /// Which contract it keeps.
+    pub kind: ModuleKind,
+    /// Size of the wasm, in bytes.
+    pub size_bytes: u64,
+    /// What its author said; name and version are in here.
+    pub manifest: Manifest,
+    /// When it was deployed.
+    pub created_at: Timestamp,
+}
+
+impl ModuleRecord {
+    /// The name of this artefact.
+    #[must_use]
+    pub fn reference(&self) -> ModuleRef {
+        ModuleRef { name: self.manifest.name.clone(), version: self.manifest.version.clone(), digest: self.digest }
+    }
+}

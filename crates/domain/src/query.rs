@@ -1,0 +1,70 @@
+//! What can be asked of the store: filters, pages, counts.
+
+use crate::id::TaskId;
+use crate::name::{ModuleName, QueueName};
+use crate::state::StateKind;
+use crate::task::Task;
+use crate::time::Timestamp;
+
+/// Most rows on one page.
+pub const PAGE_ROWS_MAX: u32 = 200;
+
+/// All that is `Some` must match.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskFilter {
+    /// State.
+    pub state: Option<StateKind>,
+    /// Module name, any version.
+    pub module: Option<ModuleName>,
+    /// Queue.
+    pub queue: Option<QueueName>,
+    /// A label with this value.
+    pub label: Option<(String, String)>,
+}
+
+/// Newest first; `before` is the last id of the previous page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Only tasks older than this one.
+    pub before: Option<TaskId>,
+    /// 1 to 200.
+    pub limit: u32,
+}
+
+/// One page, newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskPage {
+    /// The rows.
+    pub tasks: Vec<Task>,
+    /// Where the next page starts, if there may be one.
+    pub next: Option<TaskId>,
+}
+
+/// Tasks in one state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateCount {
+    /// The state.
+    pub state: StateKind,
+    /// How many.
+    pub count: u64,
+}
+
+/// What waits in one lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneDepth {
+    /// The lane.
+    pub lane: crate::cluster::Lane,
+    /// Rows in state `queued`.
+    pub queued: u64,
+    /// When the oldest of them became queued.
+    pub oldest_queued_at: Option<Timestamp>,
+}
+
+/// The whole in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// By state; states without tasks may be missing.
+    pub states: Vec<StateCount>,
+    /// By lane, non-empty ones only.
+    pub lanes: Vec<LaneDepth>,
+}

@@ -1,0 +1,165 @@
+//! How often and how soon a task is tried again.
+//!
+//! Called by [`crate::settle`]. Pure: the random share of the delay is passed in. Guarantees: a delay never exceeds the cap
+//! (unless the guest itself asked for longer, which is capped at 24 h), and never is below the guest's wish.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::Attempt;
+
+/// Most attempts that a policy may allow.
+pub const ATTEMPTS_MAX: u16 = 100;
+/// Longest delay that a policy or a guest may ask for, in milliseconds: 24 hours.
+pub const DELAY_MS_MAX: u32 = 24 * 60 * 60 * 1000;
+
+/// Attempts and the waits between them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryPolicy {
+    /// Attempts in all, the first included: 1 to 100. Default 3.
+    pub max_attempts: u16,
+    /// Wait after the first attempt, in milliseconds: up to 24 h. Default 1,000.
+    pub backoff_ms: u32,
+    /// Each further wait is this many times the last: 1 to 10. Default 2.
+    pub factor: f64,
+    /// No wait is longer, in milliseconds: up to 24 h. Default 600,000 (10 min).
+    pub backoff_ms_max: u32,
+    /// Random share of a wait that is taken off, 0 to 1, so that tasks that failed together do not return together. Default 0.2.
+    pub jitter: f64,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { max_attempts: 3, backoff_ms: 1_000, factor: 2.0, backoff_ms_max: 600_000, jitter: 0.2 }
+    }
+}
+
+/// Wishes: what is `None` is left to the next level (task, then module, then default).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryPatch {
+    /// See [`RetryPolicy::max_attempts`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u16>,
+    /// See [`RetryPolicy::backoff_ms`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff_ms: Option<u32>,
+    /// See [`RetryPolicy::factor`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factor: Option<f64>,
+    /// See [`RetryPolicy::backoff_ms_max`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff_ms_max: Option<u32>,
+    /// See [`RetryPolicy::jitter`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<f64>,
+}
+
+/// A retry setting outside its bounds.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("retry setting `{field}` must be {bounds}")]
+pub struct RetryError {
+    /// The field's name in JSON.
+    pub field: &'static str,
+    /// What is allowed.
+    pub bounds: &'static str,
+}
+
+impl RetryPolicy {
+    /// The task's wish before the module's before the default.
+    ///
+    /// # Errors
+    /// [`RetryError`] names the first field out of bounds.
+    pub fn resolve(task: &RetryPatch, module: &RetryPatch) -> Result<Self, RetryError> {
+        let default = Self::default();
+        Self {
+            max_attempts: task.max_attempts.or(module.max_attempts).unwrap_or(default.max_attempts),
+            backoff_ms: task.backoff_ms.or(module.backoff_ms).unwrap_or(default.backoff_ms),
+            factor: task.factor.or(module.factor).unwrap_or(default.factor),
+            backoff_ms_max: task.backoff_ms_max.or(module.backoff_ms_max).unwrap_or(default.backoff_ms_max),
+            jitter: task.jitter.or(module.jitter).unwrap_or(default.jitter),
+        }
+        .checked()
+    }
+
+    fn checked(self) -> Result<Self, RetryError> {
+        let error = |field, bounds| Err(RetryError { field, bounds });
+        if !(1..=ATTEMPTS_MAX).contains(&self.max_attempts) {
+            return error("max_attempts", "from 1 to 100");
+        }
+        if self.backoff_ms > DELAY_MS_MAX {
+            return error("backoff_ms", "from 0 to 86400000 (24 h)");
+        }
+        if self.backoff_ms_max > DELAY_MS_MAX {
+            return error("backoff_ms_max", "from 0 to 86400000 (24 h)");
+        }
+        if !(1.0..=10.0).contains(&self.factor) {
+            return error("factor", "from 1 to 10");
+        }
+        if !(0.0..=1.0).contains(&self.jitter) {
+            return error("jitter", "from 0 to 1");
+        }
+        Ok(self)
+    }
+
+    /// Whether an attempt may follow `attempt`.
+    #[must_use]
+    pub const fn allows_after(&self, attempt: Attempt) -> bool {
+        attempt.get() < self.max_attempts
+    }
+
+    /// The wait after `attempt`; `random` is from 0 to 1.
+    #[must_use]
+    pub fn delay_after(&self, attempt: Attempt, after_ms: Option<u32>, random: f64) -> Duration {
+        let doublings = i32::from(attempt.get().saturating_sub(1));
+        let grown = f64::from(self.backoff_ms) * self.factor.powi(doublings);
+        let capped = grown.min(f64::from(self.backoff_ms_max));
+        let jittered = capped * (1.0 - self.jitter * random.clamp(0.0, 1.0));
+        let wished = f64::from(after_ms.unwrap_or(0).min(DELAY_MS_MAX));
+        Duration::from_secs_f64(jittered.max(wished).max(0.0) / 1000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_cap() {
+        let policy = RetryPolicy { jitter: 0.0, backoff_ms_max: 3_000, ..RetryPolicy::default() };
+        let waits: Vec<u128> = (1..=4).map(|n| policy.delay_after(Attempt::new(n), None, 0.5).as_millis()).collect();
+        assert_eq!(waits, [1_000, 2_000, 3_000, 3_000]);
+    }
+
+    #[test]
+    fn the_guests_wish_is_a_lower_bound() {
+        let policy = RetryPolicy::default();
+        assert!(policy.delay_after(Attempt::FIRST, Some(30_000), 1.0).as_millis() >= 30_000);
+    }
+
+    #[test]
+    fn what_is_out_of_bounds_is_named() {
+        let wish = |json: &str| {
+            let patch: RetryPatch = serde_json::from_str(json).unwrap();
+            RetryPolicy::resolve(&patch, &RetryPatch::default()).map_err(|error| error.field)
+        };
+        assert_eq!(wish(r#"{"max_attempts":0}"#), Err("max_attempts"));
+        assert_eq!(wish(r#"{"factor":0.5}"#), Err("factor"));
+        assert_eq!(wish(r#"{"jitter":1.5}"#), Err("jitter"));
+        assert_eq!(wish(r#"{"backoff_ms":90000000}"#), Err("backoff_ms"));
+        assert!(wish(r#"{"max_attempts":100}"#).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_wait_exceeds_the_cap(attempt in 1_u16..=100, random in 0.0_f64..=1.0, jitter in 0.0_f64..=1.0) {
+            let policy = RetryPolicy { jitter, ..RetryPolicy::default() };
+            let wait = policy.delay_after(Attempt::new(attempt), None, random);
+            prop_assert!(wait.as_millis() <= u128::from(policy.backoff_ms_max));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What travels between control plane and hosts: a work order out, reports back.
+//!
+//! Encoded by `nats`. Guarantees: an order carries everything that a host needs but the module's bytes; hosts never see SQL.
+//! Readers ignore fields they do not know and default those they miss, so that versions can be mixed during an upgrade.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Attempt, DeliveryId, HostId, TaskId};
+use crate::limits::Limits;
+use crate::log::LogCapture;
+use crate::module::ModuleRef;
+use crate::name::QueueName;
+use crate::outcome::{Outcome, Usage};
+use crate::payload::Payload;
+use crate::priority::Priority;
+use crate::time::Timestamp;
+
+/// One attempt to be run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkOrder {
+    /// Which task.
+    pub task: TaskId,
+    /// Which of its attempts.
+    pub attempt: Attempt,
+    /// Attempts that the policy allows: for the guest to know its last chance.
+    pub max_attempts: u16,
+    /// The dispatch; the host adds JetStream's redelivery count ([`DeliveryId::received`]).
+    pub dispatch: DeliveryId,
+    /// What to run.
+    pub module: ModuleRef,
+    /// Its lane.
+    pub queue: QueueName,
+    /// Its lane.
+    pub priority: Priority,
+    /// What it may use.
+    pub limits: Limits,
+    /// The guest's input.
+    pub payload: Payload,
+    /// When the row became queued: the start of its wait.
+    pub queued_at: Timestamp,
+    /// When all of it must have ended.
+    #[serde(default)]
+    pub deadline: Option<Timestamp>,
+    /// W3C trace context of the submit.
+    #[serde(default)]
+    pub traceparent: Option<String>,
+}
+
+/// What a host returns to the queue to say that it is done with a delivery (for NATS: the reply subject).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AckToken(pub Arc<str>);
+
+/// An order in a host's hands.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// What to do.
+    pub order: Arc<WorkOrder>,
+    /// This handing-out, for the fence.
+    pub id: DeliveryId,
+    /// To acknowledge it with.
+    pub token: AckToken,
+}
+
+/// What a host says of one delivery.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which task.
+    pub task: TaskId,
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// Which handing-out: refused if a newer one is recorded.
+    pub delivery: DeliveryId,
+    /// Who says it.
+    pub host: HostId,
+    /// What.
+    pub body: ReportBody,
+}
+
+/// The content of a [`Report`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportBody {
+    /// The guest has been running for a while. Short runs never say so.
+    Started {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// The guest told how far it is. Best effort, at most one in 500 ms.
+    Progress(Progress),
+    /// The host gives the delivery back unrun; no attempt is consumed.
+    HandedBack(HandBack),
+    /// The attempt is over.
+    Ended(Box<Ended>),
+}
+
+/// How far a guest says it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// 0 to 1.
+    pub fraction: f32,
+    /// In the guest's words, at most 256 bytes.
+    #[serde(default)]
+    pub message: String,
+}
+
+/// Why a host gives a delivery back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandBack {
+    /// The host is shutting down.
+    Draining,
+    /// Every slot stayed taken for too long.
+    Saturated,
+}
+
+/// All about an attempt that is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// The guest's result; empty unless the outcome is `ok`.
+    #[serde(default)]
+    pub result: Bytes,
+    /// What it used.
+    #[serde(default)]
+    pub usage: Usage,
+    /// What it said.
+    #[serde(default)]
+    pub log: LogCapture,
+    /// When the host took it into a slot.
+    pub started_at: Timestamp,
+    /// When it was over.
+    pub ended_at: Timestamp,
+}
