@@ -260,10 +260,29 @@ impl TaskState {
     }
 
     fn due(self, now: Timestamp) -> Result<Self, TransitionError> {
+        if self.due_at().is_none_or(|due| due > now) {
+            return Err(TransitionError::NotAllowed(self.kind()));
+        }
+        Ok(Self::Queued { attempt: self.attempt().unwrap_or(Attempt::FIRST) })
+    }
+
+    /// When it becomes queued by itself, if it waits for that.
+    #[must_use]
+    pub const fn due_at(&self) -> Option<Timestamp> {
+        if let Self::Scheduled { due } | Self::Retrying { due, .. } = self { Some(*due) } else { None }
+    }
+
+    /// The attempt that it is about, where the state says so.
+    #[must_use]
+    pub const fn attempt(&self) -> Option<Attempt> {
         match self {
-            Self::Scheduled { due } if due <= now => Ok(Self::Queued { attempt: Attempt::FIRST }),
-            Self::Retrying { attempt, due } if due <= now => Ok(Self::Queued { attempt }),
-            other => Err(TransitionError::NotAllowed(other.kind())),
+            Self::Queued { attempt } | Self::Running { attempt, .. } | Self::Retrying { attempt, .. } => Some(*attempt),
+            Self::Scheduled { .. }
+            | Self::Blocked
+            | Self::Succeeded
+            | Self::Failed
+            | Self::Cancelled
+            | Self::Expired => None,
         }
     }
 
@@ -282,12 +301,10 @@ impl TaskState {
     }
 
     fn expects(self, told: Attempt) -> Result<(), TransitionError> {
-        match self {
-            Self::Queued { attempt: current } | Self::Running { attempt: current, .. } if told == current => Ok(()),
-            Self::Queued { attempt: current } | Self::Running { attempt: current, .. } => {
-                Err(TransitionError::StaleAttempt { told, current })
-            }
-            other => Err(TransitionError::NotAllowed(other.kind())),
+        match self.attempt() {
+            Some(current) if self.kind().is_on_the_way() && told == current => Ok(()),
+            Some(current) if self.kind().is_on_the_way() => Err(TransitionError::StaleAttempt { told, current }),
+            Some(_) | None => Err(TransitionError::NotAllowed(self.kind())),
         }
     }
 }
@@ -306,7 +323,6 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::wildcard_enum_match_arm, reason = "a test may look at a few states only")]
     use proptest::prelude::*;
 
     use super::*;
@@ -390,10 +406,7 @@ mod tests {
 
         #[test]
         fn an_attempt_number_never_falls(events in prop::collection::vec(any_event(), 0..40)) {
-            let number = |state: &TaskState| match state {
-                TaskState::Queued { attempt } | TaskState::Running { attempt, .. } | TaskState::Retrying { attempt, .. } => attempt.get(),
-                _ => 0,
-            };
+            let number = |state: &TaskState| state.attempt().map_or(0, Attempt::get);
             let mut state = TaskState::Queued { attempt: Attempt::FIRST };
             let mut highest = 1;
             for event in events {
