@@ -1,0 +1,30 @@
+//! The scheduler's duties, one file each. `settle` runs on every scheduler; the others only while it leads.
+
+pub(crate) mod due;
+pub(crate) mod rescue;
+pub(crate) mod settle;
+pub(crate) mod trim;
+
+use tasklane_domain::ports::TaskNews;
+use tasklane_domain::settle::SettledTask;
+
+use crate::Room;
+
+/// Tells waiters and live views; best effort, since they can read the rows.
+async fn announce(room: &Room, settled: &[SettledTask]) {
+    let news: Vec<TaskNews> = settled
+        .iter()
+        .map(|task| TaskNews {
+            task: task.id,
+            state: task.state,
+            queue: task.queue.clone(),
+            module: task.module.clone(),
+        })
+        .collect();
+    if news.is_empty() {
+        return;
+    }
+    if let Err(error) = room.ports.control.announce(&news).await {
+        tracing::debug!(%error, "news were not announced");
+    }
+}

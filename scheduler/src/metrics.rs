@@ -1,0 +1,96 @@
+//! What a scheduler counts. Names follow Prometheus' rules: base units, one prefix, no free text as a label.
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use tasklane_domain::settle::{Refusal, SettledTask};
+use tasklane_domain::state::TransitionError;
+
+/// A scheduler's metrics; clones share the numbers.
+#[derive(Clone)]
+pub struct Metrics {
+    pub(crate) settled: IntCounterVec,
+    pub(crate) refused: IntCounterVec,
+    pub(crate) settle_seconds: Histogram,
+    pub(crate) leader: IntGauge,
+    pub(crate) term: IntGauge,
+    pub(crate) stale_terms: IntCounter,
+    pub(crate) promoted: IntCounter,
+    pub(crate) expired: IntCounter,
+    pub(crate) rescued: IntCounter,
+    pub(crate) trimmed: IntCounter,
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+    let counter = IntCounter::new(name, help)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+    let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(counters.clone()))?;
+    Ok(counters)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+    let gauge = IntGauge::new(name, help)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
+
+impl Metrics {
+    pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let seconds = Histogram::with_opts(
+            HistogramOpts::new("tasklane_settle_seconds", "Time of one settle transaction, commit included.")
+                .buckets(prometheus::exponential_buckets(0.000_5, 2.0, 14)?),
+        )?;
+        registry.register(Box::new(seconds.clone()))?;
+        Ok(Self {
+            settled: counters(
+                registry,
+                "tasklane_settled_total",
+                "Attempts settled, by outcome and state.",
+                &["outcome", "state"],
+            )?,
+            refused: counters(registry, "tasklane_fenced_reports_total", "Reports refused, by reason.", &["reason"])?,
+            settle_seconds: seconds,
+            leader: gauge(registry, "tasklane_leader", "1 while this scheduler leads.")?,
+            term: gauge(registry, "tasklane_leader_term", "The newest term that this scheduler opened.")?,
+            stale_terms: counter(
+                registry,
+                "tasklane_stale_terms_total",
+                "Leader transactions refused because a newer term had begun.",
+            )?,
+            promoted: counter(
+                registry,
+                "tasklane_promoted_total",
+                "Scheduled and retrying tasks queued at their time.",
+            )?,
+            expired: counter(registry, "tasklane_expired_total", "Tasks whose deadline passed before a start.")?,
+            rescued: counter(
+                registry,
+                "tasklane_rescued_total",
+                "Tasks published anew because they were lost on the way.",
+            )?,
+            trimmed: counter(registry, "tasklane_trimmed_total", "Done messages deleted from the READY stream.")?,
+        })
+    }
+
+    pub(crate) fn count_settled(&self, settled: &[SettledTask]) {
+        for task in settled {
+            if let Some(outcome) = task.outcome {
+                self.settled.with_label_values(&[outcome.as_str(), task.state.as_str()]).inc();
+            }
+        }
+    }
+
+    pub(crate) fn count_refused(&self, refusal: &Refusal) {
+        let reason = match refusal {
+            Refusal::StaleDelivery { .. } => "stale_delivery",
+            Refusal::Transition(TransitionError::AlreadyEnded(_)) => "already_ended",
+            Refusal::Transition(TransitionError::StaleAttempt { .. }) => "stale_attempt",
+            Refusal::Transition(TransitionError::NotAllowed(_)) => "not_allowed",
+            Refusal::Unknown => "unknown_task",
+        };
+        self.refused.with_label_values(&[reason]).inc();
+    }
+}
