@@ -1,1 +1,30 @@
-//! .
+//! The NATS side of the ports: lanes, reports, leadership, module cache, hosts, control. The only crate that names a subject.
+//!
+//! Connected by `taskctl`'s role start-up; API, scheduler and host see the ports only. Guarantees: what must not be lost is
+//! acknowledged by JetStream before it is answered; every stream, consumer and bucket that is missing is made anew, also while
+//! running, since JetStream may be wiped. It does not hold the truth: rows in the database do.
+
+mod api;
+mod codec;
+mod connect;
+mod control;
+mod dispatch;
+mod hosts;
+mod keeper;
+mod lease;
+mod modules;
+mod reports;
+pub mod server;
+mod topology;
+mod work;
+
+pub use connect::{Auth, ConnectOptions, Nats, Tls};
+pub use control::NatsControl;
+pub use dispatch::NatsDispatcher;
+pub use hosts::NatsHostRegistry;
+pub use keeper::NatsKeeper;
+pub use lease::NatsLeaseStore;
+pub use modules::NatsModuleCache;
+pub use reports::{NatsReportSink, NatsReportSource};
+pub use topology::Topology;
+pub use work::NatsWorkSource;

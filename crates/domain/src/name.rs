@@ -114,6 +114,14 @@ impl Default for QueueName {
 #[serde(try_from = "String", into = "String")]
 pub struct ModuleVersion(semver::Version);
 
+impl ModuleVersion {
+    /// Whether it is something like `2.0.0-rc.1`, which is never the newest version by itself.
+    #[must_use]
+    pub fn is_pre_release(&self) -> bool {
+        !self.0.pre.is_empty()
+    }
+}
+
 impl FromStr for ModuleVersion {
     type Err = NameError;
 

@@ -1,1 +1,60 @@
-//! .
+//! The database behind the ports: SQLite and PostgreSQL, one conformance suite for both.
+//!
+//! Opened by `taskctl`'s API and scheduler roles; hosts never see it. Guarantees: a write is answered only after its commit is on
+//! disk (SQLite: WAL with `synchronous=FULL`); writes that wait while one commits share the next transaction; every change of a
+//! task is a compare-and-set decided by `domain`. The rooms in `shared/` are compiled once for each database, with
+//! `super::Db` naming it: the statements are the same but for a few casts. No sqlx type leaves this crate.
+#![expect(clippy::duplicate_mod, reason = "the rooms in shared/ are compiled once for each database, on purpose")]
+
+mod error;
+mod postgres;
+mod sqlite;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tasklane_domain::error::StoreError;
+use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
+
+/// One open database, as the ports that it implements.
+#[derive(Clone)]
+pub struct Stores {
+    /// The task rows.
+    pub tasks: Arc<dyn TaskStore>,
+    /// The deployed modules.
+    pub modules: Arc<dyn ModuleStore>,
+    /// Leader-only transactions.
+    pub leader: Arc<dyn LeaderStore>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Stores {
+    /// Transactions committed by this process so far: many writes share one.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+}
+
+/// Opens `sqlite://PATH` (created if missing) or `postgres://…`, and migrates it.
+///
+/// # Errors
+/// `Unavailable` when it cannot be opened, `SchemaTooNew` when a newer Tasklane has migrated it.
+pub async fn open(url: &str) -> Result<Stores, StoreError> {
+    if let Some(path) = url.strip_prefix("sqlite://") {
+        return sqlite::open(path).await;
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return postgres::open(url).await;
+    }
+    Err(StoreError::Unavailable("the database URL must start with sqlite:// or postgres://".into()))
+}
+
+fn stores<S>(store: S, commits: Arc<AtomicU64>) -> Stores
+where
+    S: TaskStore + ModuleStore + LeaderStore,
+{
+    let store = Arc::new(store);
+    Stores { tasks: store.clone(), modules: store.clone(), leader: store, commits }
+}

@@ -1,0 +1,91 @@
+//! PostgreSQL: a pool for reading and one write connection in each process, made anew when it breaks.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, PgConnection};
+use tasklane_domain::error::StoreError;
+
+use crate::Stores;
+use crate::error::{migration, unavailable};
+
+/// What the shared rooms are compiled for.
+pub(crate) type Db = sqlx::Postgres;
+/// The statement that begins a write transaction.
+pub(crate) const BEGIN: &str = "BEGIN";
+/// Suffix of a SELECT that is followed by an UPDATE of the same rows.
+pub(crate) const LOCK_ROWS: &str = " FOR UPDATE";
+/// The type of a parameter in a VALUES list, where the database cannot infer it.
+pub(crate) const fn cast(kind: &str) -> &'static str {
+    match kind.as_bytes() {
+        b"bytes" => "::bytea",
+        b"text" => "::text",
+        b"int" => "::bigint",
+        _ => "",
+    }
+}
+
+/// Connections for reading.
+const READERS_MAX: u32 = 8;
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[path = "shared/adapter.rs"]
+mod adapter;
+#[path = "shared/leader.rs"]
+mod leader;
+#[path = "shared/modules.rs"]
+mod modules;
+#[path = "shared/read.rs"]
+mod read;
+#[path = "shared/row.rs"]
+mod row;
+#[path = "shared/settle.rs"]
+mod settle;
+#[path = "shared/submit.rs"]
+mod submit;
+#[path = "shared/values.rs"]
+mod values;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
+
+pub(crate) async fn open(url: &str) -> Result<Stores, StoreError> {
+    let options: PgConnectOptions = url.parse().map_err(unavailable)?;
+    let options = options.application_name("tasklane").statement_cache_capacity(256);
+    let readers = PgPoolOptions::new()
+        .max_connections(READERS_MAX)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .connect_with(options.clone())
+        .await
+        .map_err(unavailable)?;
+    let known = MIGRATIONS.iter().map(|one| one.version).max().unwrap_or(0);
+    MIGRATIONS.run(&readers).await.map_err(|error| migration(error, known))?;
+    let commits = Arc::new(AtomicU64::new(0));
+    let store = adapter::Store::start(WriteConnection { options, connection: None }, readers, commits.clone());
+    Ok(crate::stores(store, commits))
+}
+
+/// The connection that writes; `None` until first needed and after a failure.
+pub(crate) struct WriteConnection {
+    options: PgConnectOptions,
+    connection: Option<PgConnection>,
+}
+
+impl WriteConnection {
+    pub(crate) async fn get(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => tokio::time::timeout(CONNECT_TIMEOUT, self.options.connect())
+                .await
+                .map_err(|_| sqlx::Error::PoolTimedOut)??,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// Called after a failed transaction: whatever the connection's state, a new one has none.
+    pub(crate) async fn recover(&mut self) {
+        self.connection = None;
+    }
+}

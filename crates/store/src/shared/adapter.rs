@@ -1,0 +1,226 @@
+//! The ports, over a writer loop and a pool of readers.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tasklane_domain::error::StoreError;
+use tasklane_domain::ports::{Deployed, LeaderStore, ModuleStore, Promoted, SettleAnswer, TaskStore};
+use tasklane_domain::query::{PageRequest, Stats, TaskFilter, TaskPage};
+use tasklane_domain::settle::SettledTask;
+use tasklane_domain::state::StateKind;
+use tasklane_domain::task::{NewTask, Submitted, Task, TaskLog, TaskResult};
+use tasklane_domain::{
+    Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, Payload, Report, TaskId, Term, Timestamp,
+    WorkOrder,
+};
+
+use super::{BEGIN, Db, WriteConnection, leader, modules, read, settle, submit};
+use crate::error::corrupt;
+use crate::writer::{Answer, Answered, Backend, Op, Writer};
+
+type Conn = <Db as sqlx::Database>::Connection;
+type Pool = sqlx::Pool<Db>;
+
+/// One open database.
+pub(crate) struct Store {
+    writer: Writer,
+    readers: Pool,
+}
+
+impl Store {
+    pub(crate) fn start(connection: WriteConnection, readers: Pool, commits: Arc<AtomicU64>) -> Self {
+        Self { writer: Writer::start(connection, commits), readers }
+    }
+}
+
+#[async_trait]
+impl Backend for WriteConnection {
+    async fn transact(&mut self, ops: &[Op]) -> Result<Vec<Answered>, sqlx::Error> {
+        let conn = self.get().await?;
+        let answers = transaction(conn, ops).await;
+        if answers.is_err() {
+            self.recover().await;
+        }
+        answers
+    }
+}
+
+async fn transaction(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, sqlx::Error> {
+    sqlx::query::<Db>(BEGIN).execute(&mut *conn).await?;
+    let answers = apply(conn, ops).await.map_err(|error| sqlx::Error::Protocol(chain(&error)))?;
+    sqlx::query::<Db>("COMMIT").execute(&mut *conn).await?;
+    Ok(answers)
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// All submits first and together, then the rest in order.
+async fn apply(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, StoreError> {
+    let submits: Vec<&[NewTask]> =
+        ops.iter().filter_map(|op| if let Op::Submit(tasks) = op { Some(tasks.as_slice()) } else { None }).collect();
+    let mut submitted = submit::submit(conn, &submits).await?.into_iter();
+    let mut answers = Vec::with_capacity(ops.len());
+    for op in ops {
+        let answer = match op {
+            Op::Submit(_) => {
+                let answer = submitted.next().ok_or_else(|| corrupt("submit", "an answer is missing"))?;
+                answer.map(Answer::Submitted)
+            }
+            other => apply_one(conn, other).await?,
+        };
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
+    Ok(match op {
+        Op::Submit(_) => Err(corrupt("submit", "was applied before")),
+        Op::Settle(reports, now) => Ok(Answer::Settled(settle::settle(conn, reports, *now).await?)),
+        Op::Cancel(id, now) => leader::cancel(conn, *id, *now).await?.map(Answer::Cancelled),
+        Op::Deploy(record, wasm) => modules::deploy(conn, record, wasm).await?.map(Answer::Deployed),
+        Op::OpenTerm(lease) => leader::open_term(conn, *lease).await?.map(Answer::Term),
+        Op::PromoteDue(term, now, limit) => match leader::check(conn, *term).await? {
+            Ok(()) => Ok(Answer::Promoted(leader::promote_due(conn, *now, *limit).await?)),
+            Err(stale) => Err(stale),
+        },
+        Op::Expire(term, now, limit) => match leader::check(conn, *term).await? {
+            Ok(()) => Ok(Answer::Expired(leader::expire(conn, *now, *limit).await?)),
+            Err(stale) => Err(stale),
+        },
+        Op::Redispatch(term, watermarks, now, limit) => match leader::check(conn, *term).await? {
+            Ok(()) => Ok(Answer::Redispatched(leader::redispatch(conn, watermarks, *now, *limit).await?)),
+            Err(stale) => Err(stale),
+        },
+    })
+}
+
+fn unexpected<T>() -> Result<T, StoreError> {
+    Err(corrupt("writer", "answered something else than was asked"))
+}
+
+#[async_trait]
+impl TaskStore for Store {
+    async fn submit(&self, tasks: Vec<NewTask>) -> Result<Vec<Submitted>, StoreError> {
+        if let Answer::Submitted(answer) = self.writer.ask(Op::Submit(Arc::new(tasks))).await? {
+            return Ok(answer);
+        }
+        unexpected()
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
+        read::task(&self.readers, id).await
+    }
+
+    async fn payload(&self, id: TaskId) -> Result<Option<Payload>, StoreError> {
+        read::payload(&self.readers, id).await
+    }
+
+    async fn result(&self, id: TaskId) -> Result<Option<TaskResult>, StoreError> {
+        read::result(&self.readers, id).await
+    }
+
+    async fn log(&self, id: TaskId) -> Result<Option<TaskLog>, StoreError> {
+        read::log(&self.readers, id).await
+    }
+
+    async fn list(&self, filter: &TaskFilter, page: PageRequest) -> Result<TaskPage, StoreError> {
+        read::list(&self.readers, filter, page).await
+    }
+
+    async fn cancel(&self, id: TaskId, now: Timestamp) -> Result<StateKind, StoreError> {
+        if let Answer::Cancelled(state) = self.writer.ask(Op::Cancel(id, now)).await? {
+            return Ok(state);
+        }
+        unexpected()
+    }
+
+    async fn settle(&self, reports: Vec<Report>, now: Timestamp) -> Result<SettleAnswer, StoreError> {
+        if let Answer::Settled(answer) = self.writer.ask(Op::Settle(Arc::new(reports), now)).await? {
+            return Ok(answer);
+        }
+        unexpected()
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        read::stats(&self.readers).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        read::ping(&self.readers).await
+    }
+}
+
+#[async_trait]
+impl ModuleStore for Store {
+    async fn deploy(&self, record: ModuleRecord, wasm: Bytes) -> Result<Deployed, StoreError> {
+        if let Answer::Deployed(answer) = self.writer.ask(Op::Deploy(Arc::new(record), wasm)).await? {
+            return Ok(answer);
+        }
+        unexpected()
+    }
+
+    async fn module(
+        &self,
+        name: &ModuleName,
+        version: Option<&ModuleVersion>,
+    ) -> Result<Option<ModuleRecord>, StoreError> {
+        modules::module(&self.readers, name, version).await
+    }
+
+    async fn modules(&self, name: Option<&ModuleName>) -> Result<Vec<ModuleRecord>, StoreError> {
+        modules::modules(&self.readers, name).await
+    }
+
+    async fn wasm(&self, digest: ModuleDigest) -> Result<Option<Bytes>, StoreError> {
+        modules::wasm(&self.readers, digest).await
+    }
+}
+
+#[async_trait]
+impl LeaderStore for Store {
+    async fn open_term(&self, lease: Lease) -> Result<Term, StoreError> {
+        if let Answer::Term(term) = self.writer.ask(Op::OpenTerm(lease)).await? {
+            return Ok(term);
+        }
+        unexpected()
+    }
+
+    async fn promote_due(&self, term: Term, now: Timestamp, limit: u32) -> Result<Promoted, StoreError> {
+        if let Answer::Promoted(answer) = self.writer.ask(Op::PromoteDue(term, now, limit)).await? {
+            return Ok(answer);
+        }
+        unexpected()
+    }
+
+    async fn expire(&self, term: Term, now: Timestamp, limit: u32) -> Result<Vec<SettledTask>, StoreError> {
+        if let Answer::Expired(answer) = self.writer.ask(Op::Expire(term, now, limit)).await? {
+            return Ok(answer);
+        }
+        unexpected()
+    }
+
+    async fn redispatch(
+        &self,
+        term: Term,
+        watermarks: &[(Lane, Timestamp)],
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<WorkOrder>, StoreError> {
+        let op = Op::Redispatch(term, Arc::new(watermarks.to_vec()), now, limit);
+        if let Answer::Redispatched(answer) = self.writer.ask(op).await? {
+            return Ok(answer);
+        }
+        unexpected()
+    }
+}

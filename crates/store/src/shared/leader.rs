@@ -1,0 +1,213 @@
+//! Leader-only changes. Inside the writer's transaction; each checks its term there, so a stale leader cannot commit.
+
+use tasklane_domain::error::StoreError;
+use tasklane_domain::ports::Promoted;
+use tasklane_domain::settle::SettledTask;
+use tasklane_domain::{
+    DeliveryId, HostId, Lane, Lease, Outcome, OutcomeKind, StateKind, TaskId, Term, Timestamp, Usage, WorkOrder,
+};
+
+use super::row::{
+    DbRow, Ending, ORDER_COLUMNS, attempt, delivery, get, host, id_bytes, order, parsed, priority, task_id, to_json,
+};
+use super::values::{list, pieces};
+use super::{Db, LOCK_ROWS};
+use crate::error::unavailable;
+
+type Conn = <Db as sqlx::Database>::Connection;
+
+struct Terms {
+    generation: i64,
+    base: i64,
+    highest: i64,
+}
+
+async fn terms(conn: &mut Conn) -> Result<Terms, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT generation, base, highest FROM terms WHERE id = 1{LOCK_ROWS}"));
+    let row = sqlx::query::<Db>(sql).fetch_one(conn).await.map_err(unavailable)?;
+    Ok(Terms { generation: get(&row, "generation")?, base: get(&row, "base")?, highest: get(&row, "highest")? })
+}
+
+/// See `LeaderStore::open_term`: strictly rising, within one life of the lease's stream and across them.
+pub(super) async fn open_term(conn: &mut Conn, lease: Lease) -> Result<Result<Term, StoreError>, StoreError> {
+    let known = terms(conn).await?;
+    let generation = lease.generation.as_micros();
+    let base = if generation > known.generation { known.highest } else { known.base };
+    let term = base.saturating_add(i64::try_from(lease.revision).unwrap_or(i64::MAX));
+    if generation < known.generation || term <= known.highest {
+        return Ok(Err(stale(term, known.highest)));
+    }
+    sqlx::query::<Db>("UPDATE terms SET generation = $1, base = $2, highest = $3 WHERE id = 1")
+        .bind(generation)
+        .bind(base)
+        .bind(term)
+        .execute(conn)
+        .await
+        .map_err(unavailable)?;
+    Ok(Ok(Term::new(term)))
+}
+
+fn stale(held: i64, highest: i64) -> StoreError {
+    StoreError::StaleTerm { held: Term::new(held), highest: Term::new(highest) }
+}
+
+/// `Err` if a newer term has begun.
+pub(super) async fn check(conn: &mut Conn, term: Term) -> Result<Result<(), StoreError>, StoreError> {
+    let highest = terms(conn).await?.highest;
+    Ok(if highest == term.get() { Ok(()) } else { Err(stale(term.get(), highest)) })
+}
+
+/// Queues what is due, earliest first.
+pub(super) async fn promote_due(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<Promoted, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT {ORDER_COLUMNS} FROM tasks WHERE due_at <= $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT $2{LOCK_ROWS}"
+    ));
+    let rows = sqlx::query::<Db>(sql)
+        .bind(now.as_micros())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(unavailable)?;
+    let ready = orders(&rows, now, |row| {
+        let delivery = delivery(row)?;
+        let retrying = parsed::<StateKind>(row, "state")? == StateKind::Retrying;
+        Ok(if retrying { delivery.redispatched() } else { delivery })
+    })?;
+    publish(conn, &ready, now, "queued_at = $1, due_at = NULL,").await?;
+    Ok(Promoted { ready, next_due: next_due(conn).await? })
+}
+
+fn orders(
+    rows: &[DbRow],
+    queued_at: Timestamp,
+    dispatch: impl Fn(&DbRow) -> Result<DeliveryId, StoreError>,
+) -> Result<Vec<WorkOrder>, StoreError> {
+    rows.iter().map(|row| order(row, dispatch(row)?, queued_at)).collect()
+}
+
+/// Records that the orders are published now, each with its dispatch.
+async fn publish(conn: &mut Conn, orders: &[WorkOrder], now: Timestamp, also: &str) -> Result<(), StoreError> {
+    for piece in pieces(orders) {
+        // A new dispatch is the next multiple of 2^16 above what is recorded; a first dispatch is recorded already.
+        let sql = format!(
+            "UPDATE tasks SET {also} state = 'queued', published_at = $1, \
+             delivery = CASE WHEN state = 'scheduled' THEN delivery ELSE (delivery / 65536 + 1) * 65536 END \
+             WHERE id IN ({})",
+            shifted(piece.len())
+        );
+        let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql)).bind(now.as_micros());
+        for order in piece {
+            query = query.bind(id_bytes(order.task));
+        }
+        query.execute(&mut *conn).await.map_err(unavailable)?;
+    }
+    Ok(())
+}
+
+/// `$2, $3, …`: the first parameter is taken.
+fn shifted(count: usize) -> String {
+    list(count + 1).trim_start_matches("$1, ").to_owned()
+}
+
+async fn next_due(conn: &mut Conn) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT (SELECT MIN(due_at) FROM tasks WHERE due_at IS NOT NULL) AS due, \
+               (SELECT MIN(deadline) FROM tasks WHERE deadline IS NOT NULL \
+                AND state IN ('scheduled', 'blocked', 'queued', 'retrying')) AS deadline";
+    let row = sqlx::query::<Db>(sql).fetch_one(conn).await.map_err(unavailable)?;
+    let due: Option<i64> = get(&row, "due")?;
+    let deadline: Option<i64> = get(&row, "deadline")?;
+    Ok([due, deadline].into_iter().flatten().min().map(Timestamp::from_micros))
+}
+
+/// Ends what waited beyond its deadline.
+pub(super) async fn expire(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<Vec<SettledTask>, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT id, module_name, queue, priority, attempt, host FROM tasks \
+         WHERE deadline <= $1 AND deadline IS NOT NULL AND state IN ('scheduled', 'blocked', 'queued', 'retrying') \
+         ORDER BY deadline LIMIT $2{LOCK_ROWS}"
+    ));
+    let rows = sqlx::query::<Db>(sql)
+        .bind(now.as_micros())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(unavailable)?;
+    let expired = rows.iter().map(expired_news).collect::<Result<Vec<_>, _>>()?;
+    let ending = to_json(&Ending { outcome: Outcome::Expired, usage: Usage::default() })?;
+    for task in &expired {
+        let sql = "UPDATE tasks SET state = 'expired', ended_at = $1, due_at = NULL, ending = $2 WHERE id = $3";
+        let query = sqlx::query::<Db>(sql).bind(now.as_micros()).bind(ending.clone()).bind(id_bytes(task.id));
+        query.execute(&mut *conn).await.map_err(unavailable)?;
+    }
+    Ok(expired)
+}
+
+fn expired_news(row: &DbRow) -> Result<SettledTask, StoreError> {
+    Ok(SettledTask {
+        id: task_id(row, "id")?,
+        module: parsed(row, "module_name")?,
+        queue: parsed(row, "queue")?,
+        priority: priority(row)?,
+        state: StateKind::Expired,
+        attempt: attempt(row)?,
+        host: host(row)?.unwrap_or_else(|| HostId::from_uuid(uuid::Uuid::nil())),
+        outcome: Some(OutcomeKind::Expired),
+        due_at: None,
+    })
+}
+
+/// Publishes anew what is no longer on its way.
+pub(super) async fn redispatch(
+    conn: &mut Conn,
+    watermarks: &[(Lane, Timestamp)],
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<WorkOrder>, StoreError> {
+    let mut ready: Vec<WorkOrder> = Vec::new();
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    for (lane, watermark) in watermarks {
+        let left = i64::try_from(most - ready.len()).unwrap_or(i64::MAX);
+        if left == 0 {
+            break;
+        }
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT {ORDER_COLUMNS} FROM tasks WHERE state IN ('queued', 'running') AND queue = $1 AND priority = $2 \
+             AND published_at < $3 ORDER BY published_at LIMIT $4{LOCK_ROWS}"
+        ));
+        let rows = sqlx::query::<Db>(sql)
+            .bind(lane.queue.as_str().to_owned())
+            .bind(i64::from(lane.priority.get()))
+            .bind(watermark.as_micros())
+            .bind(left)
+            .fetch_all(&mut *conn)
+            .await
+            .map_err(unavailable)?;
+        ready.extend(orders(&rows, now, |row| delivery(row).map(DeliveryId::redispatched))?);
+    }
+    publish(conn, &ready, now, "").await?;
+    Ok(ready)
+}
+
+/// Cancels one task that has not ended.
+pub(super) async fn cancel(
+    conn: &mut Conn,
+    id: TaskId,
+    now: Timestamp,
+) -> Result<Result<StateKind, StoreError>, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT state FROM tasks WHERE id = $1{LOCK_ROWS}"));
+    let row = sqlx::query::<Db>(sql).bind(id_bytes(id)).fetch_optional(&mut *conn).await.map_err(unavailable)?;
+    let Some(row) = row else { return Ok(Err(StoreError::TaskNotFound(id))) };
+    let state: StateKind = parsed(&row, "state")?;
+    if state.is_terminal() {
+        return Ok(Err(StoreError::AlreadyEnded { id, state }));
+    }
+    let ending = to_json(&Ending { outcome: Outcome::Cancelled, usage: Usage::default() })?;
+    sqlx::query::<Db>("UPDATE tasks SET state = 'cancelled', ended_at = $1, due_at = NULL, ending = $2 WHERE id = $3")
+        .bind(now.as_micros())
+        .bind(ending)
+        .bind(id_bytes(id))
+        .execute(conn)
+        .await
+        .map_err(unavailable)?;
+    Ok(Ok(state))
+}

@@ -1,0 +1,195 @@
+//! Rows and the domain's types: what is written is read back the same, what cannot be read is `Corrupt`.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sqlx::Row as _;
+use tasklane_domain::error::StoreError;
+use tasklane_domain::task::{NewTask, Task};
+use tasklane_domain::{
+    Attempt, DeliveryId, HostId, Labels, Limits, ModuleDigest, ModuleRef, Outcome, Payload, PayloadKind, Priority,
+    RetryPolicy, StateKind, TaskId, Timestamp, Usage, WorkOrder,
+};
+
+use super::Db;
+use crate::error::{corrupt, unavailable};
+
+pub(super) type DbRow = <Db as sqlx::Database>::Row;
+
+/// The columns of [`task`].
+pub(super) const TASK_COLUMNS: &str = "id, module_name, module_version, module_digest, queue, priority, state, attempt, \
+     delivery, spec, created_at, queued_at, due_at, deadline, started_at, ended_at, host, ending, progress";
+/// The columns of [`order`].
+pub(super) const ORDER_COLUMNS: &str = "id, module_name, module_version, module_digest, queue, priority, state, attempt, \
+     delivery, spec, deadline, payload, payload_kind";
+
+/// What never changes and is never searched.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Spec {
+    pub(super) limits: Limits,
+    pub(super) retry: RetryPolicy,
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub(super) labels: Labels,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) traceparent: Option<String>,
+}
+
+/// What an ended attempt left.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Ending {
+    pub(super) outcome: Outcome,
+    #[serde(default)]
+    pub(super) usage: Usage,
+}
+
+pub(super) fn get<'r, T>(row: &'r DbRow, column: &str) -> Result<T, StoreError>
+where
+    T: sqlx::Decode<'r, Db> + sqlx::Type<Db>,
+{
+    row.try_get(column).map_err(unavailable)
+}
+
+pub(super) fn parsed<T>(row: &DbRow, column: &str) -> Result<T, StoreError>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let text: &str = get(row, column)?;
+    text.parse().map_err(|why| corrupt(column, why))
+}
+
+pub(super) fn json<T: for<'a> Deserialize<'a>>(row: &DbRow, column: &str) -> Result<Option<T>, StoreError> {
+    let text: Option<&str> = get(row, column)?;
+    text.map(|text| serde_json::from_str(text).map_err(|why| corrupt(column, why))).transpose()
+}
+
+pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|why| corrupt("JSON", why))
+}
+
+pub(super) fn time(row: &DbRow, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    Ok(get::<Option<i64>>(row, column)?.map(Timestamp::from_micros))
+}
+
+pub(super) fn required_time(row: &DbRow, column: &str) -> Result<Timestamp, StoreError> {
+    get::<i64>(row, column).map(Timestamp::from_micros)
+}
+
+pub(super) fn task_id(row: &DbRow, column: &str) -> Result<TaskId, StoreError> {
+    uuid(get(row, column)?).map(TaskId::from_uuid)
+}
+
+pub(super) fn host(row: &DbRow) -> Result<Option<HostId>, StoreError> {
+    get::<Option<&[u8]>>(row, "host")?.map(|bytes| uuid(bytes).map(HostId::from_uuid)).transpose()
+}
+
+fn uuid(bytes: &[u8]) -> Result<uuid::Uuid, StoreError> {
+    uuid::Uuid::from_slice(bytes).map_err(|why| corrupt("id", why))
+}
+
+pub(super) fn id_bytes(id: TaskId) -> Vec<u8> {
+    id.as_uuid().as_bytes().to_vec()
+}
+
+pub(super) fn digest(row: &DbRow, column: &str) -> Result<ModuleDigest, StoreError> {
+    let bytes: [u8; 32] = get::<&[u8]>(row, column)?.try_into().map_err(|why| corrupt(column, why))?;
+    Ok(ModuleDigest::from_bytes(bytes))
+}
+
+pub(super) fn priority(row: &DbRow) -> Result<Priority, StoreError> {
+    Priority::try_from(get::<i64>(row, "priority")?).map_err(|why| corrupt("priority", why))
+}
+
+pub(super) fn attempt(row: &DbRow) -> Result<Attempt, StoreError> {
+    let number = u16::try_from(get::<i64>(row, "attempt")?).map_err(|why| corrupt("attempt", why))?;
+    Ok(Attempt::new(number))
+}
+
+pub(super) fn delivery(row: &DbRow) -> Result<DeliveryId, StoreError> {
+    let raw = u32::try_from(get::<i64>(row, "delivery")?).map_err(|why| corrupt("delivery", why))?;
+    Ok(DeliveryId::from_raw(raw))
+}
+
+pub(super) fn spec(row: &DbRow) -> Result<Spec, StoreError> {
+    json(row, "spec")?.ok_or_else(|| corrupt("spec", "missing"))
+}
+
+fn module(row: &DbRow) -> Result<ModuleRef, StoreError> {
+    Ok(ModuleRef {
+        name: parsed(row, "module_name")?,
+        version: parsed(row, "module_version")?,
+        digest: digest(row, "module_digest")?,
+    })
+}
+
+/// A row with [`TASK_COLUMNS`].
+pub(super) fn task(row: &DbRow) -> Result<Task, StoreError> {
+    let spec = spec(row)?;
+    let ending: Option<Ending> = json(row, "ending")?;
+    let (outcome, usage) = ending.map(|ending| (ending.outcome, ending.usage)).unzip();
+    Ok(Task {
+        id: task_id(row, "id")?,
+        module: module(row)?,
+        queue: parsed(row, "queue")?,
+        priority: priority(row)?,
+        state: parsed(row, "state")?,
+        attempt: attempt(row)?,
+        delivery: delivery(row)?,
+        limits: spec.limits,
+        retry: spec.retry,
+        labels: spec.labels,
+        created_at: required_time(row, "created_at")?,
+        queued_at: time(row, "queued_at")?,
+        due_at: time(row, "due_at")?,
+        started_at: time(row, "started_at")?,
+        ended_at: time(row, "ended_at")?,
+        deadline: time(row, "deadline")?,
+        host: host(row)?,
+        outcome,
+        usage,
+        progress: json(row, "progress")?,
+        traceparent: spec.traceparent,
+    })
+}
+
+pub(super) fn payload(row: &DbRow) -> Result<Payload, StoreError> {
+    let kind = match get::<&str>(row, "payload_kind")? {
+        "json" => PayloadKind::Json,
+        "text" => PayloadKind::Text,
+        "bytes" => PayloadKind::Bytes,
+        other => return Err(corrupt("payload_kind", other)),
+    };
+    Ok(Payload { kind, bytes: Bytes::copy_from_slice(get(row, "payload")?) })
+}
+
+/// A row with [`ORDER_COLUMNS`], as the order to publish for `dispatch`, queued at `queued_at`.
+pub(super) fn order(row: &DbRow, dispatch: DeliveryId, queued_at: Timestamp) -> Result<WorkOrder, StoreError> {
+    let spec = spec(row)?;
+    Ok(WorkOrder {
+        task: task_id(row, "id")?,
+        attempt: attempt(row)?,
+        max_attempts: spec.retry.max_attempts,
+        dispatch,
+        module: module(row)?,
+        queue: parsed(row, "queue")?,
+        priority: priority(row)?,
+        limits: spec.limits,
+        payload: payload(row)?,
+        queued_at,
+        deadline: time(row, "deadline")?,
+        traceparent: spec.traceparent,
+    })
+}
+
+/// What a new task's row says of it beside its own columns.
+pub(super) fn spec_of(task: &NewTask) -> Result<String, StoreError> {
+    to_json(&Spec {
+        limits: task.limits,
+        retry: task.retry,
+        labels: task.labels.clone(),
+        traceparent: task.traceparent.clone(),
+    })
+}
+
+/// The state's name as stored.
+pub(super) fn state_text(state: StateKind) -> String {
+    state.as_str().to_owned()
+}

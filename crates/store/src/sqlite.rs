@@ -1,0 +1,98 @@
+//! SQLite: one file, WAL, `synchronous=FULL`, exactly one write connection in this process.
+//!
+//! Another process may have the same file open (an API and a scheduler, say): write transactions begin `IMMEDIATE` and wait for
+//! each other up to [`BUSY_TIMEOUT`].
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
+use tasklane_domain::error::StoreError;
+
+use crate::Stores;
+use crate::error::{migration, unavailable};
+
+/// What the shared rooms are compiled for.
+pub(crate) type Db = sqlx::Sqlite;
+/// The statement that begins a write transaction.
+pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
+/// Suffix of a SELECT that is followed by an UPDATE of the same rows.
+pub(crate) const LOCK_ROWS: &str = "";
+/// The type of a parameter in a VALUES list, where the database cannot infer it.
+pub(crate) const fn cast(_kind: &str) -> &'static str {
+    ""
+}
+
+/// How long a transaction waits for another process's.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Connections for reading.
+const READERS_MAX: u32 = 4;
+/// Memory for pages, in KiB (SQLite's unit is a negative number of them).
+const PAGE_CACHE: &str = "-65536";
+
+#[path = "shared/adapter.rs"]
+mod adapter;
+#[path = "shared/leader.rs"]
+mod leader;
+#[path = "shared/modules.rs"]
+mod modules;
+#[path = "shared/read.rs"]
+mod read;
+#[path = "shared/row.rs"]
+mod row;
+#[path = "shared/settle.rs"]
+mod settle;
+#[path = "shared/submit.rs"]
+mod submit;
+#[path = "shared/values.rs"]
+mod values;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+fn options(path: &str) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(false)
+        .pragma("cache_size", PAGE_CACHE)
+        .pragma("wal_autocheckpoint", "8000")
+        .statement_cache_capacity(256)
+}
+
+pub(crate) async fn open(path: &str) -> Result<Stores, StoreError> {
+    if let Some(dir) = Path::new(path).parent() {
+        std::fs::create_dir_all(dir).map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    }
+    let mut connection = options(path).connect().await.map_err(unavailable)?;
+    let known = MIGRATIONS.iter().map(|one| one.version).max().unwrap_or(0);
+    MIGRATIONS.run(&mut connection).await.map_err(|error| migration(error, known))?;
+    let readers =
+        SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(options(path)).await.map_err(unavailable)?;
+    let commits = Arc::new(AtomicU64::new(0));
+    let store = adapter::Store::start(WriteConnection { connection }, readers, commits.clone());
+    Ok(crate::stores(store, commits))
+}
+
+/// The one connection that writes. A file cannot go away as a server can: it is opened once.
+pub(crate) struct WriteConnection {
+    connection: SqliteConnection,
+}
+
+impl WriteConnection {
+    pub(crate) async fn get(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        Ok(&mut self.connection)
+    }
+
+    /// Called after a failed transaction.
+    pub(crate) async fn recover(&mut self) {
+        if let Err(error) = sqlx::query("ROLLBACK").execute(&mut self.connection).await {
+            tracing::debug!(%error, "nothing was left to roll back");
+        }
+    }
+}

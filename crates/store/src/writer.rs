@@ -1,0 +1,139 @@
+//! Group commit: one loop owns the write connection; everything that waited during the last commit goes into the next.
+//!
+//! Used by both databases through [`Backend`]. Guarantees: an operation is answered only after the commit of its transaction;
+//! operations take effect in the order in which they came, except that submits and settles of one transaction are merged. If a
+//! transaction fails as a whole, each of its operations is tried once more alone, so that one cannot hurt its neighbours.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tasklane_domain::error::StoreError;
+use tasklane_domain::ports::{Deployed, Promoted, SettleAnswer};
+use tasklane_domain::settle::SettledTask;
+use tasklane_domain::state::StateKind;
+use tasklane_domain::task::{NewTask, Submitted};
+use tasklane_domain::{Lane, Lease, ModuleRecord, Report, TaskId, Term, Timestamp, WorkOrder};
+use tokio::sync::{mpsc, oneshot};
+
+/// Operations that wait; a caller beyond that waits to be taken in.
+const WAITING_MAX: usize = 8_192;
+/// Rows after which a transaction takes in no further operation.
+const ROWS_PER_TRANSACTION_MAX: usize = 4_000;
+
+/// What can be asked of the writer.
+#[derive(Debug, Clone)]
+pub(crate) enum Op {
+    Submit(Arc<Vec<NewTask>>),
+    Settle(Arc<Vec<Report>>, Timestamp),
+    Cancel(TaskId, Timestamp),
+    Deploy(Arc<ModuleRecord>, Bytes),
+    OpenTerm(Lease),
+    PromoteDue(Term, Timestamp, u32),
+    Expire(Term, Timestamp, u32),
+    Redispatch(Term, Arc<Vec<(Lane, Timestamp)>>, Timestamp, u32),
+}
+
+impl Op {
+    fn rows(&self) -> usize {
+        match self {
+            Self::Submit(tasks) => tasks.len(),
+            Self::Settle(reports, _) => reports.len(),
+            Self::PromoteDue(_, _, limit) | Self::Expire(_, _, limit) | Self::Redispatch(_, _, _, limit) => {
+                usize::try_from(*limit).unwrap_or(usize::MAX)
+            }
+            Self::Cancel(..) | Self::Deploy(..) | Self::OpenTerm(_) => 1,
+        }
+    }
+}
+
+/// What it answers, in the same order.
+pub(crate) enum Answer {
+    Submitted(Vec<Submitted>),
+    Settled(SettleAnswer),
+    Cancelled(StateKind),
+    Deployed(Deployed),
+    Term(Term),
+    Promoted(Promoted),
+    Expired(Vec<SettledTask>),
+    Redispatched(Vec<WorkOrder>),
+}
+
+/// An operation's own failure, which leaves its neighbours alone, or its answer.
+pub(crate) type Answered = Result<Answer, StoreError>;
+
+/// A write connection.
+#[async_trait]
+pub(crate) trait Backend: Send + 'static {
+    /// Applies all in one transaction and commits it. `Err` means that nothing of it happened.
+    async fn transact(&mut self, ops: &[Op]) -> Result<Vec<Answered>, sqlx::Error>;
+}
+
+struct Waiting {
+    op: Op,
+    answer: oneshot::Sender<Answered>,
+}
+
+/// The handle of the writer loop; clones share it. The loop ends when the last handle is dropped.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    waiting: mpsc::Sender<Waiting>,
+}
+
+impl Writer {
+    /// Starts the loop.
+    pub(crate) fn start(backend: impl Backend, commits: Arc<AtomicU64>) -> Self {
+        let (waiting, queue) = mpsc::channel(WAITING_MAX);
+        tokio::spawn(run(backend, queue, commits));
+        Self { waiting }
+    }
+
+    /// Waits until the operation is committed.
+    pub(crate) async fn ask(&self, op: Op) -> Answered {
+        let closed = || StoreError::Unavailable("the database writer has ended".into());
+        let (answer, answered) = oneshot::channel();
+        self.waiting.send(Waiting { op, answer }).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+}
+
+async fn run(mut backend: impl Backend, mut queue: mpsc::Receiver<Waiting>, commits: Arc<AtomicU64>) {
+    while let Some(first) = queue.recv().await {
+        let (ops, callers) = gather(first, &mut queue);
+        let answers = match backend.transact(&ops).await {
+            Ok(answers) => answers,
+            Err(error) => one_by_one(&mut backend, &ops, error).await,
+        };
+        commits.fetch_add(1, Ordering::Relaxed);
+        for (caller, answer) in callers.into_iter().zip(answers) {
+            // A caller that has gone away does not need to know.
+            drop(caller.send(answer));
+        }
+    }
+}
+
+fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (Vec<Op>, Vec<oneshot::Sender<Answered>>) {
+    let mut rows = first.op.rows();
+    let (mut ops, mut callers) = (vec![first.op], vec![first.answer]);
+    while rows < ROWS_PER_TRANSACTION_MAX {
+        let Ok(next) = queue.try_recv() else { break };
+        rows = rows.saturating_add(next.op.rows());
+        ops.push(next.op);
+        callers.push(next.answer);
+    }
+    (ops, callers)
+}
+
+async fn one_by_one(backend: &mut impl Backend, ops: &[Op], error: sqlx::Error) -> Vec<Answered> {
+    tracing::warn!(%error, operations = ops.len(), "a transaction failed; trying its operations one by one");
+    let mut answers = Vec::with_capacity(ops.len());
+    for op in ops {
+        let alone = backend.transact(std::slice::from_ref(op)).await;
+        answers.push(match alone {
+            Ok(mut answer) => answer.pop().unwrap_or_else(|| Err(StoreError::Corrupt("no answer".to_owned()))),
+            Err(error) => Err(crate::error::unavailable(error)),
+        });
+    }
+    answers
+}

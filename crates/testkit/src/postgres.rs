@@ -1,0 +1,120 @@
+//! A throwaway PostgreSQL cluster on a private port, as a user that is not root.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Context;
+use tempfile::TempDir;
+
+/// Whether a commit waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// As in production.
+    Full,
+    /// Faster: for tests that kill nothing.
+    None,
+}
+
+/// A cluster of the test's own; ended when dropped.
+pub struct Postgres {
+    bin: PathBuf,
+    port: u16,
+    databases: AtomicU32,
+    dir: TempDir,
+}
+
+/// The user that a root process runs PostgreSQL as, since it refuses root.
+const USER: &str = "nobody";
+
+/// Where PostgreSQL's programs are: `TASKLANE_POSTGRES_BIN`, else Debian's newest, else PATH.
+#[expect(clippy::disallowed_methods, reason = "tests have no configuration but their environment")]
+fn programs() -> anyhow::Result<PathBuf> {
+    let explicit = std::env::var("TASKLANE_POSTGRES_BIN").ok().map(PathBuf::from);
+    let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .collect();
+    debian.sort();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let all = explicit.into_iter().chain(debian.into_iter().rev()).chain(std::env::split_paths(&path));
+    all.into_iter()
+        .find(|dir| dir.join("initdb").exists() && dir.join("pg_ctl").exists())
+        .context("the tests need PostgreSQL's programs: `cargo xtask setup` or `apt-get install postgresql`")
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+impl Postgres {
+    /// Makes and starts a cluster.
+    ///
+    /// # Errors
+    /// When PostgreSQL is missing or does not start; its output is in the error.
+    pub fn start(durability: Durability) -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        if is_root() {
+            checked(Command::new("chown").arg(USER).arg(dir.path()).output()?)?;
+            checked(Command::new("chmod").arg("711").arg(dir.path()).output()?)?;
+        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let cluster = Self { bin: programs()?, port, databases: AtomicU32::new(0), dir };
+        let data = cluster.data();
+        cluster.run("initdb", &["-D", path(&data)?, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"])?;
+        let sync = if durability == Durability::Full { "on" } else { "off" };
+        let options = format!(
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync={sync} \
+             -c synchronous_commit={sync} -c shared_buffers=256MB -c max_wal_size=2GB"
+        );
+        let log = cluster.dir.path().join("log");
+        cluster.run("pg_ctl", &["-D", path(&data)?, "-l", path(&log)?, "-w", "-t", "60", "-o", &options, "start"])?;
+        Ok(cluster)
+    }
+
+    /// A new, empty database's URL.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn database(&self) -> anyhow::Result<String> {
+        let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let port = self.port.to_string();
+        self.run("createdb", &["-h", "127.0.0.1", "-p", &port, "-U", "postgres", &name])?;
+        Ok(format!("postgres://postgres@127.0.0.1:{port}/{name}"))
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn run(&self, program: &str, args: &[&str]) -> anyhow::Result<()> {
+        let program = self.bin.join(program);
+        let mut command = if is_root() {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", USER, "--regid", "nogroup", "--clear-groups"]).arg(&program);
+            command
+        } else {
+            Command::new(&program)
+        };
+        checked(command.args(args).current_dir(self.dir.path()).output()?)
+    }
+}
+
+fn path(path: &Path) -> anyhow::Result<&str> {
+    path.to_str().context("a path that is UTF-8")
+}
+
+fn checked(output: Output) -> anyhow::Result<()> {
+    let text = || format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    anyhow::ensure!(output.status.success(), "{}", text());
+    Ok(())
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let data = self.data();
+        let stopped = path(&data).and_then(|data| self.run("pg_ctl", &["-D", data, "-m", "immediate", "stop"]));
+        drop(stopped);
+    }
+}

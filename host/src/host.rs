@@ -1,0 +1,166 @@
+//! One host process's work, put together: intake, slots, reports, heartbeats, cancels, drain.
+
+use std::sync::Arc;
+
+use tasklane_domain::ports::{Control, HostRegistry, ModuleCache, ReportSink, WorkSource};
+use tasklane_domain::{Clock, HostId, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use crate::heartbeat;
+use crate::metrics::Metrics;
+use crate::modules::Modules;
+use crate::modules::aot::AotCache;
+use crate::modules::compile::Compiler;
+use crate::receive::{self, Board};
+use crate::report::{self, Reporter};
+use crate::sandbox::engine;
+use crate::settings::HostSettings;
+
+/// What a host needs of the world: NATS, behind five ports.
+#[derive(Clone)]
+pub struct HostPorts {
+    /// Work.
+    pub work: Arc<dyn WorkSource>,
+    /// The way back.
+    pub reports: Arc<dyn ReportSink>,
+    /// Modules.
+    pub modules: Arc<dyn ModuleCache>,
+    /// Heartbeats.
+    pub registry: Arc<dyn HostRegistry>,
+    /// Cancels.
+    pub control: Arc<dyn Control>,
+}
+
+/// Why a host cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// A setting is out of bounds.
+    #[error("host setting `{name}` must be {bounds}")]
+    Setting {
+        /// Which.
+        name: &'static str,
+        /// What is allowed.
+        bounds: &'static str,
+    },
+    /// The engine could not be made, for example because the address space is limited.
+    #[error("the wasm engine could not be made: {0}")]
+    Engine(String),
+    /// The cache directory cannot be used.
+    #[error("the cache directory {dir} cannot be used")]
+    Cache {
+        /// Which.
+        dir: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The metrics could not be registered.
+    #[error("the host's metrics could not be registered: {0}")]
+    Metrics(String),
+    /// The guests' threads could not be started.
+    #[error("the guests' threads could not be started")]
+    Threads(#[source] std::io::Error),
+}
+
+/// What every part of the host holds.
+pub(crate) struct Room {
+    pub(crate) id: HostId,
+    pub(crate) settings: HostSettings,
+    pub(crate) ports: HostPorts,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) engine: wasmtime::Engine,
+    pub(crate) modules: Modules,
+    pub(crate) metrics: Metrics,
+    pub(crate) board: Board,
+    pub(crate) started_at: Timestamp,
+}
+
+/// A host process.
+pub struct Host {
+    room: Arc<Room>,
+    guests: Option<tokio::runtime::Runtime>,
+}
+
+impl Host {
+    /// Makes the engine and its pool; takes no work yet.
+    ///
+    /// # Errors
+    /// [`HostError`] says what cannot be used.
+    pub fn new(
+        settings: HostSettings,
+        ports: HostPorts,
+        clock: Arc<dyn Clock>,
+        registry: &prometheus::Registry,
+    ) -> Result<Self, HostError> {
+        check(&settings)?;
+        let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
+        let engine = engine::host(settings.slots, settings.memory_bytes_max).map_err(failed)?;
+        let metrics = Metrics::register(registry, settings.slots).map_err(|e| HostError::Metrics(e.to_string()))?;
+        let disk = AotCache::open(&settings.cache_dir, &engine, settings.cache_bytes_max)
+            .map_err(|source| HostError::Cache { dir: settings.cache_dir.display().to_string(), source })?;
+        let compiler = Compiler::new(settings.compiler.clone());
+        let modules =
+            Modules::new(engine.clone(), ports.modules.clone(), disk, compiler, settings.modules_max, metrics.clone())
+                .map_err(failed)?;
+        let guests = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(settings.guest_threads)
+            .thread_name("guest")
+            .enable_all()
+            .build()
+            .map_err(HostError::Threads)?;
+        let board = Board::new(settings.slots);
+        let started_at = clock.now();
+        let id = HostId::new();
+        let room = Room { id, settings, ports, clock, engine, modules, metrics, board, started_at };
+        Ok(Self { room: Arc::new(room), guests: Some(guests) })
+    }
+
+    /// This life of the process.
+    #[must_use]
+    pub fn id(&self) -> HostId {
+        self.room.id
+    }
+
+    /// Takes work until `drain` is cancelled; then finishes what runs within the drain timeout and hands back the rest. When
+    /// `stop` is cancelled too, everything that runs is handed back at once.
+    pub async fn run(&self, drain: CancellationToken, stop: CancellationToken) {
+        let Some(guests) = &self.guests else { return };
+        let (reporter, reports) = Reporter::new();
+        let over = CancellationToken::new();
+        let io = [
+            tokio::spawn(report::run(self.room.clone(), reports)),
+            tokio::spawn(heartbeat::beats(self.room.clone(), drain.clone(), over.clone())),
+            tokio::spawn(heartbeat::progress_acks(self.room.clone(), over.clone())),
+            tokio::spawn(heartbeat::cancels(self.room.clone(), over.clone())),
+        ];
+        for _ in 0..self.room.settings.slots {
+            guests.spawn(receive::slot(self.room.clone(), reporter.clone(), over.clone()));
+        }
+        receive::intake(&self.room, &reporter, &drain).await;
+        receive::drain(&self.room, &reporter, &stop).await;
+        over.cancel();
+        reporter.flush().await;
+        drop(reporter);
+        heartbeat::leave(&self.room).await;
+        let [reports, ..] = &io;
+        reports.abort();
+        tracing::info!("the host has drained");
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // A runtime must not be dropped inside another; its threads end by themselves.
+        if let Some(guests) = self.guests.take() {
+            guests.shutdown_background();
+        }
+    }
+}
+
+fn check(settings: &HostSettings) -> Result<(), HostError> {
+    let bounded = |name, bounds, good: bool| if good { Ok(()) } else { Err(HostError::Setting { name, bounds }) };
+    bounded("slots", "from 1 to 10000", (1..=10_000).contains(&settings.slots))?;
+    bounded("queues", "1 to 64 names", (1..=64).contains(&settings.queues.len()))?;
+    bounded("deliveries_max", "from 1 to 100", (1..=100).contains(&settings.deliveries_max))?;
+    bounded("guest_threads", "from 1 to 1024", (1..=1_024).contains(&settings.guest_threads))
+}

@@ -1,0 +1,110 @@
+//! One attempt without a cluster: the same engine, sandbox, limits and outcomes, in this process.
+//!
+//! For tests, benchmarks and local runs. The module is compiled in this process, so only for bytes that the user brought himself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tasklane_domain::log::LogCapture;
+use tasklane_domain::outcome::TimeBound;
+use tasklane_domain::{
+    Attempt as AttemptNumber, DeliveryId, Limits, Manifest, ModuleDigest, ModuleKind, ModuleRef, Outcome, Payload,
+    Priority, QueueName, TaskId, Timestamp, Usage, WorkOrder,
+};
+use wasmtime::Engine;
+
+use crate::inspect;
+use crate::modules::Loaded;
+use crate::modules::compile::compile_here;
+use crate::modules::prepared::{Linkers, prepare};
+use crate::run::{Attempt, Wall};
+use crate::sandbox::engine;
+
+/// Why nothing could be run.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The bytes are no module that can run here.
+    #[error(transparent)]
+    Inspect(#[from] tasklane_domain::ports::InspectError),
+    /// The engine refused.
+    #[error("{0}")]
+    Engine(String),
+}
+
+/// What one local attempt came to.
+#[derive(Debug)]
+pub struct LocalRun {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The result, if the outcome is `ok`.
+    pub result: Bytes,
+    /// What it used.
+    pub usage: Usage,
+    /// What it said.
+    pub log: LogCapture,
+}
+
+/// A module compiled and linked in this process.
+pub struct LocalModule {
+    engine: Engine,
+    loaded: Loaded,
+    reference: ModuleRef,
+}
+
+fn engine_error(error: impl std::fmt::Display) -> LocalError {
+    LocalError::Engine(error.to_string())
+}
+
+impl LocalModule {
+    /// Compiles and links, with room for `slots` attempts at once.
+    ///
+    /// # Errors
+    /// [`LocalError`] when the bytes are no module that can run here.
+    pub fn load(wasm: &[u8], manifest: Manifest, slots: u32) -> Result<Self, LocalError> {
+        let kind = inspect::inspect(wasm)?;
+        let engine = engine::host(slots, 256 << 20).map_err(engine_error)?;
+        let compiled = compile_here(kind == ModuleKind::CommandP1, wasm).map_err(engine_error)?;
+        let linkers = Linkers::new(&engine).map_err(engine_error)?;
+        let prepared = prepare(&engine, &linkers, kind, &compiled).map_err(engine_error)?;
+        let digest = ModuleDigest::from_bytes(sha(wasm));
+        let reference = ModuleRef { name: manifest.name.clone(), version: manifest.version.clone(), digest };
+        Ok(Self { engine, loaded: Loaded { manifest: Arc::new(manifest), prepared }, reference })
+    }
+
+    /// Runs one attempt.
+    ///
+    /// # Errors
+    /// [`LocalError::Engine`] when more attempts run than there are slots.
+    pub async fn run(&self, payload: Payload, limits: Limits) -> Result<LocalRun, LocalError> {
+        let order = WorkOrder {
+            task: TaskId::new(),
+            attempt: AttemptNumber::FIRST,
+            max_attempts: 1,
+            dispatch: DeliveryId::FIRST_DISPATCH,
+            module: self.reference.clone(),
+            queue: QueueName::default(),
+            priority: Priority::default(),
+            limits,
+            payload,
+            queued_at: Timestamp::from_micros(0),
+            deadline: None,
+            traceparent: None,
+        };
+        let time = Duration::from_millis(u64::from(limits.timeout_ms));
+        let attempt = Attempt {
+            engine: &self.engine,
+            loaded: &self.loaded,
+            order: Arc::new(order),
+            wall: Wall { time, bound: TimeBound::Timeout },
+            progress: Box::new(|_| {}),
+        };
+        let ran = attempt.run().await.map_err(|_| LocalError::Engine("every slot is taken".to_owned()))?;
+        Ok(LocalRun { outcome: ran.outcome, result: ran.result, usage: ran.usage, log: ran.log })
+    }
+}
+
+fn sha(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).into()
+}

@@ -1,0 +1,138 @@
+//! report: what attempts came to, in batches; the work is acknowledged only after JetStream has the report.
+//!
+//! Reports wait in a bounded channel: when NATS is away, slots fill and no more work is taken, and nothing is lost. While one
+//! batch is on its way the next gathers, so batches are as large as the load makes them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tasklane_domain::Report;
+use tasklane_domain::error::QueueError;
+use tasklane_domain::work::{Delivery, Progress, ReportBody};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::host::Room;
+use crate::sandbox::guest::ProgressSink;
+
+/// Reports that may wait.
+const WAITING_MAX: usize = 8_192;
+/// Reports in one batch.
+const BATCH_MAX: usize = 512;
+/// Wait after a refused batch.
+const ERROR_PAUSE: Duration = Duration::from_millis(250);
+/// Least time between two reports of one guest's progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What goes to the reporter's loop.
+pub(crate) enum Message {
+    /// A report that ends a delivery: it is acknowledged after.
+    Final(Report),
+    /// One that does not.
+    Interim(Report),
+    /// Answered when everything before it is on its way.
+    Flush(oneshot::Sender<()>),
+}
+
+/// The way to the reporter's loop; clones share it.
+#[derive(Clone)]
+pub(crate) struct Reporter {
+    messages: mpsc::Sender<Message>,
+}
+
+fn report_of(room: &Room, delivery: &Delivery, body: ReportBody) -> Report {
+    Report { task: delivery.order.task, attempt: delivery.order.attempt, delivery: delivery.id, host: room.id, body }
+}
+
+impl Reporter {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Message>) {
+        let (messages, waiting) = mpsc::channel(WAITING_MAX);
+        (Self { messages }, waiting)
+    }
+
+    /// Reports the end of a delivery.
+    pub(crate) async fn report(&self, room: &Room, delivery: &Delivery, body: ReportBody) {
+        self.send(Message::Final(report_of(room, delivery, body))).await;
+    }
+
+    /// Reports something on the way.
+    pub(crate) async fn tell(&self, room: &Room, delivery: &Delivery, body: ReportBody) {
+        self.send(Message::Interim(report_of(room, delivery, body))).await;
+    }
+
+    async fn send(&self, message: Message) {
+        if self.messages.send(message).await.is_err() {
+            tracing::debug!("a report came after the end; its delivery will come again");
+        }
+    }
+
+    /// Waits until everything reported so far is on its way.
+    pub(crate) async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        self.send(Message::Flush(done)).await;
+        if flushed.await.is_err() {
+            tracing::debug!("the reporter had ended");
+        }
+    }
+
+    /// A guest's progress: at most one report in [`PROGRESS_INTERVAL`], and none when reports are held up.
+    pub(crate) fn progress_sink(&self, room: &Arc<Room>, delivery: &Delivery) -> ProgressSink {
+        let (reporter, room, delivery) = (self.clone(), room.clone(), delivery.clone());
+        let last: Mutex<Option<Instant>> = Mutex::new(None);
+        Box::new(move |progress: Progress| {
+            let mut last = last.lock();
+            if last.is_some_and(|last| last.elapsed() < PROGRESS_INTERVAL) {
+                return;
+            }
+            *last = Some(Instant::now());
+            let report = report_of(&room, &delivery, ReportBody::Progress(progress));
+            if reporter.messages.try_send(Message::Interim(report)).is_err() {
+                tracing::trace!("progress was not told: reports are held up");
+            }
+        })
+    }
+}
+
+/// Publishes until every [`Reporter`] is gone.
+pub(crate) async fn run(room: Arc<Room>, mut waiting: mpsc::Receiver<Message>) {
+    let mut messages = Vec::with_capacity(BATCH_MAX);
+    while waiting.recv_many(&mut messages, BATCH_MAX).await > 0 {
+        let (mut reports, mut finals, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
+        for message in messages.drain(..) {
+            match message {
+                Message::Final(report) => {
+                    finals.push((report.task, report.delivery));
+                    reports.push(report);
+                }
+                Message::Interim(report) => reports.push(report),
+                Message::Flush(done) => flushes.push(done),
+            }
+        }
+        publish(&room, reports).await;
+        let tokens = finals.into_iter().filter_map(|(task, delivery)| room.board.release(task, delivery)).collect();
+        room.ports.work.ack(tokens).await;
+        for done in flushes {
+            if done.send(()).is_err() {
+                tracing::trace!("nobody waited for the flush any more");
+            }
+        }
+    }
+}
+
+/// Tries until JetStream has it: nothing else can be done with a result, and slots wait meanwhile.
+async fn publish(room: &Room, reports: Vec<Report>) {
+    if reports.is_empty() {
+        return;
+    }
+    loop {
+        match room.ports.reports.publish(reports.clone()).await {
+            Ok(()) => return,
+            Err(error @ (QueueError::TooLarge { .. } | QueueError::Corrupt(_))) => {
+                tracing::error!(%error, "a report cannot be sent; its task will be delivered again");
+                return;
+            }
+            Err(error) => tracing::warn!(%error, "reports were not accepted; trying again"),
+        }
+        tokio::time::sleep(ERROR_PAUSE).await;
+    }
+}

@@ -1,0 +1,216 @@
+//! run: one attempt, in a fresh store and instance, from instantiate to outcome.
+//!
+//! Called by a slot of [`crate::receive`] and by [`crate::local`]. Guarantees: the wall time bounds instantiate and call together;
+//! dropping the future stops the guest; usage is told whatever the outcome.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tasklane_domain::log::LogCapture;
+use tasklane_domain::outcome::TimeBound;
+use tasklane_domain::{Outcome, Usage, WorkOrder};
+use wasmtime::{Engine, Store};
+
+use crate::modules::Loaded;
+use crate::modules::prepared::Prepared;
+use crate::sandbox::bindings::tasklane::task::types::Context;
+use crate::sandbox::classify::{Classified, classify, exit_outcome, task_error};
+use crate::sandbox::engine::YIELD_INTERVAL_FUEL;
+use crate::sandbox::guest::{CommandGuest, Guest, Limited, ProgressSink, Setup};
+use crate::sandbox::meter::{Metered, PollClock, YieldOnReturn};
+use crate::sandbox::stdio::{SharedVoice, Stdout, Voice};
+
+/// Bytes that host calls may copy for a guest at once, beyond its payload.
+const HOSTCALL_SLACK_BYTES: usize = 2 * 1024 * 1024;
+/// Handles that a component may hold.
+const HANDLES_MAX: usize = 1_000;
+
+/// What one attempt came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) outcome: Outcome,
+    pub(crate) result: Bytes,
+    pub(crate) usage: Usage,
+    pub(crate) log: LogCapture,
+}
+
+/// Why an attempt did not take place.
+#[derive(Debug)]
+pub(crate) struct Saturated;
+
+/// The wall time of an attempt and which bound it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wall {
+    pub(crate) time: Duration,
+    pub(crate) bound: TimeBound,
+}
+
+/// What runs an attempt.
+pub(crate) struct Attempt<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) order: Arc<WorkOrder>,
+    pub(crate) wall: Wall,
+    pub(crate) progress: ProgressSink,
+}
+
+impl Attempt<'_> {
+    /// Runs it.
+    pub(crate) async fn run(self) -> Result<Ran, Saturated> {
+        let clock = PollClock::start();
+        let limits = &self.order.limits;
+        let stdout = match self.loaded.prepared {
+            Prepared::Component(_) => Stdout::Log,
+            Prepared::CommandP1(_) | Prepared::CommandP2(_) => Stdout::Result { bytes_max: limits.output_bytes },
+        };
+        let voice = Voice::new(clock.clone(), limits.log_bytes, stdout);
+        let call = Call { engine: self.engine, order: &self.order, wall: self.wall, clock, voice: voice.clone() };
+        let setup =
+            Setup { order: self.order.clone(), manifest: self.loaded.manifest.clone(), voice, progress: self.progress };
+        match &self.loaded.prepared {
+            Prepared::Component(pre) => {
+                call.run(Guest::new(setup), async |store| component(store, pre, &self.order, self.wall.time).await)
+                    .await
+            }
+            Prepared::CommandP2(pre) => call.run(Guest::new(setup), async |store| command(store, pre).await).await,
+            Prepared::CommandP1(pre) => {
+                call.run(CommandGuest::new(&setup), async |store| command_p1(store, pre).await).await
+            }
+        }
+    }
+}
+
+/// What the guest itself answered.
+enum Answer {
+    Result(Vec<u8>),
+    Failed(Outcome),
+    /// A command ended; its result is what it wrote.
+    Exit(i32),
+}
+
+struct Call<'a> {
+    engine: &'a Engine,
+    order: &'a WorkOrder,
+    wall: Wall,
+    clock: Arc<PollClock>,
+    voice: SharedVoice,
+}
+
+impl Call<'_> {
+    fn store<T: Limited + Send + 'static>(&self, data: T) -> wasmtime::Result<Store<T>> {
+        let mut store = Store::new(self.engine, data);
+        store.limiter(|data| data.limiter());
+        store.set_fuel(self.order.limits.fuel)?;
+        store.fuel_async_yield_interval(Some(YIELD_INTERVAL_FUEL))?;
+        store.set_hostcall_fuel(self.order.payload.bytes.len() + HOSTCALL_SLACK_BYTES);
+        store.set_max_component_handles(HANDLES_MAX);
+        store.call_hook_async(YieldOnReturn(self.clock.clone()));
+        Ok(store)
+    }
+
+    async fn run<T, F>(self, data: T, guest: F) -> Result<Ran, Saturated>
+    where
+        T: Limited + Send + 'static,
+        F: AsyncFnOnce(&mut Store<T>) -> wasmtime::Result<Answer>,
+    {
+        let mut store = match self.store(data) {
+            Ok(store) => store,
+            Err(error) => return Ok(self.host_error(&error)),
+        };
+        let metered = Metered::new(guest(&mut store), self.clock.clone());
+        let answer = tokio::time::timeout(self.wall.time, metered).await;
+        let fuel = self.order.limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        let (outcome, result) = match answer {
+            Err(_) => (Outcome::TimedOut { bound: self.wall.bound }, Bytes::new()),
+            Ok(Ok(answer)) => self.judge(answer),
+            Ok(Err(error)) => match classify(&error, store.data_mut(), &self.voice) {
+                Classified::Saturated => return Err(Saturated),
+                Classified::Outcome(Outcome::Ok) => self.judge(Answer::Exit(0)),
+                Classified::Outcome(outcome) => (outcome, Bytes::new()),
+            },
+        };
+        let peak_memory_bytes = store.data_mut().limiter().peak_bytes();
+        drop(store);
+        Ok(self.ran(outcome, result, fuel, peak_memory_bytes))
+    }
+
+    fn judge(&self, answer: Answer) -> (Outcome, Bytes) {
+        let output_max = u64::from(self.order.limits.output_bytes);
+        let (result, bytes) = match answer {
+            Answer::Failed(outcome) => return (outcome, Bytes::new()),
+            Answer::Result(result) => {
+                let bytes = result.len() as u64;
+                (Bytes::from(result), bytes)
+            }
+            Answer::Exit(0) => self.voice.lock().take_result(),
+            Answer::Exit(code) => return (exit_outcome(code, &self.voice), Bytes::new()),
+        };
+        if bytes > output_max { (Outcome::OutputTooLarge { bytes }, Bytes::new()) } else { (Outcome::Ok, result) }
+    }
+
+    fn host_error(&self, error: &wasmtime::Error) -> Ran {
+        self.ran(Outcome::HostError { message: format!("{error:#}") }, Bytes::new(), 0, 0)
+    }
+
+    fn ran(&self, outcome: Outcome, result: Bytes, fuel: u64, peak_memory_bytes: u64) -> Ran {
+        let (log, log_bytes) = self.voice.lock().take_log();
+        let usage = Usage {
+            fuel,
+            cpu_us: self.clock.cpu_us(),
+            wall_us: u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX),
+            peak_memory_bytes,
+            input_bytes: self.order.payload.bytes.len() as u64,
+            output_bytes: result.len() as u64,
+            log_bytes,
+        };
+        Ran { outcome, result, usage, log }
+    }
+}
+
+fn context(order: &WorkOrder, time_left: Duration) -> Context {
+    Context {
+        task_id: order.task.to_string(),
+        attempt: u32::from(order.attempt.get()),
+        max_attempts: u32::from(order.max_attempts),
+        module: order.module.name.to_string(),
+        version: order.module.version.to_string(),
+        queue: order.queue.to_string(),
+        priority: order.priority.get(),
+        time_left_ms: u32::try_from(time_left.as_millis()).unwrap_or(u32::MAX),
+    }
+}
+
+async fn component(
+    store: &mut Store<Guest>,
+    pre: &crate::sandbox::bindings::TaskPre<Guest>,
+    order: &WorkOrder,
+    time_left: Duration,
+) -> wasmtime::Result<Answer> {
+    let task = pre.instantiate_async(&mut *store).await?;
+    let context = context(order, time_left);
+    let answer = task.tasklane_task_handler().call_run(&mut *store, &context, &order.payload.bytes).await?;
+    Ok(match answer {
+        Ok(result) => Answer::Result(result),
+        Err(error) => Answer::Failed(task_error(error)),
+    })
+}
+
+async fn command(
+    store: &mut Store<Guest>,
+    pre: &wasmtime_wasi::p2::bindings::CommandPre<Guest>,
+) -> wasmtime::Result<Answer> {
+    let command = pre.instantiate_async(&mut *store).await?;
+    let status = command.wasi_cli_run().call_run(&mut *store).await?;
+    Ok(Answer::Exit(i32::from(status.is_err())))
+}
+
+async fn command_p1(
+    store: &mut Store<CommandGuest>,
+    pre: &wasmtime::InstancePre<CommandGuest>,
+) -> wasmtime::Result<Answer> {
+    let instance = pre.instantiate_async(&mut *store).await?;
+    let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+    start.call_async(&mut *store, ()).await?;
+    Ok(Answer::Exit(0))
+}

@@ -1,0 +1,10 @@
+//! Everything about one guest: the engine's settings, the store's data, limits, standard streams, host functions, time.
+
+pub(crate) mod bindings;
+pub(crate) mod capabilities;
+pub(crate) mod classify;
+pub(crate) mod engine;
+pub(crate) mod guest;
+pub(crate) mod limiter;
+pub(crate) mod meter;
+pub(crate) mod stdio;

@@ -1,0 +1,101 @@
+//! The engine's settings, shared by the host and the compile child: what one compiles the other must be able to load.
+//!
+//! Chosen for safety first (no Winch, GC, threads, WASI p3; fuel; a bounded pool whose memory is reset by the kernel), then for the
+//! cost of a fresh instance.
+
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, ModuleVersionStrategy, OperatorCost, PoolingAllocationConfig,
+};
+
+/// The exact wasmtime: code compiled by another patch version may have been miscompiled, and is refused.
+pub(crate) const ENGINE_VERSION: &str = "wasmtime-48.0.8";
+/// Fuel between two yields of a guest's thread: at most about 67 µs of a plain loop, for 1 % of its speed.
+pub(crate) const YIELD_INTERVAL_FUEL: u64 = 500_000;
+/// Wasm stack of a guest.
+const STACK_BYTES: usize = 512 * 1024;
+/// Native stack that a guest's calls and the host functions below them share.
+const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
+/// Core instances in one component: a Python component needs 38.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+
+fn operator_cost() -> OperatorCost {
+    let mut cost = OperatorCost::default();
+    // Growing takes the process's memory-map lock, which every other guest needs too.
+    cost.MemoryGrow = 250;
+    cost.TableGrow = 250;
+    cost
+}
+
+/// Everything that compiled code depends on.
+fn base() -> wasmtime::Result<Config> {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .operator_cost(operator_cost())
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false)
+        .max_wasm_stack(STACK_BYTES)
+        .async_stack_size(ASYNC_STACK_BYTES)
+        .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
+        .native_unwind_info(false)
+        .module_version(ModuleVersionStrategy::Custom(ENGINE_VERSION.to_owned()))?;
+    Ok(config)
+}
+
+/// The compile child's engine.
+pub(crate) fn compiler() -> wasmtime::Result<Engine> {
+    Engine::new(&base()?)
+}
+
+fn pool(slots: u32, memory_bytes_max: usize) -> PoolingAllocationConfig {
+    // A few more than slots: an instance is given back a little after its slot.
+    let instances = slots + slots / 8 + 2;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_memories(instances)
+        .total_stacks(instances)
+        .total_tables(2 * instances)
+        .total_core_instances(8 * instances)
+        .max_memory_size(memory_bytes_max)
+        .max_memories_per_component(4)
+        .max_tables_per_component(8)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_tables_per_module(2)
+        .table_elements(20_000)
+        .max_unused_warm_slots(instances)
+        .decommit_batch_size(16)
+        .linear_memory_keep_resident(0)
+        .table_keep_resident(64 * 1024);
+    pool
+}
+
+/// The host's engine: the only one of its process.
+pub(crate) fn host(slots: u32, memory_bytes_max: usize) -> wasmtime::Result<Engine> {
+    let mut config = base()?;
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots, memory_bytes_max)));
+    Engine::new(&config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_loads_what_the_child_compiles() {
+        let wasm = b"\0asm\x01\0\0\0";
+        let compiled = compiler().unwrap().precompile_module(wasm).unwrap();
+        let engine = host(4, 1 << 20).unwrap();
+        #[expect(unsafe_code, reason = "the bytes were compiled one line above")]
+        // SAFETY: they come from the same library, unchanged.
+        let loaded = unsafe { wasmtime::Module::deserialize(&engine, compiled) };
+        assert!(loaded.is_ok());
+    }
+
+    #[test]
+    fn the_named_version_is_the_pinned_one() {
+        let manifest = include_str!("../../../Cargo.toml");
+        let version = ENGINE_VERSION.trim_start_matches("wasmtime-");
+        assert!(manifest.contains(&format!("wasmtime = {{ version = \"={version}\"")));
+    }
+}

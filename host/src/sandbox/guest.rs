@@ -1,0 +1,123 @@
+//! The data of a guest's store. Built anew for every attempt, and dropped with it.
+
+use std::sync::Arc;
+
+use tasklane_domain::work::Progress;
+use tasklane_domain::{Manifest, WorkOrder};
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use super::limiter::Limiter;
+use super::stdio::{SharedVoice, Stream};
+use tasklane_domain::log::LogSource;
+
+/// Resources that a guest may hold at once.
+const RESOURCES_MAX: usize = 1_000;
+/// Most random bytes in one call: each call returns to the host's watch.
+const RANDOM_BYTES_MAX: u64 = 64 * 1024;
+
+/// Where progress goes.
+pub(crate) type ProgressSink = Box<dyn Fn(Progress) + Send + Sync>;
+
+/// What a guest declared before it crashed.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) details: Option<String>,
+}
+
+/// What every guest is given.
+pub(crate) struct Setup {
+    pub(crate) order: Arc<WorkOrder>,
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) voice: SharedVoice,
+    pub(crate) progress: ProgressSink,
+}
+
+/// Store data of components.
+pub(crate) struct Guest {
+    pub(crate) setup: Setup,
+    pub(crate) limiter: Limiter,
+    pub(crate) fault: Option<Fault>,
+    table: ResourceTable,
+    /// Made when first asked for: a guest that never calls WASI does not pay for it.
+    wasi: Option<WasiCtx>,
+}
+
+/// Store data of preview 1 commands.
+pub(crate) struct CommandGuest {
+    pub(crate) wasi: WasiP1Ctx,
+    pub(crate) limiter: Limiter,
+}
+
+/// What both kinds of store data have.
+pub(crate) trait Limited {
+    fn limiter(&mut self) -> &mut Limiter;
+    fn fault(&mut self) -> Option<Fault>;
+}
+
+impl Limited for Guest {
+    fn limiter(&mut self) -> &mut Limiter {
+        &mut self.limiter
+    }
+
+    fn fault(&mut self) -> Option<Fault> {
+        self.fault.take()
+    }
+}
+
+impl Limited for CommandGuest {
+    fn limiter(&mut self) -> &mut Limiter {
+        &mut self.limiter
+    }
+
+    fn fault(&mut self) -> Option<Fault> {
+        None
+    }
+}
+
+impl Guest {
+    pub(crate) fn new(setup: Setup) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES_MAX);
+        let limiter = Limiter::new(setup.order.limits.memory_bytes);
+        Self { setup, limiter, fault: None, table, wasi: None }
+    }
+}
+
+impl CommandGuest {
+    pub(crate) fn new(setup: &Setup) -> Self {
+        Self { wasi: builder(setup).build_p1(), limiter: Limiter::new(setup.order.limits.memory_bytes) }
+    }
+}
+
+/// No files, no sockets, no names, no environment but the manifest's; the payload is standard input.
+fn builder(setup: &Setup) -> WasiCtxBuilder {
+    let mut builder = WasiCtxBuilder::new();
+    let command = &setup.manifest.command;
+    builder
+        .arg(setup.manifest.name.as_str())
+        .args(&command.args)
+        .stdin(MemoryInputPipe::new(setup.order.payload.bytes.clone()))
+        .stdout(Stream { voice: setup.voice.clone(), source: LogSource::Stdout })
+        .stderr(Stream { voice: setup.voice.clone(), source: LogSource::Stderr })
+        .max_random_size(RANDOM_BYTES_MAX)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false);
+    for (name, value) in &command.env {
+        builder.env(name, value);
+    }
+    builder
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let setup = &self.setup;
+        let ctx = self.wasi.get_or_insert_with(|| builder(setup).build());
+        WasiCtxView { ctx, table: &mut self.table }
+    }
+}

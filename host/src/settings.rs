@@ -1,0 +1,75 @@
+//! What can be set about a host, with units, defaults and bounds.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tasklane_domain::QueueName;
+
+/// How the compile child is started: this program with these arguments before its own.
+#[derive(Debug, Clone)]
+pub struct CompilerCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// Its first arguments.
+    pub args: Vec<String>,
+}
+
+/// Settings of one host process.
+#[derive(Debug, Clone)]
+pub struct HostSettings {
+    /// Name shown to people. Default: empty; `taskctl` passes the machine's.
+    pub name: String,
+    /// Guests that can run at once. 1 to 10,000, default 16 for each core.
+    pub slots: u32,
+    /// Queues to serve. Default: `default`.
+    pub queues: Vec<QueueName>,
+    /// Where compiled modules and their key lie; private to this user.
+    pub cache_dir: PathBuf,
+    /// Most bytes of compiled modules on disk. Default 2 GiB.
+    pub cache_bytes_max: u64,
+    /// Most modules kept ready in memory. Default 256.
+    pub modules_max: usize,
+    /// How much predicted work may wait inside the host. Default 20 ms.
+    pub buffer_time: Duration,
+    /// A run that lasts longer is reported as running. Default 100 ms.
+    pub running_report_after: Duration,
+    /// How long running guests may go on after a stop was asked for. Default 20 s.
+    pub drain_timeout: Duration,
+    /// Time between heartbeats. Default 2 s.
+    pub heartbeat_interval: Duration,
+    /// Hosts that may be lost with a task before it fails as `host_lost`. 1 to 100, default 5.
+    pub deliveries_max: u32,
+    /// Threads that run guests. Default: one for each core.
+    pub guest_threads: usize,
+    /// Largest linear memory that any task may have, in bytes: the size of a slot in the pool. Default 256 MiB.
+    pub memory_bytes_max: usize,
+    /// How modules are compiled.
+    pub compiler: CompilerCommand,
+    /// Version of Tasklane, shown to people.
+    pub version: String,
+}
+
+impl HostSettings {
+    /// The defaults, for what has one.
+    #[must_use]
+    pub fn new(cache_dir: PathBuf, compiler: CompilerCommand) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            name: String::new(),
+            slots: u32::try_from(cores).unwrap_or(1).saturating_mul(16),
+            queues: vec![QueueName::default()],
+            cache_dir,
+            cache_bytes_max: 2 * 1024 * 1024 * 1024,
+            modules_max: 256,
+            buffer_time: Duration::from_millis(20),
+            running_report_after: Duration::from_millis(100),
+            drain_timeout: Duration::from_secs(20),
+            heartbeat_interval: Duration::from_secs(2),
+            deliveries_max: 5,
+            guest_threads: cores,
+            memory_bytes_max: 256 * 1024 * 1024,
+            compiler,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Core messages between processes: best effort, never the truth.
+
+use std::marker::PhantomData;
+
+use async_nats::Subscriber;
+use async_trait::async_trait;
+use futures::StreamExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tasklane_domain::error::QueueError;
+use tasklane_domain::ports::live::{Receiver, Subscription};
+use tasklane_domain::ports::{Control, TaskNews};
+use tasklane_domain::{TaskId, Timestamp};
+
+use crate::Nats;
+use crate::api::unavailable;
+use crate::codec::{decode, encode};
+use crate::topology::{CANCEL, DUE, SETTLED};
+
+/// News of one batch are cut into messages of this many, to stay far below the server's limit.
+const NEWS_PER_MESSAGE_MAX: usize = 1_000;
+
+/// Control messages and news.
+#[derive(Clone)]
+pub struct NatsControl {
+    nats: Nats,
+}
+
+impl Nats {
+    /// Control messages and news.
+    #[must_use]
+    pub fn control(&self) -> NatsControl {
+        NatsControl { nats: self.clone() }
+    }
+}
+
+#[async_trait]
+impl Control for NatsControl {
+    async fn cancel(&self, tasks: &[TaskId]) -> Result<(), QueueError> {
+        for task in tasks {
+            self.send(CANCEL, task).await?;
+        }
+        Ok(())
+    }
+
+    async fn cancels(&self) -> Result<Receiver<TaskId>, QueueError> {
+        self.listen(CANCEL).await
+    }
+
+    async fn nudge_due(&self, at: Timestamp) -> Result<(), QueueError> {
+        self.send(DUE, &at).await
+    }
+
+    async fn due_nudges(&self) -> Result<Receiver<Timestamp>, QueueError> {
+        self.listen(DUE).await
+    }
+
+    async fn announce(&self, tasks: &[TaskNews]) -> Result<(), QueueError> {
+        for part in tasks.chunks(NEWS_PER_MESSAGE_MAX) {
+            self.send(SETTLED, &part).await?;
+        }
+        Ok(())
+    }
+
+    async fn news(&self) -> Result<Receiver<Vec<TaskNews>>, QueueError> {
+        self.listen(SETTLED).await
+    }
+}
+
+impl NatsControl {
+    async fn send<T: Serialize>(&self, subject: &'static str, value: &T) -> Result<(), QueueError> {
+        if !self.nats.is_connected() {
+            return Err(unavailable("send a control message", "not connected"));
+        }
+        let sent = self.nats.client.publish(subject, encode(value)?).await;
+        sent.map_err(|error| unavailable("send a control message", error))
+    }
+
+    async fn listen<T: DeserializeOwned + Send + 'static>(
+        &self,
+        subject: &'static str,
+    ) -> Result<Receiver<T>, QueueError> {
+        let messages = self.nats.client.subscribe(subject).await;
+        let messages = messages.map_err(|error| unavailable("listen for control messages", error))?;
+        Ok(Box::new(Listening { messages, kind: PhantomData }))
+    }
+}
+
+struct Listening<T> {
+    messages: Subscriber,
+    kind: PhantomData<fn() -> T>,
+}
+
+#[async_trait]
+impl<T: DeserializeOwned + Send + 'static> Subscription<T> for Listening<T> {
+    async fn next(&mut self) -> Option<T> {
+        loop {
+            let message = self.messages.next().await?;
+            match decode(&message.payload) {
+                Ok(value) => return Some(value),
+                Err(error) => tracing::debug!(%error, "a control message could not be read"),
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What the leader reads of the streams: watermarks for rescue, and the bulk deletion of what is done.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use serde_json::{Value, json};
+use tasklane_domain::cluster::LaneStatus;
+use tasklane_domain::error::QueueError;
+use tasklane_domain::ports::StreamKeeper;
+use tasklane_domain::{Clock, Timestamp};
+
+use crate::api::{ApiAnswer, number, time, unavailable};
+use crate::topology::{READY, REPORTS, SETTLE, lane_filter, lane_of};
+use crate::{Nats, Topology};
+
+/// How long the settle loops get to catch up before the watermarks are given up.
+const BARRIER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the settle loops' progress is read meanwhile.
+const BARRIER_LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The leader's view of the streams.
+#[derive(Clone)]
+pub struct NatsKeeper {
+    nats: Nats,
+    topology: Topology,
+    clock: Arc<dyn Clock>,
+}
+
+impl Nats {
+    /// The leader's view of the streams.
+    #[must_use]
+    pub fn keeper(&self, topology: &Topology, clock: Arc<dyn Clock>) -> NatsKeeper {
+        NatsKeeper { nats: self.clone(), topology: topology.clone(), clock }
+    }
+}
+
+type ConsumerInfo = async_nats::jetstream::consumer::Info;
+
+fn is_idle(info: &ConsumerInfo) -> bool {
+    info.num_pending == 0 && info.num_ack_pending == 0
+}
+
+#[async_trait]
+impl StreamKeeper for NatsKeeper {
+    async fn ensure(&self) -> Result<(), QueueError> {
+        self.nats.ensure_ready(&self.topology).await?;
+        self.nats.ensure_reports(&self.topology).await
+    }
+
+    async fn lanes(&self) -> Result<Vec<LaneStatus>, QueueError> {
+        let mut lanes = Vec::new();
+        for info in self.consumers().await? {
+            let Some(lane) = lane_of(&info.name) else { continue };
+            let before = self.clock.now();
+            // Read again: what was idle in the list may have got work since.
+            let watermark = if is_idle(&info) { before } else { self.first_open(&info, before).await? };
+            let held = u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX);
+            lanes.push(LaneStatus { lane, waiting: info.num_pending, held, watermark });
+        }
+        self.barrier().await?;
+        Ok(lanes)
+    }
+
+    async fn trim(&self) -> Result<u64, QueueError> {
+        let done = self.trim_ready().await?;
+        self.trim_reports().await?;
+        Ok(done)
+    }
+}
+
+impl NatsKeeper {
+    async fn consumers(&self) -> Result<Vec<ConsumerInfo>, QueueError> {
+        let stream = self.nats.jetstream.get_stream_no_info(READY).await;
+        let stream = stream.map_err(|error| unavailable("read a stream", error))?;
+        stream.consumers().try_collect().await.map_err(|error| unavailable("list consumers", error))
+    }
+
+    /// When the first message was published that this lane is not done with.
+    async fn first_open(&self, info: &ConsumerInfo, otherwise: Timestamp) -> Result<Timestamp, QueueError> {
+        let Some(lane) = lane_of(&info.name) else { return Ok(otherwise) };
+        let request = json!({"seq": info.ack_floor.stream_sequence + 1, "next_by_subj": lane_filter(&lane)});
+        match self.nats.api(&format!("STREAM.MSG.GET.{READY}"), &request).await? {
+            ApiAnswer::Done(answer) => time(&answer, "/message/time"),
+            ApiAnswer::Refused { .. } => Ok(otherwise),
+        }
+    }
+
+    async fn stream_info(&self, stream: &str) -> Result<Value, QueueError> {
+        self.nats.api_done(&format!("STREAM.INFO.{stream}"), &json!({})).await
+    }
+
+    async fn settle_info(&self) -> Result<Value, QueueError> {
+        self.nats.api_done(&format!("CONSUMER.INFO.{REPORTS}.{SETTLE}"), &json!({})).await
+    }
+
+    /// Waits until every report that is in the stream now has been settled.
+    async fn barrier(&self) -> Result<(), QueueError> {
+        let last = number(&self.stream_info(REPORTS).await?, "/state/last_seq");
+        let begun = Instant::now();
+        while begun.elapsed() < BARRIER_TIMEOUT {
+            let info = self.settle_info().await?;
+            let idle = number(&info, "/num_pending") == 0 && number(&info, "/num_ack_pending") == 0;
+            if idle || number(&info, "/ack_floor/stream_seq") >= last {
+                return Ok(());
+            }
+            tokio::time::sleep(BARRIER_LOOK_INTERVAL).await;
+        }
+        Err(unavailable("wait for reports to be settled", "the settle loops are behind"))
+    }
+
+    /// Everything below the first message that some lane is not done with. The stream's end is read first, so that a message
+    /// that arrives while the lanes are read is never below.
+    async fn trim_ready(&self) -> Result<u64, QueueError> {
+        let last = number(&self.stream_info(READY).await?, "/state/last_seq");
+        let consumers = self.consumers().await?;
+        if consumers.is_empty() {
+            return Ok(0);
+        }
+        let open = consumers.iter().filter(|info| !is_idle(info)).map(|info| info.ack_floor.stream_sequence + 1);
+        let keep_from = open.min().unwrap_or(u64::MAX).min(last + 1);
+        self.purge(READY, keep_from).await
+    }
+
+    async fn trim_reports(&self) -> Result<u64, QueueError> {
+        let info = self.settle_info().await?;
+        self.purge(REPORTS, number(&info, "/ack_floor/stream_seq") + 1).await
+    }
+
+    async fn purge(&self, stream: &str, keep_from: u64) -> Result<u64, QueueError> {
+        let answer = self.nats.api_done(&format!("STREAM.PURGE.{stream}"), &json!({"seq": keep_from})).await?;
+        Ok(number(&answer, "/purged"))
+    }
+}

@@ -1,0 +1,164 @@
+//! Every stream, consumer, bucket and subject name, and how each is made.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tasklane_domain::error::QueueError;
+use tasklane_domain::{Lane, ModuleName, Priority, QueueName};
+
+use crate::Nats;
+use crate::api::nanos;
+
+/// Work for hosts.
+pub(crate) const READY: &str = "READY";
+/// What hosts say.
+pub(crate) const REPORTS: &str = "REPORTS";
+/// The one consumer of [`REPORTS`], shared by all schedulers.
+pub(crate) const SETTLE: &str = "settle";
+/// Bucket of the leadership key.
+pub(crate) const LEADERSHIP: &str = "leadership";
+/// The stream behind it.
+pub(crate) const LEADERSHIP_STREAM: &str = "KV_leadership";
+/// The leadership key's subject.
+pub(crate) const LEADER_SUBJECT: &str = "$KV.leadership.leader";
+/// Bucket of the heartbeats.
+pub(crate) const HOSTS: &str = "hosts";
+/// Bucket of modules.
+pub(crate) const MODULES: &str = "modules";
+/// Hosts ask for a missing module here; API processes compete to answer.
+pub(crate) const MODULE_WANTED: &str = "control.modules.want";
+/// Task ids that hosts shall stop.
+pub(crate) const CANCEL: &str = "control.cancel";
+/// Times for the leader's due loop.
+pub(crate) const DUE: &str = "control.due";
+/// Batches of settled tasks.
+pub(crate) const SETTLED: &str = "events.settled";
+/// Subject of reports.
+pub(crate) const REPORT_SUBJECT: &str = "reports.0";
+
+/// Held messages of one lane, over all hosts: below the 20,000 from which the server's scan of them hurts.
+const HELD_MAX: u32 = 16_000;
+/// Standing pulls of one lane, over all hosts.
+const PULLS_MAX: u32 = 4_096;
+/// Report messages that schedulers may hold.
+const REPORTS_HELD_MAX: u32 = 4_000;
+/// How long a scheduler may take to settle a report before another gets it.
+const REPORTS_ACK_WAIT: Duration = Duration::from_secs(30);
+/// Seconds after which a forgotten key's marker goes too.
+pub(crate) const MARKER_TTL: Duration = Duration::from_secs(30);
+
+/// How streams are kept and watched.
+#[derive(Debug, Clone)]
+pub struct Topology {
+    /// Copies of each stream: 1, 3 or 5. Default 1.
+    pub replicas: u32,
+    /// How long a host may be silent about a delivery before it is handed to another. 1 s to 10 min, default 10 s.
+    pub ack_wait: Duration,
+    /// How long a silent host is shown. 2 s to 10 min, default 6 s.
+    pub host_ttl: Duration,
+}
+
+impl Default for Topology {
+    fn default() -> Self {
+        Self { replicas: 1, ack_wait: Duration::from_secs(10), host_ttl: Duration::from_secs(6) }
+    }
+}
+
+/// `ready.<partition>.<queue>.<priority>.<module>`; there is one partition yet.
+pub(crate) fn ready_subject(lane: &Lane, module: &ModuleName) -> String {
+    format!("ready.0.{}.{}.{module}", lane.queue, lane.priority)
+}
+
+/// Everything of one lane.
+pub(crate) fn lane_filter(lane: &Lane) -> String {
+    format!("ready.*.{}.{}.>", lane.queue, lane.priority)
+}
+
+/// Name of a lane's consumer.
+pub(crate) fn lane_consumer(lane: &Lane) -> String {
+    format!("lane-{}-{}", lane.priority, lane.queue)
+}
+
+/// The lane of a consumer's name.
+pub(crate) fn lane_of(consumer: &str) -> Option<Lane> {
+    let (priority, queue) = consumer.strip_prefix("lane-")?.split_once('-')?;
+    Some(Lane { queue: queue.parse().ok()?, priority: priority.parse().ok()? })
+}
+
+/// All lanes of some queues, the most urgent first.
+pub(crate) fn lanes_of(queues: &[QueueName]) -> Vec<Lane> {
+    let lane = |priority| queues.iter().map(move |queue| Lane { queue: queue.clone(), priority });
+    Priority::most_urgent_first().flat_map(lane).collect()
+}
+
+fn stream(name: &str, subjects: &str, replicas: u32) -> Value {
+    json!({
+        "name": name,
+        "subjects": [subjects],
+        "retention": "limits",
+        "storage": "file",
+        "discard": "old",
+        "num_replicas": replicas,
+        "max_msgs": -1,
+        "max_bytes": -1,
+        "max_age": 0,
+        "allow_direct": true,
+        "duplicate_window": nanos(Duration::from_secs(120)),
+    })
+}
+
+impl Nats {
+    pub(crate) async fn ensure_ready(&self, topology: &Topology) -> Result<(), QueueError> {
+        self.ensure_stream(READY, &stream(READY, "ready.>", topology.replicas)).await
+    }
+
+    pub(crate) async fn ensure_lane(&self, lane: &Lane, topology: &Topology) -> Result<(), QueueError> {
+        let name = lane_consumer(lane);
+        let config = json!({
+            "durable_name": name,
+            "filter_subject": lane_filter(lane),
+            "deliver_policy": "all",
+            "ack_policy": "explicit",
+            "ack_wait": nanos(topology.ack_wait),
+            "max_deliver": -1,
+            "max_ack_pending": HELD_MAX,
+            "max_waiting": PULLS_MAX,
+            "replay_policy": "instant",
+        });
+        self.ensure_consumer(READY, &name, &config).await
+    }
+
+    pub(crate) async fn ensure_reports(&self, topology: &Topology) -> Result<(), QueueError> {
+        self.ensure_stream(REPORTS, &stream(REPORTS, "reports.>", topology.replicas)).await?;
+        let config = json!({
+            "durable_name": SETTLE,
+            "deliver_policy": "all",
+            "ack_policy": "explicit",
+            "ack_wait": nanos(REPORTS_ACK_WAIT),
+            "max_deliver": -1,
+            "max_ack_pending": REPORTS_HELD_MAX,
+            "replay_policy": "instant",
+        });
+        self.ensure_consumer(REPORTS, SETTLE, &config).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_survives_its_consumers_name() {
+        let lane = Lane { queue: "a-b_c".parse().unwrap(), priority: Priority::HIGH };
+        assert_eq!(lane_of(&lane_consumer(&lane)), Some(lane));
+        assert_eq!(lane_of("settle"), None);
+    }
+
+    #[test]
+    fn lanes_come_in_the_order_of_urgency() {
+        let lanes = lanes_of(&[QueueName::default(), "slow".parse().unwrap()]);
+        assert_eq!(lanes.len(), 20);
+        assert_eq!(lanes[0].priority.get(), 10);
+        assert_eq!(lanes[19].priority.get(), 1);
+    }
+}

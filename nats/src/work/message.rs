@@ -1,0 +1,55 @@
+//! What a message in the inbox says: a delivery with its metadata, or the end of a pull.
+
+use std::sync::Arc;
+
+use tasklane_domain::WorkOrder;
+use tasklane_domain::error::QueueError;
+use tasklane_domain::work::{AckToken, Delivery};
+
+use crate::codec::decode;
+
+/// The facts in a delivery's reply subject.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Metadata<'a> {
+    /// The consumer that delivered it.
+    pub(super) consumer: &'a str,
+    /// How often this message has been delivered.
+    pub(super) delivered: u64,
+    /// Messages left in the lane.
+    pub(super) pending: u64,
+}
+
+/// `$JS.ACK.[domain.account.]<stream>.<consumer>.<delivered>.<seq>.<seq>.<time>.<pending>[.token]`.
+pub(super) fn metadata(reply: &str) -> Option<Metadata<'_>> {
+    let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
+    // Seven tokens in the first version; the second puts domain and account before them.
+    let skip = if tokens.len() > 7 { 2 } else { 0 };
+    let fields = tokens.get(skip..)?;
+    Some(Metadata {
+        consumer: fields.get(1)?,
+        delivered: fields.get(2)?.parse().ok()?,
+        pending: fields.get(6)?.parse().ok()?,
+    })
+}
+
+/// Reads a delivery.
+pub(super) fn delivery(payload: &[u8], reply: &str, delivered: u64) -> Result<Delivery, QueueError> {
+    let order: WorkOrder = decode(payload)?;
+    let id = order.dispatch.received(delivered);
+    Ok(Delivery { order: Arc::new(order), id, token: AckToken(reply.into()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_versions_of_the_reply_subject_are_read() {
+        let facts = Metadata { consumer: "lane-5-default", delivered: 3, pending: 17 };
+        let first = "$JS.ACK.READY.lane-5-default.3.100.90.1700000000000000000.17";
+        assert_eq!(metadata(first).as_ref(), Some(&facts));
+        let second = "$JS.ACK.hub.ACCHASH.READY.lane-5-default.3.100.90.1700000000000000000.17.rnd";
+        assert_eq!(metadata(second).as_ref(), Some(&facts));
+        assert_eq!(metadata("_INBOX.x"), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! A thin HTTP client for the stories: JSON in, JSON out.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+/// Talks to one API.
+#[derive(Clone)]
+pub struct Client {
+    base: String,
+    http: reqwest::Client,
+}
+
+/// A request that takes longer has failed.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
+
+impl Client {
+    /// For `http://host:port`.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn new(base: &str) -> anyhow::Result<Self> {
+        // A second installation in one process is refused, and that is fine.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).no_proxy().build()?;
+        Ok(Self { base: base.to_owned(), http })
+    }
+
+    /// GET as JSON.
+    ///
+    /// # Errors
+    /// When the answer is not a success.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let answer = self.http.get(format!("{}{path}", self.base)).send().await?;
+        read(answer).await
+    }
+
+    /// GET as text.
+    ///
+    /// # Errors
+    /// When the answer is not a success.
+    pub async fn text(&self, path: &str) -> anyhow::Result<String> {
+        let answer = self.http.get(format!("{}{path}", self.base)).send().await?.error_for_status()?;
+        Ok(answer.text().await?)
+    }
+
+    /// POST of JSON.
+    ///
+    /// # Errors
+    /// When the answer is not a success.
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let answer = self.http.post(format!("{}{path}", self.base)).json(body).send().await?;
+        read(answer).await
+    }
+
+    /// Deploys a module under a name, version 1.0.0.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the API refuses it.
+    pub async fn deploy(&self, name: &str, wasm: &Path) -> anyhow::Result<Value> {
+        self.deploy_with(json!({"name": name, "version": "1.0.0"}), wasm).await
+    }
+
+    /// Deploys a module with a whole manifest.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the API refuses it.
+    pub async fn deploy_with(&self, manifest: Value, wasm: &Path) -> anyhow::Result<Value> {
+        let bytes = tokio::fs::read(wasm).await?;
+        let manifest = reqwest::multipart::Part::text(manifest.to_string()).mime_str("application/json")?;
+        let module = reqwest::multipart::Part::bytes(bytes).file_name("module.wasm").mime_str("application/wasm")?;
+        let form = reqwest::multipart::Form::new().part("manifest", manifest).part("module", module);
+        let answer = self.http.post(format!("{}/api/v1/modules", self.base)).multipart(form).send().await?;
+        read(answer).await
+    }
+
+    /// Submits one task and returns its id.
+    ///
+    /// # Errors
+    /// When the API refuses it.
+    pub async fn submit(&self, task: &Value) -> anyhow::Result<String> {
+        let accepted = self.post("/api/v1/tasks", task).await?;
+        Ok(accepted["id"].as_str().context("an id")?.to_owned())
+    }
+
+    /// Submits `count` copies of a task in batches of 1,000 and returns their ids.
+    ///
+    /// # Errors
+    /// When the API refuses one.
+    pub async fn submit_many(&self, task: &Value, count: usize) -> anyhow::Result<Vec<String>> {
+        let mut ids = Vec::with_capacity(count);
+        while ids.len() < count {
+            let size = (count - ids.len()).min(1_000);
+            let answer = self.post("/api/v1/tasks/batch", &json!({"tasks": vec![task; size]})).await?;
+            let accepted = answer["tasks"].as_array().context("a list of tasks")?;
+            ids.extend(accepted.iter().filter_map(|task| task["id"].as_str().map(str::to_owned)));
+        }
+        Ok(ids)
+    }
+
+    /// One task.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn task(&self, id: &str) -> anyhow::Result<Value> {
+        self.get(&format!("/api/v1/tasks/{id}")).await
+    }
+
+    /// How many tasks are in a state.
+    ///
+    /// # Errors
+    /// When the API does not answer.
+    pub async fn count(&self, state: &str) -> anyhow::Result<u64> {
+        let stats = self.get("/api/v1/cluster/stats").await?;
+        Ok(stats["states"][state].as_u64().unwrap_or(0))
+    }
+
+    /// Waits until one task has ended, and returns it.
+    ///
+    /// # Errors
+    /// When it has not within the stories' patience.
+    pub async fn ended(&self, id: &str) -> anyhow::Result<Value> {
+        crate::wait_for(&format!("the end of task {id}"), || async {
+            let task = self.task(id).await?;
+            let state = task["state"].as_str().unwrap_or_default();
+            let over = matches!(state, "succeeded" | "failed" | "cancelled" | "expired");
+            Ok(over.then_some(task))
+        })
+        .await
+    }
+
+    /// Waits until exactly `count` tasks are in a state.
+    ///
+    /// # Errors
+    /// When they are not within the stories' patience.
+    pub async fn until_count(&self, state: &str, count: u64) -> anyhow::Result<()> {
+        crate::wait_for(&format!("{count} tasks to be {state}"), || async {
+            let seen = self.count(state).await?;
+            anyhow::ensure!(seen <= count, "{seen} tasks are {state}");
+            if seen < count {
+                anyhow::bail!("{}", self.get("/api/v1/cluster/stats").await?);
+            }
+            Ok(Some(()))
+        })
+        .await
+    }
+}
+
+async fn read(answer: reqwest::Response) -> anyhow::Result<Value> {
+    let status = answer.status();
+    let text = answer.text().await?;
+    anyhow::ensure!(status.is_success(), "{status}: {text}");
+    Ok(serde_json::from_str(&text)?)
+}

@@ -1,0 +1,66 @@
+//! Hosts that die: nothing is lost, no attempt is consumed, and a task that every host dies of ends.
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use tasklane_tests::{Cluster, ClusterSettings, guest, wait_for};
+
+fn sleeper(ms: u32) -> Value {
+    json!({"module": "guest@1.0.0", "payload": {"do": "sleep", "ms": ms}})
+}
+
+async fn running_on(cluster: &Cluster, ids: &[String]) -> anyhow::Result<usize> {
+    let running = cluster.client.get("/api/v1/tasks?status=running&limit=200").await?;
+    let running = running["tasks"].as_array().context("tasks")?;
+    Ok(running.iter().filter(|task| ids.iter().any(|id| task["id"] == json!(id))).count())
+}
+
+#[tokio::test]
+async fn a_killed_hosts_tasks_end_once_on_another_and_no_attempt_is_lost() -> anyhow::Result<()> {
+    let settings = ClusterSettings { slots: 100, ..ClusterSettings::default() };
+    let mut cluster = Cluster::start(settings).await?;
+    cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
+    let ids = cluster.client.submit_many(&sleeper(8_000), 100).await?;
+    wait_for("100 running guests", || async { Ok((running_on(&cluster, &ids).await? == 100).then_some(())) }).await?;
+    let first = cluster.hosts_alive(1).await?[0]["id"].clone();
+
+    cluster.hosts[0].kill()?;
+    cluster.add_host()?;
+
+    cluster.client.until_count("succeeded", 100).await.map_err(|error| error.context(cluster.outputs()))?;
+    for id in &ids {
+        let task = cluster.client.task(id).await?;
+        assert_eq!(task["attempt"], 1, "a lost host must not cost an attempt: {task}");
+        assert_ne!(task["host"], first, "the dead host cannot have ended it: {task}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_task_that_kills_every_host_ends_as_host_lost() -> anyhow::Result<()> {
+    let env = vec![
+        ("TASKLANE_DELIVERIES_MAX".to_owned(), "2".to_owned()),
+        ("TASKLANE_ACK_WAIT_MS".to_owned(), "2000".to_owned()),
+    ];
+    let mut cluster = Cluster::start(ClusterSettings { hosts: 0, env, ..ClusterSettings::default() }).await?;
+    cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
+    let id = cluster.client.submit(&sleeper(600_000)).await?;
+    let mut died = Vec::new();
+    for _ in 0..2 {
+        cluster.add_host()?;
+        let host = wait_for("the guest to run on a new host", || async {
+            let task = cluster.client.task(&id).await?;
+            let fresh = task["state"] == "running" && !died.contains(&task["host"]);
+            Ok(fresh.then(|| task["host"].clone()))
+        })
+        .await
+        .map_err(|error| error.context(cluster.outputs()))?;
+        died.push(host);
+        cluster.hosts.last_mut().context("a host")?.kill()?;
+    }
+    cluster.add_host()?;
+    let task = cluster.client.ended(&id).await?;
+    assert_eq!(task["state"], "failed", "{task}");
+    assert_eq!(task["outcome"]["kind"], "host_lost", "{task}");
+    assert_eq!(task["outcome"]["deliveries"], 2, "{task}");
+    Ok(())
+}
