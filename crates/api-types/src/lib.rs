@@ -1,1 +1,12 @@
-//! .
+//! What goes over HTTP: requests, answers and error codes, shared by the API and its clients.
+//!
+//! Times are RFC 3339 in UTC; durations and sizes carry their unit in the name. Requests refuse unknown fields; answers may gain
+//! fields within v1.
+
+mod code;
+mod request;
+mod view;
+
+pub use code::ErrorCode;
+pub use request::{BatchRequest, SubmitRequest};
+pub use view::*;

@@ -1,1 +1,77 @@
-//! .
+//! HTTP: submit, look, cancel, deploy. Rows first, NATS second.
+//!
+//! Served by `taskctl`'s API roles. Guarantees: 202 is answered only after the commit; every error is problem+json with a code of
+//! `tasklane-api-types`, a hint and the request's id; bodies, headers, connections and times are bounded. It holds nothing that
+//! a restart would lose.
+
+mod background;
+mod error;
+mod extract;
+mod metrics;
+mod modules;
+pub mod ops;
+mod routes;
+mod serve;
+mod state;
+mod submit;
+mod views;
+mod waiters;
+
+use std::sync::Arc;
+
+use axum::Router;
+use prometheus::Registry;
+use tasklane_domain::Clock;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use serve::ServeSettings;
+pub use state::{ApiPorts, ApiSettings};
+
+/// An API process's work.
+pub struct Api {
+    state: Arc<state::State>,
+    orders: tokio::sync::Mutex<Option<background::Orders>>,
+}
+
+impl Api {
+    /// Puts it together; serves nothing yet.
+    ///
+    /// # Errors
+    /// When a metric of the same name is registered already.
+    pub fn new(
+        settings: ApiSettings,
+        ports: ApiPorts,
+        clock: Arc<dyn Clock>,
+        registry: Registry,
+    ) -> Result<Self, prometheus::Error> {
+        let (dispatch, orders) = background::channel();
+        let state = Arc::new(state::State::new(settings, ports, clock, registry, dispatch)?);
+        Ok(Self { state, orders: tokio::sync::Mutex::new(Some(orders)) })
+    }
+
+    /// Every route, for tests and for [`Api::serve`].
+    #[must_use]
+    pub fn router(&self) -> Router {
+        routes::router(self.state.clone())
+    }
+
+    /// Serves until `shutdown`; then readiness drops and what is under way is finished.
+    pub async fn serve(&self, listener: TcpListener, shutdown: CancellationToken) {
+        let background = self.run_background(shutdown.clone());
+        let serving = serve::serve(listener, self.router(), self.state.settings.serve, shutdown.clone());
+        tokio::join!(background, serving);
+    }
+
+    /// Publishes what was submitted, wakes those who wait, and answers hosts that miss a module.
+    pub async fn run_background(&self, shutdown: CancellationToken) {
+        let Some(orders) = self.orders.lock().await.take() else { return };
+        background::run(self.state.clone(), orders, shutdown).await;
+    }
+}
+
+/// The OpenAPI document.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes::document()
+}

@@ -1,0 +1,111 @@
+//! Every error code of the API, with its HTTP status and what to do about it. `docs/errors.md` has a section for each.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $status:literal, $hint:literal;)*) => {
+        /// A stable, readable error code.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum ErrorCode {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The code's name in JSON and documents.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The HTTP status that it comes with.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// What to do, where the request itself suggests nothing better.
+            #[must_use]
+            pub const fn hint(self) -> &'static str {
+                match self { $(Self::$variant => $hint,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is not JSON.
+    MalformedJson = "malformed_json", 400, "Send one JSON document; the detail names the line and column.";
+    /// The body is JSON of the wrong shape.
+    InvalidRequest = "invalid_request", 422, "Correct the field that the detail names; unknown fields are errors.";
+    /// The body's media type is not taken here.
+    UnsupportedMediaType = "unsupported_media_type", 415, "Send `Content-Type: application/json` (modules: multipart/form-data).";
+    /// The request's body is over the limit.
+    BodyTooLarge = "body_too_large", 413, "Send less in one request; split a batch.";
+    /// A task's payload is over the limit.
+    PayloadTooLarge = "payload_too_large", 413, "Put large inputs elsewhere and send a reference.";
+    /// The payload is given twice, or its base64 is wrong.
+    InvalidPayload = "invalid_payload", 422, "Give one of `payload`, `payload_text` and `payload_base64`.";
+    /// A limit is zero or above the cluster's maximum.
+    LimitOutOfBounds = "limit_out_of_bounds", 422, "Ask for less; GET /api/v1/cluster/info shows the maxima.";
+    /// A retry setting is out of bounds.
+    RetryOutOfBounds = "retry_out_of_bounds", 422, "Correct the setting that the detail names.";
+    /// The deadline is past or before the start.
+    DeadlinePassed = "deadline_passed", 422, "Give a deadline after now and after `run_at`.";
+    /// A batch is empty or too large.
+    BatchSize = "batch_size", 422, "Send 1 to 1000 tasks in one batch.";
+    /// No module has this name.
+    ModuleNotFound = "module_not_found", 404, "GET /api/v1/modules lists the deployed modules.";
+    /// The module has no such version.
+    ModuleVersionNotFound = "module_version_not_found", 404, "GET /api/v1/modules/{name} lists its versions.";
+    /// The uploaded bytes are not valid WebAssembly.
+    ModuleInvalid = "module_invalid", 422, "Upload the .wasm file that your toolchain built, unchanged.";
+    /// The module is neither a task component nor a WASI command.
+    ModuleWrongWorld = "module_wrong_world", 422, "Build with the SDK for wasm32-wasip2, or a program with main for wasm32-wasip1.";
+    /// The module imports what is not offered.
+    ModuleImportsUnlisted = "module_imports_unlisted", 422, "Remove what needs the named imports; wit/task.wit and WASI 0.2 are offered.";
+    /// The uploaded file is over the limit.
+    ModuleTooLarge = "module_too_large", 413, "Strip debug information; build for size.";
+    /// The module is over a limit on functions, bodies or nesting.
+    ModuleOverLimits = "module_over_limits", 422, "Make the module smaller in the way that the detail names.";
+    /// The manifest is missing or wrong.
+    ManifestInvalid = "manifest_invalid", 422, "Send the part `manifest` before `module`; at least name and version.";
+    /// Other content is deployed under this name and version.
+    ModuleConflict = "module_conflict", 409, "Versions are immutable: deploy under a new version.";
+    /// No task has this id.
+    TaskNotFound = "task_not_found", 404, "Check the id; GET /api/v1/tasks lists tasks.";
+    /// The task has ended, so that cannot be done.
+    TaskAlreadyEnded = "task_already_ended", 409, "An ended task never changes; submit a new one.";
+    /// The task has no result yet.
+    TaskNotEnded = "task_not_ended", 409, "Ask again later, or submit with ?wait=30s.";
+    /// The task ended without a result.
+    TaskHasNoResult = "task_has_no_result", 409, "GET /api/v1/tasks/{id} tells the outcome, /logs what the guest said.";
+    /// The idempotency key was used for another body.
+    IdempotencyConflict = "idempotency_conflict", 422, "Use a new key for a new request.";
+    /// The idempotency key is empty or too long.
+    IdempotencyKeyInvalid = "idempotency_key_invalid", 400, "Use 1 to 255 printable ASCII characters.";
+    /// An id is not a UUID.
+    InvalidId = "invalid_id", 400, "Ids look like 0198c0de-7a5c-7000-8000-000000000000.";
+    /// A query parameter is unknown or wrong.
+    InvalidQuery = "invalid_query", 400, "Correct the parameter that the detail names.";
+    /// A cursor is not one of ours.
+    InvalidCursor = "invalid_cursor", 400, "Use `next_cursor` of the page before, unchanged, or start without one.";
+    /// No state has this name.
+    UnknownStatus = "unknown_status", 404, "States: scheduled, blocked, queued, running, retrying, succeeded, failed, cancelled, expired.";
+    /// Nothing is at this path.
+    NotFound = "not_found", 404, "GET /docs shows every path.";
+    /// The path does not take this method.
+    MethodNotAllowed = "method_not_allowed", 405, "GET /docs shows what each path takes.";
+    /// The request took too long to arrive.
+    RequestTimeout = "request_timeout", 408, "Send the whole request at once.";
+    /// The database does not answer.
+    DatabaseUnavailable = "database_unavailable", 503, "Try again in a few seconds; use an Idempotency-Key so that a repeat is safe.";
+    /// NATS does not answer, and this cannot be done without.
+    NatsUnavailable = "nats_unavailable", 503, "Try again in a few seconds; tasks are accepted meanwhile.";
+    /// Something is wrong on our side.
+    Internal = "internal", 500, "Try again; if it stays, report it with the request id.";
+}

@@ -1,0 +1,264 @@
+//! What clients are answered.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tasklane_domain::log::LogLine;
+use tasklane_domain::work::Progress;
+use tasklane_domain::{
+    HostInfo, Limits, LimitsPolicy, Manifest, ModuleKind, Outcome, RetryPolicy, StateKind, Timestamp, Usage,
+};
+use utoipa::ToSchema;
+
+use crate::ErrorCode;
+
+/// An error, by RFC 9457 (`application/problem+json`).
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// Where the code is explained.
+    pub r#type: String,
+    /// The code in words.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What is wrong with this request.
+    pub detail: String,
+    /// Stable, for programs.
+    pub code: ErrorCode,
+    /// What to do next.
+    pub hint: String,
+    /// To find the request in the server's log.
+    #[serde(default)]
+    pub request_id: String,
+    /// Each thing that is wrong, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
+}
+
+/// The answer to an accepted task.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TaskAccepted {
+    /// Its id.
+    pub id: String,
+    /// `queued` or `scheduled`.
+    #[schema(value_type = String)]
+    pub state: StateKind,
+    /// Where to look.
+    pub href: String,
+}
+
+/// The answer to an accepted batch, in the order of the request.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct BatchAccepted {
+    /// One for each task.
+    pub tasks: Vec<TaskAccepted>,
+}
+
+/// When what happened.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Timings {
+    /// Submitted.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Last became queued.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub queued_at: Option<Timestamp>,
+    /// Becomes queued.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due_at: Option<Timestamp>,
+    /// The newest attempt started.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub started_at: Option<Timestamp>,
+    /// The newest attempt ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// All of it must have ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub deadline: Option<Timestamp>,
+}
+
+/// A task.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TaskView {
+    /// Its id.
+    pub id: String,
+    /// Name of its module.
+    pub module: String,
+    /// Version of its module.
+    pub version: String,
+    /// SHA-256 of its module.
+    pub digest: String,
+    /// Where it waits.
+    pub queue: String,
+    /// 1 to 10.
+    pub priority: u8,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub state: StateKind,
+    /// The attempt that runs, will run, or was the last.
+    pub attempt: u16,
+    /// Attempts that there can be.
+    pub max_attempts: u16,
+    /// What the newest ended attempt came to: `kind` and its data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub outcome: Option<Outcome>,
+    /// What it used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub usage: Option<Usage>,
+    /// When what happened.
+    pub timings: Timings,
+    /// From queued to started, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_wait_ms: Option<f64>,
+    /// How far the guest says it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub progress: Option<Progress>,
+    /// Where the newest attempt ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// What each attempt may use.
+    #[schema(value_type = Object)]
+    pub limits: Limits,
+    /// How it is tried again.
+    #[schema(value_type = Object)]
+    pub retry: RetryPolicy,
+    /// To find it by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The result, with `?wait` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<ResultView>,
+}
+
+/// A result inside JSON: one of the fields, by what the bytes are.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct ResultView {
+    /// It is JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub json: Option<Value>,
+    /// It is text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// It is neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base64: Option<String>,
+}
+
+/// A page of tasks, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TaskList {
+    /// The tasks.
+    pub tasks: Vec<TaskView>,
+    /// For the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// What a guest said.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LogView {
+    /// The attempt that said it.
+    pub attempt: u16,
+    /// Head and tail, in order.
+    #[schema(value_type = Vec<Object>)]
+    pub lines: Vec<LogLine>,
+    /// Lines between them that were not kept.
+    pub dropped_lines: u64,
+    /// Bytes that were not kept.
+    pub dropped_bytes: u64,
+}
+
+/// A deployed version.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ModuleView {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its bytes.
+    pub digest: String,
+    /// Which contract it keeps: component, `command_p1`, `command_p2`.
+    #[schema(value_type = String)]
+    pub kind: ModuleKind,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// What its author says.
+    #[schema(value_type = Object)]
+    pub manifest: Manifest,
+    /// When it was deployed.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// Deployed versions, by name, the newest version first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ModuleList {
+    /// The versions.
+    pub modules: Vec<ModuleView>,
+}
+
+/// The living hosts.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct HostList {
+    /// Their newest heartbeats.
+    #[schema(value_type = Vec<Object>)]
+    pub hosts: Vec<HostInfo>,
+}
+
+/// The cluster.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ClusterInfo {
+    /// Version of this API process.
+    pub version: String,
+    /// Whether this API process is connected to NATS.
+    pub nats_connected: bool,
+    /// The leading scheduler, its term and since when.
+    #[schema(value_type = Option<Object>)]
+    pub leader: Option<tasklane_domain::cluster::LeaderInfo>,
+    /// Living hosts.
+    pub hosts: usize,
+    /// Slots of all of them.
+    pub slots: u32,
+    /// Defaults and maxima of limits.
+    #[schema(value_type = Object)]
+    pub limits: LimitsPolicy,
+    /// Largest payload, in bytes.
+    pub payload_bytes_max: usize,
+}
+
+/// What waits in one lane.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LaneView {
+    /// The queue.
+    pub queue: String,
+    /// 1 to 10.
+    pub priority: u8,
+    /// Tasks in state `queued`.
+    pub queued: u64,
+    /// When the oldest of them became queued.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub oldest_queued_at: Option<Timestamp>,
+}
+
+/// The cluster in numbers.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ClusterStats {
+    /// Tasks by state.
+    pub states: BTreeMap<String, u64>,
+    /// Lanes that are not empty.
+    pub lanes: Vec<LaneView>,
+}
+
+/// Whether this process is well.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct HealthView {
+    /// `ok`, `degraded` or `unavailable`.
+    pub status: String,
+    /// Each thing that was looked at.
+    pub checks: BTreeMap<String, String>,
+}

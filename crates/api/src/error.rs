@@ -1,0 +1,113 @@
+//! Errors on their way out: internal ones become a code, a hint and a log line; nothing of a driver leaves.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use tasklane_api_types::{ErrorCode, Problem};
+use tasklane_domain::error::{QueueError, StoreError};
+use tasklane_domain::ports::InspectError;
+
+/// A failed request.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    code: ErrorCode,
+    detail: String,
+    hint: Option<String>,
+    errors: Vec<String>,
+}
+
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+/// Seconds after which a client may try again.
+const RETRY_AFTER_SECONDS: &str = "2";
+
+impl ApiError {
+    pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), hint: None, errors: Vec::new() }
+    }
+
+    /// Something better than the code's own hint.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Each thing that is wrong.
+    pub(crate) fn errors(mut self, errors: Vec<String>) -> Self {
+        self.errors = errors;
+        self
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let problem = Problem {
+            r#type: format!("/docs/errors#{}", self.code.as_str()),
+            title: self.code.as_str().replace('_', " "),
+            status: status.as_u16(),
+            detail: self.detail,
+            code: self.code,
+            hint: self.hint.unwrap_or_else(|| self.code.hint().to_owned()),
+            // Filled in by the layer that knows it (`routes::identify`).
+            request_id: String::new(),
+            errors: self.errors,
+        };
+        let mut response = (status, Json(&problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        }
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::IdempotencyConflict { key, first } => Self::new(
+                ErrorCode::IdempotencyConflict,
+                format!("idempotency key `{key}` was used before with another body, for task {first}"),
+            ),
+            StoreError::ModuleConflict { name, version } => Self::new(
+                ErrorCode::ModuleConflict,
+                format!("module {name} {version} is already deployed with other content"),
+            ),
+            StoreError::AlreadyEnded { id, state } => {
+                Self::new(ErrorCode::TaskAlreadyEnded, format!("task {id} has already ended as {state}"))
+            }
+            StoreError::TaskNotFound(id) => Self::new(ErrorCode::TaskNotFound, format!("there is no task {id}")),
+            StoreError::Unavailable(source) => {
+                tracing::error!(error = %source, "the database did not answer");
+                Self::new(ErrorCode::DatabaseUnavailable, "the database did not answer")
+            }
+            other => {
+                tracing::error!(error = %other, "a request failed");
+                Self::new(ErrorCode::Internal, "something is wrong on our side")
+            }
+        }
+    }
+}
+
+impl From<QueueError> for ApiError {
+    fn from(error: QueueError) -> Self {
+        tracing::warn!(%error, "NATS did not answer a request");
+        Self::new(ErrorCode::NatsUnavailable, "NATS did not answer")
+    }
+}
+
+impl From<InspectError> for ApiError {
+    fn from(error: InspectError) -> Self {
+        let detail = error.to_string();
+        match error {
+            InspectError::WrongWorld(_) => Self::new(ErrorCode::ModuleWrongWorld, detail),
+            InspectError::UnlistedImports(imports) => {
+                Self::new(ErrorCode::ModuleImportsUnlisted, detail).errors(imports)
+            }
+            InspectError::TooLarge(_) => Self::new(ErrorCode::ModuleOverLimits, detail),
+            _ => Self::new(ErrorCode::ModuleInvalid, detail),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Bodies, queries and ids, with errors that say what is wrong.
+
+use std::collections::HashMap;
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+use tasklane_api_types::ErrorCode;
+use tasklane_domain::TaskId;
+
+use crate::error::{ApiError, ApiResult};
+
+/// A JSON body.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<T, S> FromRequest<S> for JsonBody<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        check_media_type(request.headers())?;
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+                return ApiError::new(ErrorCode::BodyTooLarge, "the body is over the limit");
+            }
+            ApiError::new(ErrorCode::RequestTimeout, "the body did not arrive")
+        })?;
+        let value = serde_json::from_slice(&bytes).map_err(|error| json_error(&error))?;
+        Ok(Self(value))
+    }
+}
+
+fn check_media_type(headers: &HeaderMap) -> ApiResult<()> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = given.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(ApiError::new(ErrorCode::UnsupportedMediaType, format!("the body's Content-Type is `{given}`")))
+}
+
+/// Well-formed JSON of the wrong shape is told apart from what is no JSON at all.
+pub(crate) fn json_error(error: &serde_json::Error) -> ApiError {
+    let code = if error.is_data() { ErrorCode::InvalidRequest } else { ErrorCode::MalformedJson };
+    ApiError::new(code, error.to_string())
+}
+
+/// A query string of which every parameter is known.
+pub(crate) struct Params(HashMap<String, String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = Query::<HashMap<String, String>>::from_request_parts(parts, state).await;
+        query
+            .map(|Query(params)| Self(params))
+            .map_err(|error| ApiError::new(ErrorCode::InvalidQuery, error.body_text()))
+    }
+}
+
+impl Params {
+    /// Refuses parameters that are not among `known`.
+    pub(crate) fn only(&self, known: &[&str]) -> ApiResult<()> {
+        match self.0.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(unknown) => Err(ApiError::new(
+                ErrorCode::InvalidQuery,
+                format!("there is no parameter `{unknown}`; known here: {}", known.join(", ")),
+            )),
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// A parameter that has a type.
+    pub(crate) fn parsed<T>(&self, name: &str) -> ApiResult<Option<T>>
+    where
+        T: std::str::FromStr<Err: std::fmt::Display>,
+    {
+        let parse = |text: &str| {
+            text.parse::<T>().map_err(|error| ApiError::new(ErrorCode::InvalidQuery, format!("{name}: {error}")))
+        };
+        self.get(name).map(parse).transpose()
+    }
+}
+
+/// A task id in a path.
+pub(crate) struct IdPath(pub(crate) TaskId);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let wrong = |why: String| ApiError::new(ErrorCode::InvalidId, why);
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|e| wrong(e.body_text()))?;
+        text.parse().map(Self).map_err(|error: tasklane_domain::id::IdError| wrong(error.to_string()))
+    }
+}

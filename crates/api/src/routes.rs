@@ -1,0 +1,131 @@
+//! Every route. Files mirror the paths.
+
+mod cluster;
+mod health;
+mod modules;
+mod tasks;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State as AxumState};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use tasklane_api_types::{ErrorCode, Problem};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::ApiError;
+use crate::state::State;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Longest request id that is taken from a client, in bytes.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+/// Bytes of a module upload beside the module: the manifest and the multipart frame.
+const UPLOAD_OVERHEAD_BYTES: usize = 1024 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Tasklane", description = "Background tasks as WebAssembly modules: deploy, submit, look, cancel."),
+    components(schemas(Problem))
+)]
+struct Document;
+
+fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<State>> {
+    let uploads = OpenApiRouter::new()
+        .routes(routes!(modules::deploy, modules::list))
+        .layer(DefaultBodyLimit::max(upload_bytes_max));
+    let rest = OpenApiRouter::new()
+        .routes(routes!(modules::versions))
+        .routes(routes!(modules::version))
+        .routes(routes!(tasks::submit::submit, tasks::list::list))
+        .routes(routes!(tasks::submit::submit_batch))
+        .routes(routes!(tasks::list::by_status))
+        .routes(routes!(tasks::get::task))
+        .routes(routes!(tasks::get::result))
+        .routes(routes!(tasks::get::logs))
+        .routes(routes!(tasks::cancel::cancel))
+        .routes(routes!(cluster::hosts))
+        .routes(routes!(cluster::info))
+        .routes(routes!(cluster::stats))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::health))
+        .routes(routes!(health::metrics))
+        .layer(DefaultBodyLimit::max(body_bytes_max));
+    uploads.merge(rest)
+}
+
+/// The OpenAPI document.
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    OpenApiRouter::with_openapi(Document::openapi()).merge(api(0, 0)).to_openapi()
+}
+
+pub(crate) fn router(state: Arc<State>) -> Router {
+    let settings = &state.settings;
+    let api = api(settings.module_bytes_max + UPLOAD_OVERHEAD_BYTES, settings.body_bytes_max);
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi()).merge(api).split_for_parts();
+    let router: Router = router
+        .route("/", get(home))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(state.clone());
+    let docs = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/api/v1/openapi.json", document);
+    router.merge(docs).layer(middleware::from_fn_with_state(state, identify))
+}
+
+async fn home() -> Html<&'static str> {
+    Html(include_str!("home.html"))
+}
+
+async fn not_found(request: Request) -> ApiError {
+    ApiError::new(ErrorCode::NotFound, format!("nothing is at {}", request.uri().path()))
+}
+
+async fn method_not_allowed(request: Request) -> ApiError {
+    ApiError::new(ErrorCode::MethodNotAllowed, format!("{} does not take {}", request.uri().path(), request.method()))
+}
+
+/// The client's id, if it is short and plain, or one of ours.
+fn request_id(request: &Request) -> HeaderValue {
+    let given = request
+        .headers()
+        .get(&REQUEST_ID)
+        .filter(|id| id.len() <= REQUEST_ID_BYTES_MAX && id.as_bytes().iter().all(u8::is_ascii_graphic));
+    let made = || HeaderValue::from_str(&uuid::Uuid::now_v7().to_string()).ok();
+    given.cloned().or_else(made).unwrap_or(HeaderValue::from_static("unknown"))
+}
+
+/// Gives each request an id, counts it, and puts the id into problems.
+async fn identify(AxumState(state): AxumState<Arc<State>>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = request_id(&request);
+    let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let method = request.method().clone();
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = with_id(problem, &id, response);
+    }
+    response.headers_mut().insert(REQUEST_ID, id);
+    let status = response.status();
+    state.metrics.requests.with_label_values(&[route.as_str(), method.as_str(), status.as_str()]).inc();
+    state.metrics.request_seconds.with_label_values(&[route.as_str()]).observe(begun.elapsed().as_secs_f64());
+    response
+}
+
+fn with_id(mut problem: Problem, id: &HeaderValue, response: Response) -> Response {
+    problem.request_id = String::from_utf8_lossy(id.as_bytes()).into_owned();
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!(request_id = %problem.request_id, "a request failed on our side");
+    }
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    match serde_json::to_vec(&problem) {
+        Ok(body) => Response::from_parts(parts, body.into()),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,173 @@
+//! `/api/v1/modules…`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::multipart::Field;
+use axum::extract::{Multipart, Path, State};
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use http::{StatusCode, header};
+use sha2::{Digest, Sha256};
+use tasklane_api_types::{ErrorCode, ModuleList, ModuleView, Problem};
+use tasklane_domain::ports::Deployed;
+use tasklane_domain::{Manifest, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion};
+
+use crate::error::{ApiError, ApiResult};
+use crate::extract::Params;
+use crate::modules::missing;
+use crate::state::State as Room;
+use crate::views;
+
+/// Largest manifest, in bytes.
+const MANIFEST_BYTES_MAX: usize = 512 * 1024;
+
+/// Deploy a version: `multipart/form-data` with the parts `manifest` (JSON) and `module` (the .wasm file).
+///
+/// The bytes are looked at before anything is stored. The same content again is no error.
+#[utoipa::path(
+    post, path = "/api/v1/modules", tag = "modules",
+    request_body(content_type = "multipart/form-data", content = String),
+    responses(
+        (status = 200, description = "The same content was deployed before", body = ModuleView),
+        (status = 201, description = "Deployed", body = ModuleView),
+        (status = 409, description = "Other content is deployed under this version", body = Problem,
+         content_type = "application/problem+json"),
+        (status = "4XX", description = "Not a module that can run here", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn deploy(
+    State(room): State<Arc<Room>>,
+    multipart: Result<Multipart, axum::extract::multipart::MultipartRejection>,
+) -> ApiResult<Response> {
+    let multipart = multipart.map_err(|error| ApiError::new(ErrorCode::UnsupportedMediaType, error.body_text()))?;
+    let (manifest, wasm) = read_parts(multipart, room.settings.module_bytes_max).await?;
+    let kind = room.ports.inspector.inspect(wasm.clone()).await?;
+    let record = ModuleRecord {
+        digest: ModuleDigest::from_bytes(Sha256::digest(&wasm).into()),
+        kind,
+        size_bytes: wasm.len() as u64,
+        manifest,
+        created_at: room.clock.now(),
+    };
+    let deployed = room.ports.modules.deploy(record.clone(), wasm.clone()).await?;
+    room.modules.forget();
+    if let Err(error) = room.ports.cache.put(&record.reference(), &record.manifest, wasm).await {
+        tracing::warn!(%error, "the module is not in the object store yet; hosts will ask for it");
+    }
+    let status = if deployed == Deployed::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let location = format!("/api/v1/modules/{}/{}", record.manifest.name, record.manifest.version);
+    Ok((status, [(header::LOCATION, location)], Json(views::module(record))).into_response())
+}
+
+async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiResult<(Manifest, Bytes)> {
+    let (mut manifest, mut wasm) = (None, None);
+    while let Some(field) = multipart.next_field().await.map_err(|error| upload_error(&error))? {
+        match field.name() {
+            Some("manifest") => {
+                let bytes = read_field(field, MANIFEST_BYTES_MAX, ErrorCode::ManifestInvalid).await?;
+                manifest = Some(parse_manifest(&bytes)?);
+            }
+            Some("module") => {
+                let bytes = read_field(field, module_bytes_max, ErrorCode::ModuleTooLarge).await?;
+                wasm = Some(bytes);
+            }
+            other => {
+                let name = other.unwrap_or("without a name");
+                return Err(ApiError::new(ErrorCode::InvalidRequest, format!("there is no part `{name}`")));
+            }
+        }
+    }
+    let part = |name| ApiError::new(ErrorCode::ManifestInvalid, format!("the part `{name}` is missing"));
+    Ok((manifest.ok_or_else(|| part("manifest"))?, wasm.ok_or_else(|| part("module"))?))
+}
+
+fn upload_error(error: &axum::extract::multipart::MultipartError) -> ApiError {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return ApiError::new(ErrorCode::ModuleTooLarge, "the upload is over the limit");
+    }
+    ApiError::new(ErrorCode::InvalidRequest, error.body_text())
+}
+
+async fn read_field(mut field: Field<'_>, max: usize, code: ErrorCode) -> ApiResult<Bytes> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = field.chunk().await.map_err(|error| upload_error(&error))? {
+        if bytes.len() + chunk.len() > max {
+            return Err(ApiError::new(code, format!("the part is over {max} bytes")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+fn parse_manifest(bytes: &[u8]) -> ApiResult<Manifest> {
+    let wrong = |why: String| ApiError::new(ErrorCode::ManifestInvalid, why);
+    let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
+    manifest.check().map_err(|error| wrong(error.to_string()))?;
+    Ok(manifest)
+}
+
+/// Every deployed version.
+#[utoipa::path(
+    get, path = "/api/v1/modules", tag = "modules",
+    responses((status = 200, description = "By name, the newest version first", body = ModuleList))
+)]
+pub(crate) async fn list(State(room): State<Arc<Room>>, params: Params) -> ApiResult<Json<ModuleList>> {
+    params.only(&[])?;
+    let records = room.ports.modules.modules(None).await?;
+    Ok(Json(ModuleList { modules: records.into_iter().map(views::module).collect() }))
+}
+
+fn name_error(error: &tasklane_domain::name::NameError) -> ApiError {
+    ApiError::new(ErrorCode::InvalidRequest, error.to_string())
+}
+
+/// The versions of one module.
+#[utoipa::path(
+    get, path = "/api/v1/modules/{name}", tag = "modules",
+    params(("name" = String, Path, description = "The module's name")),
+    responses(
+        (status = 200, description = "The newest version first", body = ModuleList),
+        (status = "4XX", description = "No such module", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn versions(
+    State(room): State<Arc<Room>>,
+    Path(name): Path<String>,
+    params: Params,
+) -> ApiResult<Json<ModuleList>> {
+    params.only(&[])?;
+    let name: ModuleName = name.parse().map_err(|error| name_error(&error))?;
+    let records = room.ports.modules.modules(Some(&name)).await?;
+    if records.is_empty() {
+        return Err(missing(room.ports.modules.as_ref(), &name, None).await?);
+    }
+    Ok(Json(ModuleList { modules: records.into_iter().map(views::module).collect() }))
+}
+
+/// One version.
+#[utoipa::path(
+    get, path = "/api/v1/modules/{name}/{version}", tag = "modules",
+    params(
+        ("name" = String, Path, description = "The module's name"),
+        ("version" = String, Path, description = "Its version"),
+    ),
+    responses(
+        (status = 200, description = "The version", body = ModuleView),
+        (status = "4XX", description = "No such version", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn version(
+    State(room): State<Arc<Room>>,
+    Path((name, version)): Path<(String, String)>,
+    params: Params,
+) -> ApiResult<Json<ModuleView>> {
+    params.only(&[])?;
+    let name: ModuleName = name.parse().map_err(|error| name_error(&error))?;
+    let version: ModuleVersion = version.parse().map_err(|error| name_error(&error))?;
+    match room.ports.modules.module(&name, Some(&version)).await? {
+        Some(record) => Ok(Json(views::module(record))),
+        None => Err(missing(room.ports.modules.as_ref(), &name, Some(&version)).await?),
+    }
+}

@@ -1,0 +1,105 @@
+//! `GET /api/v1/tasks/{id}`, `/result`, `/logs`.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, header};
+use tasklane_api_types::{ErrorCode, LogView, Problem, TaskView};
+use tasklane_domain::error::StoreError;
+use tasklane_domain::task::TaskLog;
+use tasklane_domain::{PayloadKind, StateKind, TaskId};
+
+use crate::error::{ApiError, ApiResult};
+use crate::extract::{IdPath, Params};
+use crate::state::State as Room;
+use crate::views;
+
+fn not_found(id: TaskId) -> ApiError {
+    StoreError::TaskNotFound(id).into()
+}
+
+/// One task.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path, description = "Task id")),
+    responses(
+        (status = 200, description = "The task", body = TaskView),
+        (status = "4XX", description = "No such task", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn task(
+    State(room): State<Arc<Room>>,
+    IdPath(id): IdPath,
+    params: Params,
+) -> ApiResult<Json<TaskView>> {
+    params.only(&[])?;
+    let task = room.ports.tasks.task(id).await?.ok_or_else(|| not_found(id))?;
+    Ok(Json(views::task(task)))
+}
+
+/// What the guest returned, as it returned it.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{id}/result", tag = "tasks", params(("id" = String, Path, description = "Task id")),
+    responses(
+        (status = 200, description = "The bytes; the content type is what they look like"),
+        (status = 409, description = "Not ended, or ended without a result", body = Problem,
+         content_type = "application/problem+json"),
+        (status = "4XX", description = "No such task", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn result(State(room): State<Arc<Room>>, IdPath(id): IdPath, params: Params) -> ApiResult<Response> {
+    params.only(&[])?;
+    let result = room.ports.tasks.result(id).await?.ok_or_else(|| not_found(id))?;
+    match result.state {
+        StateKind::Succeeded => {
+            let media_type = PayloadKind::detect(&result.bytes).media_type();
+            Ok(([(header::CONTENT_TYPE, media_type)], result.bytes).into_response())
+        }
+        state if state.is_terminal() => {
+            Err(ApiError::new(ErrorCode::TaskHasNoResult, format!("task {id} ended as {state}")))
+        }
+        state => Err(ApiError::new(ErrorCode::TaskNotEnded, format!("task {id} is {state}"))),
+    }
+}
+
+/// What the guest said: JSON, or plain text with `Accept: text/plain`.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{id}/logs", tag = "tasks", params(("id" = String, Path, description = "Task id")),
+    responses(
+        (status = 200, description = "The newest ended attempt's log", body = LogView),
+        (status = "4XX", description = "No such task", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn logs(
+    State(room): State<Arc<Room>>,
+    IdPath(id): IdPath,
+    params: Params,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    params.only(&[])?;
+    let log = room.ports.tasks.log(id).await?.ok_or_else(|| not_found(id))?;
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accept.contains("text/plain") {
+        return Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], as_text(&log)).into_response());
+    }
+    let TaskLog { attempt, log } = log;
+    let (dropped_lines, dropped_bytes) = (log.dropped_lines, log.dropped_bytes);
+    let lines = log.head.into_iter().chain(log.tail).collect();
+    Ok(Json(LogView { attempt: attempt.get(), lines, dropped_lines, dropped_bytes }).into_response())
+}
+
+fn as_text(log: &TaskLog) -> String {
+    let mut text = String::new();
+    let gap = log.log.head.len();
+    for (index, line) in log.log.lines().enumerate() {
+        if index == gap && log.log.dropped_lines > 0 {
+            text.push_str(&format!("… {} lines were not kept …\n", log.log.dropped_lines));
+        }
+        if writeln!(text, "{:>8} ms {:<5} {}", line.offset_ms, line.level, line.message).is_err() {
+            return text;
+        }
+    }
+    text
+}

@@ -1,0 +1,164 @@
+//! `POST /api/v1/tasks` and `/batch`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use tasklane_api_types::{BatchAccepted, BatchRequest, ErrorCode, Problem, SubmitRequest, TaskAccepted, TaskView};
+use tasklane_domain::task::Submitted;
+use tasklane_domain::{StateKind, TaskId};
+
+use crate::error::{ApiError, ApiResult};
+use crate::extract::{JsonBody, Params};
+use crate::state::State as Room;
+use crate::submit::{commit, resolve};
+use crate::views;
+
+/// Tasks in one batch.
+const BATCH_TASKS_MAX: usize = 1_000;
+/// Longest trace context that is kept, in bytes.
+const TRACEPARENT_BYTES_MAX: usize = 64;
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+fn href(id: TaskId) -> String {
+    format!("/api/v1/tasks/{id}")
+}
+
+fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    (text.len() <= TRACEPARENT_BYTES_MAX).then(|| text.to_owned())
+}
+
+/// Submit one task.
+///
+/// Answers 202 after the task is committed. With `?wait=30s` it answers 200 with the ended task and its result if that is done
+/// in time, else 202.
+#[utoipa::path(
+    post, path = "/api/v1/tasks", tag = "tasks", request_body = SubmitRequest,
+    params(("wait" = Option<String>, Query, description = "Wait for the end, such as `30s` or `500ms`; at most 60 s")),
+    responses(
+        (status = 200, description = "Ended in time", body = TaskView),
+        (status = 202, description = "Accepted and committed", body = TaskAccepted),
+        (status = "4XX", description = "Not accepted", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn submit(
+    State(room): State<Arc<Room>>,
+    params: Params,
+    headers: HeaderMap,
+    JsonBody(mut request): JsonBody<SubmitRequest>,
+) -> ApiResult<Response> {
+    params.only(&["wait"])?;
+    let wait = params.get("wait").map(|text| parse_wait(text, room.settings.wait_max)).transpose()?;
+    if let Some(key) = headers.get("idempotency-key") {
+        let key = key.to_str().map_err(|error| ApiError::new(ErrorCode::IdempotencyKeyInvalid, error.to_string()))?;
+        request.idempotency_key = Some(key.to_owned());
+    }
+    let id = TaskId::new();
+    let waiter = wait.map(|_| room.waiters.wait_for(id));
+    let task = resolve(&room, request, id, traceparent(&headers)).await?;
+    let (answer, state) = commit(&room, vec![task]).await?.pop().ok_or_else(no_answer)?;
+    if let (Some(wait), Some(mut waiter)) = (wait, waiter) {
+        if answer.id() != id {
+            waiter = room.waiters.wait_for(answer.id());
+        }
+        if let Some(response) = ended(&room, &waiter, wait).await? {
+            return Ok(response);
+        }
+    }
+    Ok(accepted(answer, state))
+}
+
+fn no_answer() -> ApiError {
+    ApiError::new(ErrorCode::Internal, "something is wrong on our side")
+}
+
+fn accepted(answer: Submitted, state: StateKind) -> Response {
+    let id = answer.id();
+    let body = TaskAccepted { id: id.to_string(), state, href: href(id) };
+    let mut response = (StatusCode::ACCEPTED, [(header::LOCATION, href(id))], Json(body)).into_response();
+    if matches!(answer, Submitted::Repeated(_)) {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// `30s`, `500ms`, or a plain number of seconds.
+fn parse_wait(text: &str, max: Duration) -> ApiResult<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let wrong = || ApiError::new(ErrorCode::InvalidQuery, format!("wait: `{text}` is not a time such as 30s or 500ms"));
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let wait = match unit {
+        "" | "s" => Duration::from_secs(number),
+        "ms" => Duration::from_millis(number),
+        "m" => Duration::from_secs(number.saturating_mul(60)),
+        _ => return Err(wrong()),
+    };
+    Ok(wait.min(max))
+}
+
+async fn ended(room: &Room, waiter: &crate::waiters::Waiter, wait: Duration) -> ApiResult<Option<Response>> {
+    let task = waiter.ended(room.ports.tasks.as_ref(), wait).await?;
+    let Some(task) = task.filter(|task| task.state.is_terminal()) else { return Ok(None) };
+    let id = task.id;
+    let mut view = views::task(task);
+    if view.state == StateKind::Succeeded {
+        let result = room.ports.tasks.result(id).await?;
+        view.result = result.map(|result| views::result(&result.bytes));
+    }
+    Ok(Some((StatusCode::OK, [(header::LOCATION, href(id))], Json(view)).into_response()))
+}
+
+/// Submit up to 1,000 tasks, all or none.
+#[utoipa::path(
+    post, path = "/api/v1/tasks/batch", tag = "tasks", request_body = BatchRequest,
+    responses(
+        (status = 202, description = "All accepted and committed", body = BatchAccepted),
+        (status = "4XX", description = "None accepted", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn submit_batch(
+    State(room): State<Arc<Room>>,
+    params: Params,
+    headers: HeaderMap,
+    JsonBody(batch): JsonBody<BatchRequest>,
+) -> ApiResult<Response> {
+    params.only(&[])?;
+    let count = batch.tasks.len();
+    if !(1..=BATCH_TASKS_MAX).contains(&count) {
+        return Err(ApiError::new(ErrorCode::BatchSize, format!("the batch has {count} tasks")));
+    }
+    let trace = traceparent(&headers);
+    let mut tasks = Vec::with_capacity(count);
+    for (index, request) in batch.tasks.into_iter().enumerate() {
+        let task = resolve(&room, request, TaskId::new(), trace.clone()).await;
+        tasks.push(task.map_err(|error| error.errors(vec![format!("/tasks/{index}")]))?);
+    }
+    let accepted = commit(&room, tasks).await?;
+    let one = |(answer, state): (Submitted, StateKind)| {
+        let id = answer.id();
+        TaskAccepted { id: id.to_string(), state, href: href(id) }
+    };
+    let body = BatchAccepted { tasks: accepted.into_iter().map(one).collect() };
+    Ok((StatusCode::ACCEPTED, Json(body)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_have_units_and_a_maximum() {
+        let max = Duration::from_secs(60);
+        assert_eq!(parse_wait("500ms", max).unwrap(), Duration::from_millis(500));
+        assert_eq!(parse_wait("30", max).unwrap(), Duration::from_secs(30));
+        assert_eq!(parse_wait("2m", max).unwrap(), max);
+        assert!(parse_wait("soon", max).is_err());
+        assert!(parse_wait("5h", max).is_err());
+    }
+}

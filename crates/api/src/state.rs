@@ -1,0 +1,108 @@
+//! What every request sees.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::Registry;
+use tasklane_domain::ports::{
+    Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
+};
+use tasklane_domain::{Clock, LimitsPolicy};
+
+use crate::background::DispatchQueue;
+use crate::metrics::Metrics;
+use crate::modules::ModuleBook;
+use crate::serve::ServeSettings;
+use crate::waiters::Waiters;
+
+/// What can be set about an API process.
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    /// Largest request body but a module, in bytes. Default 16 MiB.
+    pub body_bytes_max: usize,
+    /// Largest payload of a task, in bytes; never more than NATS takes. Default 768 KiB.
+    pub payload_bytes_max: usize,
+    /// Largest module, in bytes. Default 32 MiB.
+    pub module_bytes_max: usize,
+    /// Longest `?wait`. Default 60 s.
+    pub wait_max: Duration,
+    /// How long an idempotency key is remembered. Default 24 h.
+    pub idempotency_ttl: Duration,
+    /// Defaults and maxima of limits.
+    pub limits: LimitsPolicy,
+    /// How connections are served.
+    pub serve: ServeSettings,
+    /// Version shown to clients.
+    pub version: String,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 16 * 1024 * 1024,
+            payload_bytes_max: 768 * 1024,
+            module_bytes_max: 32 * 1024 * 1024,
+            wait_max: Duration::from_secs(60),
+            idempotency_ttl: Duration::from_secs(24 * 60 * 60),
+            limits: LimitsPolicy::default(),
+            serve: ServeSettings::default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// What an API process needs of the world.
+#[derive(Clone)]
+pub struct ApiPorts {
+    /// The rows.
+    pub tasks: Arc<dyn TaskStore>,
+    /// The modules.
+    pub modules: Arc<dyn ModuleStore>,
+    /// The way to the hosts.
+    pub dispatcher: Arc<dyn Dispatcher>,
+    /// Modules for hosts.
+    pub cache: Arc<dyn ModuleCache>,
+    /// Living hosts.
+    pub hosts: Arc<dyn HostRegistry>,
+    /// The leadership key, to show.
+    pub leases: Arc<dyn LeaseStore>,
+    /// News, nudges and cancels.
+    pub control: Arc<dyn Control>,
+    /// Looks at uploads.
+    pub inspector: Arc<dyn ModuleInspector>,
+    /// Whether NATS is connected right now.
+    pub nats_connected: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+pub(crate) struct State {
+    pub(crate) settings: ApiSettings,
+    pub(crate) ports: ApiPorts,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) registry: Registry,
+    pub(crate) metrics: Metrics,
+    pub(crate) modules: ModuleBook,
+    pub(crate) waiters: Waiters,
+    pub(crate) dispatch: DispatchQueue,
+}
+
+impl State {
+    pub(crate) fn new(
+        settings: ApiSettings,
+        ports: ApiPorts,
+        clock: Arc<dyn Clock>,
+        registry: Registry,
+        dispatch: DispatchQueue,
+    ) -> Result<Self, prometheus::Error> {
+        let metrics = Metrics::register(&registry, &settings.version)?;
+        Ok(Self {
+            settings,
+            ports,
+            clock,
+            registry,
+            metrics,
+            modules: ModuleBook::default(),
+            waiters: Waiters::default(),
+            dispatch,
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! The domain's records as clients see them.
+
+use base64::Engine as _;
+use tasklane_api_types::{ClusterStats, LaneView, ModuleView, ResultView, TaskView, Timings};
+use tasklane_domain::query::Stats;
+use tasklane_domain::task::Task;
+use tasklane_domain::{ModuleRecord, PayloadKind};
+
+pub(crate) fn task(task: Task) -> TaskView {
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of a wait fit a float for people")]
+    let queue_wait_ms = task.queue_wait_us().map(|us| us as f64 / 1_000.0);
+    TaskView {
+        id: task.id.to_string(),
+        module: task.module.name.to_string(),
+        version: task.module.version.to_string(),
+        digest: task.module.digest.to_string(),
+        queue: task.queue.to_string(),
+        priority: task.priority.get(),
+        state: task.state,
+        attempt: task.attempt.get(),
+        max_attempts: task.retry.max_attempts,
+        outcome: task.outcome,
+        usage: task.usage,
+        timings: Timings {
+            created_at: task.created_at,
+            queued_at: task.queued_at,
+            due_at: task.due_at,
+            started_at: task.started_at,
+            ended_at: task.ended_at,
+            deadline: task.deadline,
+        },
+        queue_wait_ms,
+        progress: task.progress,
+        host: task.host.map(|host| host.to_string()),
+        limits: task.limits,
+        retry: task.retry,
+        labels: task.labels.into(),
+        result: None,
+    }
+}
+
+pub(crate) fn result(bytes: &[u8]) -> ResultView {
+    match PayloadKind::detect(bytes) {
+        PayloadKind::Json => ResultView { json: serde_json::from_slice(bytes).ok(), ..ResultView::default() },
+        PayloadKind::Text => {
+            ResultView { text: Some(String::from_utf8_lossy(bytes).into_owned()), ..ResultView::default() }
+        }
+        PayloadKind::Bytes => {
+            let text = base64::engine::general_purpose::STANDARD.encode(bytes);
+            ResultView { base64: Some(text), ..ResultView::default() }
+        }
+    }
+}
+
+pub(crate) fn module(record: ModuleRecord) -> ModuleView {
+    ModuleView {
+        name: record.manifest.name.to_string(),
+        version: record.manifest.version.to_string(),
+        digest: record.digest.to_string(),
+        kind: record.kind,
+        size_bytes: record.size_bytes,
+        manifest: record.manifest,
+        created_at: record.created_at,
+    }
+}
+
+pub(crate) fn stats(stats: Stats) -> ClusterStats {
+    let lane = |depth: tasklane_domain::query::LaneDepth| LaneView {
+        queue: depth.lane.queue.to_string(),
+        priority: depth.lane.priority.get(),
+        queued: depth.queued,
+        oldest_queued_at: depth.oldest_queued_at,
+    };
+    ClusterStats {
+        states: stats.states.iter().map(|one| (one.state.to_string(), one.count)).collect(),
+        lanes: stats.lanes.into_iter().map(lane).collect(),
+    }
+}
