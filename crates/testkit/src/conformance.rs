@@ -1,1 +1,86 @@
-//! .
+//! What every database behind the store's ports must do: one check for each promise, run against each database.
+//!
+//! Called by `crates/store/tests` through [`store_conformance!`](crate::store_conformance), which makes one test of each check, so
+//! that a failing check is named. A check gets a [`World`] with an empty database of its own.
+
+pub mod durability;
+pub mod history;
+pub mod leader;
+pub mod modules;
+pub mod reads;
+pub mod settle;
+pub mod submit;
+pub mod world;
+
+pub use world::World;
+
+/// Makes one test of every check. The argument is the path of `async fn() -> anyhow::Result<World>`.
+#[macro_export]
+macro_rules! store_conformance {
+    ($fresh:path) => {
+        $crate::store_conformance! { @each $fresh;
+            submit::a_submitted_task_reads_back_whole,
+            submit::a_task_for_later_is_scheduled,
+            submit::a_batch_of_any_size_is_stored_whole,
+            submit::a_batch_with_a_conflict_leaves_nothing,
+            submit::the_same_key_and_body_is_one_task,
+            submit::the_same_key_with_another_body_is_a_conflict,
+            submit::an_expired_key_is_free_again,
+            submit::one_key_twice_in_a_batch_is_one_task,
+            submit::concurrent_submits_with_one_key_make_one_task,
+            submit::a_conflict_does_not_hurt_its_neighbours,
+            submit::submitting_an_id_again_does_not_double_it,
+            submit::a_burst_of_submits_shares_its_commits,
+            settle::an_end_is_recorded_with_all_that_belongs_to_it,
+            settle::a_start_and_an_end_in_one_batch_are_taken_in_order,
+            settle::an_end_told_twice_is_taken_once,
+            settle::a_stale_delivery_is_refused,
+            settle::a_stale_attempt_is_refused,
+            settle::a_report_of_an_unknown_task_is_refused,
+            settle::an_ended_task_never_changes,
+            settle::a_retryable_error_waits_and_runs_again_above_the_fence,
+            settle::a_log_names_the_attempt_that_said_it,
+            settle::the_last_attempt_fails_the_task,
+            settle::a_handed_back_delivery_comes_back_as_an_order,
+            settle::a_start_and_progress_are_recorded,
+            settle::a_large_mixed_batch_settles_each_by_its_own,
+            settle::of_concurrent_ends_one_wins,
+            settle::submits_and_settles_go_on_side_by_side,
+            settle::a_cancel_ends_any_task_that_has_not_ended,
+            settle::an_unknown_task_is_not_cancelled,
+            settle::of_a_cancel_and_an_end_one_wins,
+            leader::terms_rise_and_a_lease_opens_one,
+            leader::a_wiped_lease_store_still_gives_a_higher_term,
+            leader::a_former_leader_is_refused,
+            leader::concurrent_leases_open_different_terms,
+            leader::due_tasks_are_queued_earliest_first,
+            leader::the_next_due_time_counts_deadlines,
+            leader::what_never_started_expires,
+            leader::what_is_below_its_watermark_is_published_anew,
+            leader::a_redispatch_is_bounded_and_fences_the_former,
+            reads::a_walk_over_pages_meets_every_task_once,
+            reads::filters_select_and_combine,
+            reads::labels_find_tasks,
+            reads::counts_are_by_state_and_lane,
+            reads::what_is_not_there_is_none,
+            modules::a_deployed_module_reads_back_whole,
+            modules::deploying_the_same_again_changes_nothing,
+            modules::other_content_under_one_version_is_a_conflict,
+            modules::the_newest_version_is_a_release_if_there_is_one,
+            modules::modules_are_listed_by_name_and_newest_version,
+            durability::what_was_answered_is_there_after_reopening,
+            durability::terms_survive_reopening,
+            durability::concurrent_starters_migrate_once,
+            durability::two_processes_share_one_database,
+            history::random_histories_follow_the_state_machine,
+        }
+    };
+    (@each $fresh:path; $($room:ident :: $check:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $check() -> anyhow::Result<()> {
+                $crate::conformance::$room::$check($fresh().await?).await
+            }
+        )*
+    };
+}

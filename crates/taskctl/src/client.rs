@@ -1,0 +1,109 @@
+//! Talks to the API: problems become failures, and an unreachable server says how to start one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tasklane_api_types::Problem;
+
+use crate::failure::{FAILED, Failure, UNREACHABLE};
+
+/// Longer than the longest `?wait`.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often a request that reads is tried while no connection can be made.
+const TRIES_MAX: u32 = 3;
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// A connection to one API.
+pub(crate) struct Client {
+    base: String,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// For `http(s)://host:port`.
+    pub(crate) fn new(server: &str) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build()?;
+        Ok(Self { base: server.trim_end_matches('/').to_owned(), http })
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let why = if error.is_timeout() { "did not answer in time" } else { "cannot be reached" };
+        Failure::new(UNREACHABLE, format!("the server at {} {why}", self.base))
+            .hint("start one with `taskctl dev`, or point --server or TASKLANE_SERVER at a running one")
+    }
+
+    /// GET, as bytes.
+    pub(crate) async fn bytes(&self, path: &str, accept: &str) -> anyhow::Result<Vec<u8>> {
+        let mut tries = 1;
+        let answer = loop {
+            match self.http.get(self.url(path)).header("accept", accept).send().await {
+                Err(error) if error.is_connect() && tries < TRIES_MAX => tries += 1,
+                answer => break answer.map_err(|error| self.unreachable(&error))?,
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
+        };
+        read(answer).await
+    }
+
+    /// GET, as a type.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        parse(&self.bytes(path, "application/json").await?)
+    }
+
+    /// POST of a JSON body.
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        let answer =
+            self.http.post(self.url(path)).json(body).send().await.map_err(|error| self.unreachable(&error))?;
+        parse(&read(answer).await?)
+    }
+
+    /// POST of a form.
+    pub(crate) async fn upload<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        form: reqwest::multipart::Form,
+    ) -> anyhow::Result<T> {
+        let sent = self.http.post(self.url(path)).multipart(form).send().await;
+        parse(&read(sent.map_err(|error| self.unreachable(&error))?).await?)
+    }
+}
+
+async fn read(answer: reqwest::Response) -> anyhow::Result<Vec<u8>> {
+    let status = answer.status();
+    let bytes = answer.bytes().await?.to_vec();
+    if status.is_success() {
+        return Ok(bytes);
+    }
+    match serde_json::from_slice::<Problem>(&bytes) {
+        Ok(problem) => Err(Failure::from(problem).into()),
+        Err(_) => Err(Failure::new(FAILED, format!("the server answered {status}, which is no answer of Tasklane"))
+            .hint("check --server: something else may be listening there")
+            .into()),
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> anyhow::Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        Failure::new(FAILED, format!("the server's answer cannot be read: {error}"))
+            .hint("taskctl and server should be of the same version")
+            .into()
+    })
+}
+
+/// A segment of a path, with everything escaped that is not plain.
+pub(crate) fn segment(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'+');
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// Reads a file, or says why not.
+pub(crate) fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path)
+        .map_err(|error| Failure::new(crate::failure::USAGE, format!("cannot read {}: {error}", path.display())).into())
+}

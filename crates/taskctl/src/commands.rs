@@ -1,0 +1,39 @@
+//! One file for each command.
+
+mod deploy;
+mod look;
+mod run;
+mod task;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command};
+use crate::client::Client;
+use crate::failure::{FAILED, Failure};
+use crate::roles;
+
+/// Carries out the command line.
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let global = cli.global;
+    let client = || Client::new(&global.server);
+    match cli.command {
+        Command::Dev(args) => roles::dev::run(*args).await?,
+        Command::Serve(args) => roles::serve(*args).await?,
+        Command::Deploy(args) => deploy::run(&client()?, global.output, args).await?,
+        Command::Modules(command) => look::modules(&client()?, global.output, command).await?,
+        Command::Run(args) => return run::run(&client()?, global.output, args).await,
+        Command::Submit(args) => run::submit(&client()?, global.output, args).await?,
+        Command::Tasks(command) => task::run(&client()?, global.output, command).await?,
+        Command::Hosts => look::hosts(&client()?, global.output).await?,
+        Command::Cluster => look::cluster(&client()?, global.output).await?,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "taskctl", &mut std::io::stdout());
+        }
+        Command::CompileModule { kind, input, output } => {
+            tasklane_host::child_main(&kind, &input, &output).map_err(|why| Failure::new(FAILED, why))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

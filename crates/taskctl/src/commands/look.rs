@@ -1,0 +1,108 @@
+//! `taskctl modules`, `hosts`, `cluster`.
+
+use serde_json::Value;
+use tasklane_api_types::{ClusterInfo, ClusterStats, HostList, ModuleList, ModuleView};
+use tasklane_domain::{Clock, SystemClock};
+
+use crate::cli::{Format, Modules};
+use crate::client::{Client, segment};
+use crate::output;
+
+/// Deployed modules.
+pub(crate) async fn modules(client: &Client, format: Format, command: Modules) -> anyhow::Result<()> {
+    let path = match &command {
+        Modules::List => "/api/v1/modules".to_owned(),
+        Modules::Get { module } => match module.split_once('@') {
+            Some((name, version)) => {
+                let path = format!("/api/v1/modules/{}/{}", segment(name), segment(version));
+                return output::json(&client.get::<ModuleView>(&path).await?);
+            }
+            None => format!("/api/v1/modules/{}", segment(module)),
+        },
+    };
+    let list: ModuleList = client.get(&path).await?;
+    if format == Format::Json {
+        return output::json(&list);
+    }
+    if list.modules.is_empty() {
+        output::note("no modules yet; deploy one with `taskctl deploy FILE.wasm`");
+    }
+    let now = SystemClock.now();
+    let row = |module: &ModuleView| {
+        let digest: String = module.digest.chars().take(12).collect();
+        let description = output::inert(&module.manifest.description);
+        let age = output::ago(module.created_at, now);
+        vec![
+            module.name.clone(),
+            module.version.clone(),
+            module.kind.to_string(),
+            output::size(module.size_bytes),
+            digest,
+            age,
+            description,
+        ]
+    };
+    let rows: Vec<Vec<String>> = list.modules.iter().map(row).collect();
+    output::table(&["NAME", "VERSION", "KIND", "SIZE", "DIGEST", "DEPLOYED", "DESCRIPTION"], &rows);
+    Ok(())
+}
+
+/// Living hosts.
+pub(crate) async fn hosts(client: &Client, format: Format) -> anyhow::Result<()> {
+    let list: HostList = client.get("/api/v1/hosts").await?;
+    if format == Format::Json {
+        return output::json(&list);
+    }
+    let now = SystemClock.now();
+    let row = |host: &tasklane_domain::HostInfo| {
+        let queues: Vec<String> = host.queues.iter().map(ToString::to_string).collect();
+        let status = serde_json::to_value(host.status).ok();
+        vec![
+            host.name.clone(),
+            status.as_ref().and_then(Value::as_str).unwrap_or("unknown").to_owned(),
+            format!("{}/{}", host.running, host.slots),
+            host.buffered.to_string(),
+            host.ended_total.to_string(),
+            output::size(host.memory_bytes),
+            queues.join(","),
+            output::ago(host.started_at, now),
+            host.version.clone(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = list.hosts.iter().map(row).collect();
+    output::table(&["NAME", "STATUS", "RUNNING", "BUFFERED", "ENDED", "MEMORY", "QUEUES", "STARTED", "VERSION"], &rows);
+    Ok(())
+}
+
+/// Leader, slots, counts.
+pub(crate) async fn cluster(client: &Client, format: Format) -> anyhow::Result<()> {
+    let info: ClusterInfo = client.get("/api/v1/cluster/info").await?;
+    let stats: ClusterStats = client.get("/api/v1/cluster/stats").await?;
+    if format == Format::Json {
+        return output::json(&serde_json::json!({"info": info, "stats": stats}));
+    }
+    let leader = match &info.leader {
+        Some(leader) => format!(
+            "{} (term {}, since {})",
+            leader.scheduler,
+            leader.term.map_or_else(|| "not yet".to_owned(), |term| term.to_string()),
+            output::ago(leader.since, SystemClock.now())
+        ),
+        None => "nobody".to_owned(),
+    };
+    let mut rows = vec![
+        vec!["version".to_owned(), info.version.clone()],
+        vec!["nats".to_owned(), if info.nats_connected { "connected" } else { "away" }.to_owned()],
+        vec!["leader".to_owned(), leader],
+        vec!["hosts".to_owned(), format!("{} with {} slots", info.hosts, info.slots)],
+    ];
+    rows.extend(stats.states.iter().map(|(state, count)| vec![state.clone(), count.to_string()]));
+    rows.extend(
+        stats
+            .lanes
+            .iter()
+            .map(|lane| vec![format!("lane {}/{}", lane.queue, lane.priority), format!("{} waiting", lane.queued)]),
+    );
+    output::table(&["WHAT", "VALUE"], &rows);
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! `taskctl run` and `submit`.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::value::RawValue;
+use tasklane_api_types::{SubmitRequest, TaskAccepted, TaskView};
+use tasklane_domain::{LimitsPatch, RetryPatch, StateKind};
+
+use crate::cli::{Format, RunArgs, TaskArgs};
+use crate::client::{Client, read_file, segment};
+use crate::failure::{FAILED, Failure, TIMEOUT, USAGE};
+use crate::output;
+
+/// How long one request waits for the end.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// After this long, looks become rarer.
+const PATIENT_AFTER: Duration = Duration::from_secs(10);
+
+/// Submits and prints the id.
+pub(crate) async fn submit(client: &Client, format: Format, args: TaskArgs) -> anyhow::Result<()> {
+    let accepted: TaskAccepted = client.post("/api/v1/tasks", &request(&args)?).await?;
+    if format == Format::Json {
+        return output::json(&accepted);
+    }
+    output::data(&accepted.id);
+    output::note(&format!("next: taskctl tasks get {}", accepted.id));
+    Ok(())
+}
+
+/// Submits, waits, prints the result. The exit code tells the outcome.
+pub(crate) async fn run(client: &Client, format: Format, args: RunArgs) -> anyhow::Result<ExitCode> {
+    let accepted: TaskAccepted = client.post("/api/v1/tasks", &request(&args.task)?).await?;
+    let task = wait(client, &accepted.id, Duration::from_secs(args.wait_timeout)).await?;
+    if format == Format::Json {
+        output::json(&task)?;
+    }
+    if task.state == StateKind::Succeeded {
+        if format == Format::Table {
+            let result = client.bytes(&format!("/api/v1/tasks/{}/result", segment(&task.id)), "*/*").await?;
+            output::raw(&result)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    tell_failure(client, &task).await;
+    Ok(ExitCode::from(FAILED))
+}
+
+/// What the task came to and the end of its log.
+async fn tell_failure(client: &Client, task: &TaskView) {
+    let kind = task.outcome.as_ref().map_or_else(|| task.state.to_string(), |outcome| outcome.kind().to_string());
+    let message = task.outcome.as_ref().and_then(|outcome| outcome.message());
+    let detail = message.map(|message| format!(": {}", output::inert(message))).unwrap_or_default();
+    output::note(&format!(
+        "error: the task {} ({kind}, attempt {} of {}){detail}",
+        task.state, task.attempt, task.max_attempts
+    ));
+    output::note(&format!("hint: taskctl tasks logs {}", task.id));
+    if let Ok(log) = client.bytes(&format!("/api/v1/tasks/{}/logs", segment(&task.id)), "text/plain").await {
+        let text = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = text.lines().collect();
+        for line in lines.get(lines.len().saturating_sub(10)..).unwrap_or_default() {
+            output::note(&output::inert(line));
+        }
+    }
+}
+
+async fn wait(client: &Client, id: &str, at_most: Duration) -> anyhow::Result<TaskView> {
+    let line = if output::stderr_is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        line.set_style(style);
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < at_most {
+        let task: TaskView = client.get(&format!("/api/v1/tasks/{}", segment(id))).await?;
+        if task.state.is_terminal() {
+            line.finish_and_clear();
+            return Ok(task);
+        }
+        let progress = task
+            .progress
+            .as_ref()
+            .map(|progress| format!(", {:.0} % {}", progress.fraction * 100.0, output::inert(&progress.message)));
+        line.set_message(format!("{id} {} (attempt {}){}", task.state, task.attempt, progress.unwrap_or_default()));
+        line.tick();
+        let pause = if begun.elapsed() < Duration::from_secs(1) { LOOK_INTERVAL / 10 } else { LOOK_INTERVAL };
+        tokio::time::sleep(if begun.elapsed() > PATIENT_AFTER { LOOK_INTERVAL * 4 } else { pause }).await;
+    }
+    Err(Failure::new(TIMEOUT, format!("task {id} has not ended within {} s; it goes on", at_most.as_secs()))
+        .hint(format!("taskctl tasks get {id}"))
+        .into())
+}
+
+fn request(args: &TaskArgs) -> anyhow::Result<SubmitRequest> {
+    let usage = |message: String| Failure::new(USAGE, message);
+    let priority = args.priority.as_deref().map(str::parse).transpose();
+    let deadline = args.deadline.as_deref().map(str::parse).transpose();
+    let mut request = SubmitRequest {
+        module: args.module.clone(),
+        payload: None,
+        payload_text: None,
+        payload_base64: None,
+        priority: priority.map_err(|error: tasklane_domain::priority::PriorityError| usage(error.to_string()))?,
+        queue: args.queue.clone(),
+        limits: LimitsPatch {
+            fuel: args.fuel,
+            timeout_ms: args.timeout_ms,
+            memory_bytes: args.memory_bytes,
+            ..LimitsPatch::default()
+        },
+        retry: RetryPatch { max_attempts: args.max_attempts, ..RetryPatch::default() },
+        run_at: None,
+        delay_ms: args.delay_ms,
+        deadline: deadline.map_err(|error: tasklane_domain::time::TimestampError| usage(error.to_string()))?,
+        idempotency_key: args.idempotency_key.clone(),
+        labels: labels(&args.labels)?,
+    };
+    if let Some(input) = &args.input {
+        fill_payload(&mut request, input)?;
+    }
+    Ok(request)
+}
+
+fn labels(pairs: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    let pair = |text: &String| {
+        let pair = text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+        pair.ok_or_else(|| Failure::new(USAGE, format!("label `{text}` is not key=value")).into())
+    };
+    pairs.iter().map(pair).collect()
+}
+
+/// A file, standard input, or JSON on the command line.
+fn fill_payload(request: &mut SubmitRequest, input: &str) -> anyhow::Result<()> {
+    if input == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes)?;
+        return fill_bytes(request, bytes);
+    }
+    if Path::new(input).is_file() {
+        return fill_bytes(request, read_file(Path::new(input))?);
+    }
+    match RawValue::from_string(input.to_owned()) {
+        Ok(json) => {
+            request.payload = Some(json);
+            Ok(())
+        }
+        Err(_) => Err(Failure::new(USAGE, format!("--input `{input}` is neither an existing file, `-`, nor JSON"))
+            .hint("text is JSON with quotes: --input '\"some text\"'")
+            .into()),
+    }
+}
+
+/// JSON stays JSON, text stays text, the rest goes as base64.
+fn fill_bytes(request: &mut SubmitRequest, bytes: Vec<u8>) -> anyhow::Result<()> {
+    match String::from_utf8(bytes) {
+        Ok(text) => match RawValue::from_string(text.clone()) {
+            Ok(json) => request.payload = Some(json),
+            Err(_) => request.payload_text = Some(text),
+        },
+        Err(error) => {
+            let bytes = error.into_bytes();
+            request.payload_base64 = Some(base64::engine::general_purpose::STANDARD.encode(bytes));
+        }
+    }
+    Ok(())
+}

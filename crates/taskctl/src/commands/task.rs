@@ -1,0 +1,124 @@
+//! `taskctl tasks …`.
+
+use std::fmt::Write as _;
+
+use tasklane_api_types::{LogView, TaskList, TaskView};
+use tasklane_domain::{Clock, SystemClock, Timestamp};
+
+use crate::cli::{Format, Tasks};
+use crate::client::{Client, segment};
+use crate::output;
+
+/// Carries one out.
+pub(crate) async fn run(client: &Client, format: Format, command: Tasks) -> anyhow::Result<()> {
+    match command {
+        Tasks::List { status, module, queue, label, limit } => {
+            let mut path = format!("/api/v1/tasks?limit={limit}");
+            let label = label.map(|label| label.replacen('=', ":", 1));
+            for (name, value) in [("status", status), ("module", module), ("queue", queue), ("label", label)] {
+                if let Some(value) = value {
+                    write!(path, "&{name}={}", segment(&value))?;
+                }
+            }
+            list(client, format, &path).await
+        }
+        Tasks::Get { id } => show(format, &client.get(&format!("/api/v1/tasks/{}", segment(&id))).await?),
+        Tasks::Cancel { id } => {
+            let path = format!("/api/v1/tasks/{}/cancel", segment(&id));
+            let task: TaskView = client.post(&path, &serde_json::json!({})).await?;
+            if format == Format::Json {
+                return output::json(&task);
+            }
+            output::note(&format!("{} is {}", task.id, task.state));
+            Ok(())
+        }
+        Tasks::Logs { id } => logs(client, format, &id).await,
+        Tasks::Result { id } => {
+            let result = client.bytes(&format!("/api/v1/tasks/{}/result", segment(&id)), "*/*").await?;
+            Ok(output::raw(&result)?)
+        }
+    }
+}
+
+async fn logs(client: &Client, format: Format, id: &str) -> anyhow::Result<()> {
+    let path = format!("/api/v1/tasks/{}/logs", segment(id));
+    if format == Format::Json {
+        return output::json(&client.get::<LogView>(&path).await?);
+    }
+    let text = client.bytes(&path, "text/plain").await?;
+    if output::stdout_is_terminal() {
+        let safe = output::inert(&String::from_utf8_lossy(&text));
+        return Ok(output::raw(safe.as_bytes())?);
+    }
+    Ok(output::raw(&text)?)
+}
+
+async fn list(client: &Client, format: Format, path: &str) -> anyhow::Result<()> {
+    let page: TaskList = client.get(path).await?;
+    if format == Format::Json {
+        return output::json(&page);
+    }
+    if page.tasks.is_empty() {
+        output::note("no such tasks");
+    }
+    let now = SystemClock.now();
+    let rows: Vec<Vec<String>> = page.tasks.iter().map(|task| row(task, now)).collect();
+    output::table(&["ID", "MODULE", "STATE", "OUTCOME", "ATTEMPT", "PRIO", "QUEUE", "WAIT", "RUN", "CREATED"], &rows);
+    if page.next_cursor.is_some() {
+        output::note("there are more; narrow the filter or raise --limit");
+    }
+    Ok(())
+}
+
+fn outcome(task: &TaskView) -> String {
+    task.outcome.as_ref().map_or_else(String::new, |outcome| outcome.kind().to_string())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "times are shown with one decimal")]
+fn run_time(task: &TaskView) -> String {
+    task.usage.as_ref().map_or_else(String::new, |usage| output::duration_ms(usage.wall_us as f64 / 1_000.0))
+}
+
+fn row(task: &TaskView, now: Timestamp) -> Vec<String> {
+    vec![
+        task.id.clone(),
+        format!("{}@{}", task.module, task.version),
+        task.state.to_string(),
+        outcome(task),
+        format!("{}/{}", task.attempt, task.max_attempts),
+        task.priority.to_string(),
+        task.queue.clone(),
+        task.queue_wait_ms.map_or_else(String::new, output::duration_ms),
+        run_time(task),
+        output::ago(task.timings.created_at, now),
+    ]
+}
+
+fn show(format: Format, task: &TaskView) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(task);
+    }
+    let now = SystemClock.now();
+    let mut rows = vec![
+        ("id", task.id.clone()),
+        ("module", format!("{}@{}", task.module, task.version)),
+        ("state", task.state.to_string()),
+        ("attempt", format!("{} of {}", task.attempt, task.max_attempts)),
+        ("lane", format!("{}/{}", task.queue, task.priority)),
+        ("created", format!("{} ({})", task.timings.created_at, output::ago(task.timings.created_at, now))),
+    ];
+    let optional = [
+        ("due", task.timings.due_at.map(|time| time.to_string())),
+        ("outcome", task.outcome.as_ref().map(|_| outcome(task))),
+        ("message", task.outcome.as_ref().and_then(|o| o.message()).map(output::inert)),
+        ("waited", task.queue_wait_ms.map(output::duration_ms)),
+        ("ran", task.usage.as_ref().map(|_| run_time(task))),
+        ("fuel", task.usage.as_ref().map(|usage| usage.fuel.to_string())),
+        ("memory", task.usage.as_ref().map(|usage| output::size(usage.peak_memory_bytes))),
+        ("host", task.host.clone()),
+    ];
+    rows.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    output::table(&["WHAT", "VALUE"], &rows);
+    Ok(())
+}

@@ -1,0 +1,328 @@
+//! The server's settings: flags before `TASKLANE_*` variables before a TOML file before defaults. Unknown keys are errors.
+//!
+//! One struct is both the flags and the file, so that they cannot differ. `docs/config.md` documents each key, and a test keeps that
+//! complete. This is the only place that reads the environment.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use tasklane_domain::{LimitsPolicy, QueueName};
+use tasklane_nats::{Auth, ConnectOptions, Tls, Topology};
+use tasklane_scheduler::SchedulerSettings;
+
+/// Everything that can be set about a server, all optional.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// A TOML file with any of these settings. Default: `tasklane.toml` in the data directory, if there is one.
+    #[arg(long, env = "TASKLANE_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) config: Option<PathBuf>,
+    /// Where everything is kept. Default `.tasklane`.
+    #[arg(long, env = "TASKLANE_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where the API listens. Default 127.0.0.1:7070.
+    #[arg(long, env = "TASKLANE_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// Where a role without API answers /livez, /readyz and /metrics. Default: nowhere.
+    #[arg(long, env = "TASKLANE_OPS_LISTEN", value_name = "ADDRESS")]
+    pub(crate) ops_listen: Option<String>,
+    /// `sqlite://PATH` or `postgres://…`. Default: SQLite in the data directory.
+    #[arg(long, env = "TASKLANE_DATABASE_URL", value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// One or more servers of a NATS cluster. Default nats://127.0.0.1:4222; `dev` starts its own.
+    #[arg(long, env = "TASKLANE_NATS_URL", value_delimiter = ',', value_name = "URL")]
+    pub(crate) nats_url: Option<Vec<String>>,
+    /// A `.creds` file for NATS.
+    #[arg(long, env = "TASKLANE_NATS_CREDENTIALS", value_name = "FILE")]
+    pub(crate) nats_credentials: Option<PathBuf>,
+    /// User for NATS.
+    #[arg(long, env = "TASKLANE_NATS_USER", value_name = "NAME")]
+    pub(crate) nats_user: Option<String>,
+    /// Password for NATS (not as a flag, which others could see).
+    #[arg(long, env = "TASKLANE_NATS_PASSWORD", hide = true)]
+    pub(crate) nats_password: Option<String>,
+    /// Token for NATS (not as a flag, which others could see).
+    #[arg(long, env = "TASKLANE_NATS_TOKEN", hide = true)]
+    pub(crate) nats_token: Option<String>,
+    /// A file with an NKey seed for NATS.
+    #[arg(long, env = "TASKLANE_NATS_NKEY_FILE", value_name = "FILE")]
+    pub(crate) nats_nkey_file: Option<PathBuf>,
+    /// Further root certificates for NATS, PEM.
+    #[arg(long, env = "TASKLANE_NATS_CA", value_name = "FILE")]
+    pub(crate) nats_ca: Option<PathBuf>,
+    /// The client's certificate for NATS, PEM.
+    #[arg(long, env = "TASKLANE_NATS_CERT", requires = "nats_key", value_name = "FILE")]
+    pub(crate) nats_cert: Option<PathBuf>,
+    /// The key of that certificate, PEM.
+    #[arg(long, env = "TASKLANE_NATS_KEY", requires = "nats_cert", value_name = "FILE")]
+    pub(crate) nats_key: Option<PathBuf>,
+    /// Refuse a NATS server without TLS. Default false.
+    #[arg(long, env = "TASKLANE_NATS_TLS_REQUIRED", value_name = "BOOL")]
+    pub(crate) nats_tls_required: Option<bool>,
+    /// The nats-server program that `dev` starts. Default: the first on PATH, then in .tools/bin.
+    #[arg(long, env = "TASKLANE_NATS_SERVER", value_name = "FILE")]
+    pub(crate) nats_server: Option<PathBuf>,
+    /// Copies of each JetStream stream: 1, 3 or 5. Default 1.
+    #[arg(long, env = "TASKLANE_REPLICAS", value_name = "N")]
+    pub(crate) replicas: Option<u32>,
+    /// Name shown to people. Default: machine name and process id.
+    #[arg(long, env = "TASKLANE_NAME", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Guests that a host runs at once. Default 16 for each core.
+    #[arg(long, env = "TASKLANE_SLOTS", value_name = "N")]
+    pub(crate) slots: Option<u32>,
+    /// Queues that a host serves. Default `default`.
+    #[arg(long, env = "TASKLANE_QUEUES", value_delimiter = ',', value_name = "NAME")]
+    pub(crate) queues: Option<Vec<QueueName>>,
+    /// Where a host keeps compiled modules. Default: `cache` in the data directory.
+    #[arg(long, env = "TASKLANE_CACHE_DIR", value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// How long a host may be silent about a task before it is given to another, in milliseconds. Default 10000.
+    #[arg(long, env = "TASKLANE_ACK_WAIT_MS", value_name = "MS")]
+    pub(crate) ack_wait_ms: Option<u64>,
+    /// How long a silent host is shown, in milliseconds. Default 6000.
+    #[arg(long, env = "TASKLANE_HOST_TTL_MS", value_name = "MS")]
+    pub(crate) host_ttl_ms: Option<u64>,
+    /// Hosts that may be lost with a task before it fails as `host_lost`. Default 5.
+    #[arg(long, env = "TASKLANE_DELIVERIES_MAX", value_name = "N")]
+    pub(crate) deliveries_max: Option<u32>,
+    /// How long running guests may go on after a stop was asked for, in milliseconds. Default 20000; `dev`: 5000.
+    #[arg(long, env = "TASKLANE_DRAIN_TIMEOUT_MS", value_name = "MS")]
+    pub(crate) drain_timeout_ms: Option<u64>,
+    /// How long leadership lasts without renewal, in milliseconds. Default 10000; `dev`: 3000.
+    #[arg(long, env = "TASKLANE_LEASE_TTL_MS", value_name = "MS")]
+    pub(crate) lease_ttl_ms: Option<u64>,
+    /// How often the leader looks for lost tasks, in milliseconds. Default 5000; `dev`: 2000.
+    #[arg(long, env = "TASKLANE_RESCUE_INTERVAL_MS", value_name = "MS")]
+    pub(crate) rescue_interval_ms: Option<u64>,
+    /// How long a task may be on its way before it can count as lost, in milliseconds. Default 5000; `dev`: 2000.
+    #[arg(long, env = "TASKLANE_RESCUE_MARGIN_MS", value_name = "MS")]
+    pub(crate) rescue_margin_ms: Option<u64>,
+    /// Largest payload of a task, in bytes. Default 786432.
+    #[arg(long, env = "TASKLANE_PAYLOAD_BYTES_MAX", value_name = "BYTES")]
+    pub(crate) payload_bytes_max: Option<usize>,
+    /// Largest module, in bytes. Default 33554432.
+    #[arg(long, env = "TASKLANE_MODULE_BYTES_MAX", value_name = "BYTES")]
+    pub(crate) module_bytes_max: Option<usize>,
+    /// What is logged, such as `info` or `tasklane_host=debug`. Default `info`.
+    #[arg(long, env = "TASKLANE_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// `text` or `json`. Default `text`.
+    #[arg(long, env = "TASKLANE_LOG_FORMAT", value_parser = ["text", "json"], value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+    /// Defaults and maxima of task limits; in the file only.
+    #[arg(skip)]
+    pub(crate) limits: Option<LimitsPolicy>,
+}
+
+/// Where everything is kept unless told otherwise.
+const DATA_DIR: &str = ".tasklane";
+
+macro_rules! fill {
+    ($into:ident, $from:ident: $($field:ident)*) => { $( $into.$field = $into.$field.take().or($from.$field); )* };
+}
+
+impl Settings {
+    /// These, completed by the file.
+    ///
+    /// # Errors
+    /// When a file that was named is missing, or one holds something unknown.
+    pub(crate) fn with_file(mut self) -> anyhow::Result<Self> {
+        let default = self.data_dir().join("tasklane.toml");
+        let path = match &self.config {
+            Some(path) => path.clone(),
+            None if default.exists() => default,
+            None => return Ok(self),
+        };
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let file: Self = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+        fill!(self, file: data_dir listen ops_listen database_url nats_url nats_credentials nats_user nats_password
+            nats_token nats_nkey_file nats_ca nats_cert nats_key nats_tls_required nats_server replicas name slots
+            queues cache_dir ack_wait_ms host_ttl_ms deliveries_max drain_timeout_ms lease_ttl_ms rescue_interval_ms
+            rescue_margin_ms payload_bytes_max module_bytes_max log log_format limits);
+        Ok(self)
+    }
+
+    /// `dev` is for one machine and quick restarts: shorter times.
+    pub(crate) fn for_dev(mut self) -> Self {
+        self.lease_ttl_ms = self.lease_ttl_ms.or(Some(3_000));
+        self.rescue_interval_ms = self.rescue_interval_ms.or(Some(2_000));
+        self.rescue_margin_ms = self.rescue_margin_ms.or(Some(2_000));
+        self.drain_timeout_ms = self.drain_timeout_ms.or(Some(5_000));
+        self
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(|| DATA_DIR.into())
+    }
+
+    pub(crate) fn listen(&self) -> String {
+        self.listen.clone().unwrap_or_else(|| "127.0.0.1:7070".to_owned())
+    }
+
+    pub(crate) fn database_url(&self) -> String {
+        let default = || format!("sqlite://{}", self.data_dir().join("tasklane.db").display());
+        self.database_url.clone().unwrap_or_else(default)
+    }
+
+    pub(crate) fn cache_dir(&self) -> PathBuf {
+        self.cache_dir.clone().unwrap_or_else(|| self.data_dir().join("cache"))
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("{}-{}", machine(), std::process::id()))
+    }
+
+    pub(crate) fn queues(&self) -> Vec<QueueName> {
+        self.queues.clone().unwrap_or_else(|| vec![QueueName::default()])
+    }
+
+    pub(crate) fn topology(&self) -> Topology {
+        let default = Topology::default();
+        Topology {
+            replicas: self.replicas.unwrap_or(default.replicas),
+            ack_wait: millis(self.ack_wait_ms, default.ack_wait),
+            host_ttl: millis(self.host_ttl_ms, default.host_ttl),
+        }
+    }
+
+    pub(crate) fn scheduler(&self) -> SchedulerSettings {
+        let default = SchedulerSettings::default();
+        SchedulerSettings {
+            name: self.name(),
+            lease_ttl: millis(self.lease_ttl_ms, default.lease_ttl),
+            rescue_interval: millis(self.rescue_interval_ms, default.rescue_interval),
+            rescue_margin: millis(self.rescue_margin_ms, default.rescue_margin),
+            ..default
+        }
+    }
+
+    pub(crate) fn drain_timeout(&self) -> Duration {
+        millis(self.drain_timeout_ms, Duration::from_secs(20))
+    }
+
+    pub(crate) fn nats(&self) -> anyhow::Result<ConnectOptions> {
+        let nkey = self.nats_nkey_file.as_deref().map(read_secret).transpose()?;
+        let auth = match (&self.nats_credentials, nkey, &self.nats_token, &self.nats_user) {
+            (Some(file), ..) => Auth::CredentialsFile(file.clone()),
+            (None, Some(seed), ..) => Auth::NKeySeed(seed),
+            (None, None, Some(token), _) => Auth::Token(token.clone()),
+            (None, None, None, Some(user)) => {
+                Auth::UserPassword(user.clone(), self.nats_password.clone().unwrap_or_default())
+            }
+            (None, None, None, None) => Auth::None,
+        };
+        let tls = Tls {
+            ca_file: self.nats_ca.clone(),
+            client: self.nats_cert.clone().zip(self.nats_key.clone()),
+            required: self.nats_tls_required.unwrap_or(false),
+        };
+        let urls = self.nats_url.clone().unwrap_or_else(|| vec!["nats://127.0.0.1:4222".to_owned()]);
+        Ok(ConnectOptions { urls, name: self.name(), auth, tls })
+    }
+
+    /// What is in force, without secrets, for the log.
+    pub(crate) fn redacted(&self) -> String {
+        let mut shown = self.clone();
+        let hide = |secret: &mut Option<String>| {
+            if secret.is_some() {
+                *secret = Some("[redacted]".to_owned());
+            }
+        };
+        hide(&mut shown.nats_password);
+        hide(&mut shown.nats_token);
+        shown.database_url = Some(without_password(&self.database_url()));
+        shown.nats_url = shown.nats_url.map(|urls| urls.iter().map(|url| without_password(url)).collect());
+        toml::to_string(&shown).unwrap_or_default().lines().collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn millis(given: Option<u64>, default: Duration) -> Duration {
+    given.map_or(default, Duration::from_millis)
+}
+
+fn read_secret(path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(text.trim().to_owned())
+}
+
+/// `scheme://user:[redacted]@rest`.
+fn without_password(url: &str) -> String {
+    let redact = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let (userinfo, rest) = rest.rsplit_once('@')?;
+        let (user, _) = userinfo.split_once(':')?;
+        Some(format!("{scheme}://{user}:[redacted]@{rest}"))
+    };
+    redact().unwrap_or_else(|| url.to_owned())
+}
+
+fn machine() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().chars().take(64).collect()
+}
+
+/// The directories of PATH, then those of a checkout.
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+pub(crate) fn program_dirs() -> Vec<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    dirs.push(".tools/bin".into());
+    if let Ok(exe) = std::env::current_exe() {
+        // target/release/taskctl of a checkout.
+        dirs.extend(exe.ancestors().nth(3).map(|root| root.join(".tools/bin")));
+    }
+    dirs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_in_the_file_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("tasklane.toml");
+        std::fs::write(&file, "slotts = 3\n").unwrap();
+        let settings = Settings { config: Some(file.clone()), ..Settings::default() };
+        let error = format!("{:#}", settings.with_file().unwrap_err());
+        assert!(error.contains("slotts"), "{error}");
+        std::fs::write(&file, "slots = 3\nlisten = \"x\"\n").unwrap();
+        let flags = Settings { config: Some(file), slots: Some(4), ..Settings::default() };
+        let merged = flags.with_file().unwrap();
+        assert_eq!((merged.slots, merged.listen.as_deref()), (Some(4), Some("x")), "flags come before the file");
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let settings = Settings {
+            nats_password: Some("p4ss".to_owned()),
+            nats_token: Some("t0ken".to_owned()),
+            database_url: Some("postgres://me:s3cret@db/x".to_owned()),
+            nats_url: Some(vec!["nats://u:pw@n:4222".to_owned()]),
+            ..Settings::default()
+        };
+        let shown = settings.redacted();
+        for secret in ["p4ss", "t0ken", "s3cret", ":pw@"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+        assert!(shown.contains("postgres://me:[redacted]@db/x"), "{shown}");
+    }
+
+    #[test]
+    fn every_key_is_documented() {
+        use clap::CommandFactory as _;
+        let document = include_str!("../../../docs/config.md");
+        let cli = crate::cli::Cli::command();
+        let serve = cli.find_subcommand("serve").unwrap();
+        for arg in serve.get_arguments().filter(|arg| arg.get_env().is_some() && arg.get_id() != "server") {
+            let (key, env) = (arg.get_id().as_str(), arg.get_env().unwrap().to_str().unwrap());
+            assert!(document.contains(&format!("`{key}`")), "docs/config.md lacks `{key}`");
+            assert!(document.contains(&format!("`{env}`")), "docs/config.md lacks `{env}`");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Everything that is printed. Data to standard output, the rest to standard error; text of guests is made inert for terminals.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's product is what it prints, and only here")]
+
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
+use tasklane_domain::Timestamp;
+
+/// A line of data.
+pub(crate) fn data(line: &str) {
+    println!("{line}");
+}
+
+/// A line for the person at the terminal.
+pub(crate) fn note(line: &str) {
+    eprintln!("{line}");
+}
+
+/// Bytes as they are.
+pub(crate) fn raw(bytes: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)?;
+    if out.is_terminal() && !bytes.ends_with(b"\n") {
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// One JSON document.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+pub(crate) fn stdout_is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+pub(crate) fn stderr_is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Aligned columns with a heading; widths count characters.
+pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(heading.get(column).map(|name| name.chars().count())).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..heading.len()).map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = String>| {
+        let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        println!("{}", padded.join("  ").trim_end());
+    };
+    line(&mut heading.iter().map(|name| (*name).to_owned()));
+    for row in rows {
+        line(&mut row.iter().cloned());
+    }
+}
+
+/// Text that cannot steer a terminal: control characters (but tab and newline) and those that change the direction of
+/// writing are shown as their code.
+pub(crate) fn inert(text: &str) -> String {
+    let is_bidi = |c: char| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}');
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if (c.is_control() && c != '\n' && c != '\t') || is_bidi(c) {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// `12.3 ms`, `4.5 s`, `2 min`.
+pub(crate) fn duration_ms(ms: f64) -> String {
+    match ms {
+        ms if ms < 1_000.0 => format!("{ms:.1} ms"),
+        ms if ms < 120_000.0 => format!("{:.1} s", ms / 1_000.0),
+        ms => format!("{:.0} min", ms / 60_000.0),
+    }
+}
+
+/// `512 B`, `1.5 KiB`, `20.0 MiB`.
+#[expect(clippy::cast_precision_loss, reason = "sizes are shown with one decimal")]
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        1_024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+        _ => format!("{:.1} GiB", bytes as f64 / 1_073_741_824.0),
+    }
+}
+
+/// `12 s ago`.
+pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.since(then).as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s ago"),
+        120..7_200 => format!("{} min ago", seconds / 60),
+        7_200..172_800 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_is_shown_not_obeyed() {
+        assert_eq!(inert("a\u{1b}[2Jb\u{202e}c\n"), "a\\u{1b}[2Jb\\u{202e}c\n");
+    }
+
+    #[test]
+    fn sizes_and_times_are_for_people() {
+        assert_eq!(size(1_536), "1.5 KiB");
+        assert_eq!(duration_ms(12.34), "12.3 ms");
+        let then = Timestamp::from_micros(0);
+        assert_eq!(ago(then, Timestamp::from_micros(180_000_000)), "3 min ago");
+    }
+}

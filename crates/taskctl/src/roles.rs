@@ -1,0 +1,76 @@
+//! The server's roles: the only place that picks adapters for the ports.
+
+pub(crate) mod dev;
+mod host_child;
+mod parts;
+mod signals;
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Role, ServeArgs};
+use crate::config::Settings;
+use parts::{Control, run_host};
+
+/// `taskctl serve ROLE`.
+pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
+    if let Some(parent) = args.parent_pid {
+        signals::die_with(parent)?;
+    }
+    let settings = args.settings.with_file()?;
+    start_log(&settings)?;
+    tracing::info!(settings = %settings.redacted(), "starting {:?}", args.role);
+    let (drain, stop) = signals::tokens();
+    match args.role {
+        Role::Host => run_host(&settings, drain, stop).await,
+        Role::Api => Control::open(&settings).await?.run_api(listen(&settings.listen()).await?, drain).await,
+        Role::Scheduler => {
+            let ops = ops_listener(&settings).await?;
+            Control::open(&settings).await?.run_scheduler(ops, drain).await
+        }
+        Role::All => all(&settings, drain, stop).await,
+    }
+}
+
+/// API and scheduler here, the host in a child.
+async fn all(settings: &Settings, drain: CancellationToken, stop: CancellationToken) -> anyhow::Result<()> {
+    let listener = listen(&settings.listen()).await?;
+    let control = Control::open(settings).await?;
+    let host = host_child::HostChild::new(settings.clone(), drain.clone(), stop);
+    let serving = CancellationToken::new();
+    let host_first = async {
+        host.run().await;
+        serving.cancel();
+    };
+    let (served, ()) = tokio::join!(control.run_both(listener, serving.clone()), host_first);
+    served
+}
+
+async fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    let parsed: SocketAddr =
+        address.parse().with_context(|| format!("`{address}` is not an address such as 127.0.0.1:7070"))?;
+    TcpListener::bind(parsed)
+        .await
+        .with_context(|| format!("cannot listen on {address}: choose another with --listen, or end what listens there"))
+}
+
+async fn ops_listener(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
+    match &settings.ops_listen {
+        Some(address) => Ok(Some(listen(address).await?)),
+        None => Ok(None),
+    }
+}
+
+fn start_log(settings: &Settings) -> anyhow::Result<()> {
+    let filter = settings.log.as_deref().unwrap_or("info");
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).with_context(|| format!("log filter `{filter}`"))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match settings.log_format.as_deref() {
+        Some("json") => log.json().try_init(),
+        _ => log.with_ansi(crate::output::stderr_is_terminal()).try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("the log could not be started: {error}"))
+}

@@ -1,0 +1,101 @@
+//! `taskctl dev`: everything on this machine. Data in one directory, removable, restartable.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use tasklane_nats::server::{ServerProcess, find_server};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::host_child::HostChild;
+use super::parts::Control;
+use super::{listen, signals, start_log};
+use crate::cli::DevArgs;
+use crate::config::{Settings, program_dirs};
+use crate::failure::{CONFLICT, Failure, USAGE};
+use crate::output;
+
+/// How often the nats-server is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Runs until Ctrl-C or SIGTERM.
+pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
+    let mut settings = args.settings.with_file()?.for_dev();
+    settings.log.get_or_insert_with(|| "warn".to_owned());
+    start_log(&settings)?;
+    let dir = std::path::absolute(settings.data_dir())?;
+    settings.data_dir = Some(dir.clone());
+    if args.fresh && dir.exists() {
+        drop(lock(&dir)?);
+        std::fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+    }
+    let _lock = lock(&dir)?;
+    let listener = listen(&settings.listen()).await?;
+    let program = find_server(settings.nats_server.as_deref(), &program_dirs());
+    let program = program.map_err(|error| Failure::new(USAGE, error.to_string()))?;
+    let mut nats = ServerProcess::start(&program, &dir.join("nats"), None).await?;
+    settings.nats_url = Some(vec![nats.url()]);
+    let (drain, stop) = signals::tokens();
+    let served = serve(&settings, listener, &mut nats, drain, stop).await;
+    nats.stop().await;
+    served
+}
+
+/// One `dev` for each directory.
+fn lock(dir: &Path) -> anyhow::Result<File> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let file = File::options().create(true).truncate(false).write(true).open(dir.join("lock"))?;
+    if file.try_lock().is_err() {
+        let message = format!("another `taskctl dev` is using {}", dir.display());
+        return Err(Failure::new(CONFLICT, message).hint("end it, or choose another --data-dir").into());
+    }
+    Ok(file)
+}
+
+async fn serve(
+    settings: &Settings,
+    listener: TcpListener,
+    nats: &mut ServerProcess,
+    drain: CancellationToken,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    let control = Control::open(settings).await?;
+    banner(settings, &address.to_string());
+    // The host drains first: what it reports is still settled.
+    let serving = CancellationToken::new();
+    let host = HostChild::new(settings.clone(), drain, stop);
+    let host_first = async {
+        host.run().await;
+        serving.cancel();
+    };
+    let both = async { tokio::join!(control.run_both(listener, serving.clone()), host_first).0 };
+    tokio::select! {
+        served = both => served,
+        never = keep_running(nats) => match never {},
+    }
+}
+
+/// Starts the nats-server again when it dies.
+async fn keep_running(nats: &mut ServerProcess) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        if !nats.is_running() {
+            tracing::warn!("nats-server ended; starting it again");
+            if let Err(error) = nats.restart().await {
+                tracing::error!(%error, "nats-server could not be started");
+            }
+        }
+    }
+}
+
+fn banner(settings: &Settings, address: &str) {
+    output::note(&format!("Tasklane {} is running", env!("CARGO_PKG_VERSION")));
+    output::note(&format!("  API      http://{address}"));
+    output::note(&format!("  docs     http://{address}/docs/"));
+    output::note(&format!("  data     {}", settings.data_dir().display()));
+    output::note("  deploy   taskctl deploy FILE.wasm    run   taskctl run NAME --input FILE");
+    output::note("  stop     Ctrl-C; started again, it continues");
+}

@@ -1,0 +1,152 @@
+//! Adapters put together into roles.
+
+use std::sync::Arc;
+
+use prometheus::Registry;
+use tasklane_api::{Api, ApiPorts, ApiSettings, ops};
+use tasklane_domain::SystemClock;
+use tasklane_host::inspect::Inspector;
+use tasklane_host::{CompilerCommand, Host, HostPorts, HostSettings};
+use tasklane_nats::Nats;
+use tasklane_scheduler::{Scheduler, SchedulerPorts};
+use tasklane_store::Stores;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Settings;
+
+/// Connects to NATS.
+pub(crate) async fn connect(settings: &Settings) -> anyhow::Result<Nats> {
+    let options = settings.nats()?;
+    Nats::connect(&options).await.map_err(|error| {
+        let urls = options.urls.join(", ");
+        anyhow::Error::new(error).context(format!("no NATS server at {urls}: set --nats-url, or use `taskctl dev`"))
+    })
+}
+
+/// The control plane of one process: database and NATS.
+pub(crate) struct Control {
+    settings: Settings,
+    stores: Stores,
+    nats: Nats,
+    registry: Registry,
+}
+
+impl Control {
+    pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let stores = tasklane_store::open(&settings.database_url()).await?;
+        let nats = connect(settings).await?;
+        Ok(Self { settings: settings.clone(), stores, nats, registry: Registry::new() })
+    }
+
+    fn api(&self) -> anyhow::Result<Api> {
+        let topology = self.settings.topology();
+        let nats = self.nats.clone();
+        let ports = ApiPorts {
+            tasks: self.stores.tasks.clone(),
+            modules: self.stores.modules.clone(),
+            dispatcher: Arc::new(self.nats.dispatcher()),
+            cache: Arc::new(self.nats.module_cache(&topology)),
+            hosts: Arc::new(self.nats.host_registry(&topology)),
+            leases: Arc::new(self.nats.lease_store(&topology)),
+            control: Arc::new(self.nats.control()),
+            inspector: Arc::new(Inspector),
+            nats_connected: Arc::new(move || nats.is_connected()),
+        };
+        let default = ApiSettings::default();
+        let settings = ApiSettings {
+            payload_bytes_max: self.settings.payload_bytes_max.unwrap_or(default.payload_bytes_max),
+            module_bytes_max: self.settings.module_bytes_max.unwrap_or(default.module_bytes_max),
+            limits: self.settings.limits.unwrap_or_default(),
+            ..default
+        };
+        Ok(Api::new(settings, ports, Arc::new(SystemClock), self.registry.clone())?)
+    }
+
+    async fn scheduler(&self) -> anyhow::Result<Scheduler> {
+        let topology = self.settings.topology();
+        let ports = SchedulerPorts {
+            tasks: self.stores.tasks.clone(),
+            leader: self.stores.leader.clone(),
+            dispatcher: Arc::new(self.nats.dispatcher()),
+            reports: Arc::new(self.nats.report_source(&topology).await?),
+            keeper: Arc::new(self.nats.keeper(&topology, Arc::new(SystemClock))),
+            leases: Arc::new(self.nats.lease_store(&topology)),
+            control: Arc::new(self.nats.control()),
+        };
+        Ok(Scheduler::new(self.settings.scheduler(), ports, Arc::new(SystemClock), &self.registry)?)
+    }
+
+    /// API alone.
+    pub(crate) async fn run_api(&self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+        self.api()?.serve(listener, shutdown).await;
+        Ok(())
+    }
+
+    /// Scheduler alone.
+    pub(crate) async fn run_scheduler(
+        &self,
+        ops: Option<TcpListener>,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let scheduler = self.scheduler().await?;
+        serve_ops(ops, &self.registry, &self.nats, &shutdown);
+        scheduler.run(shutdown).await;
+        Ok(())
+    }
+
+    /// Both in one process.
+    pub(crate) async fn run_both(&self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let (api, scheduler) = (self.api()?, self.scheduler().await?);
+        tokio::join!(api.serve(listener, shutdown.clone()), scheduler.run(shutdown));
+        Ok(())
+    }
+}
+
+fn serve_ops(listener: Option<TcpListener>, registry: &Registry, nats: &Nats, shutdown: &CancellationToken) {
+    if let Some(listener) = listener {
+        let nats = nats.clone();
+        let ready: ops::ReadyCheck = Arc::new(move || nats.is_connected());
+        tokio::spawn(ops::serve(listener, registry.clone(), ready, shutdown.clone()));
+    }
+}
+
+/// The data plane: NATS and nothing else.
+pub(crate) async fn run_host(
+    settings: &Settings,
+    drain: CancellationToken,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let ops = super::ops_listener(settings).await?;
+    let nats = connect(settings).await?;
+    let topology = settings.topology();
+    let host_settings = host_settings(settings)?;
+    let ports = HostPorts {
+        work: Arc::new(nats.work_source(&host_settings.queues, &topology).await?),
+        reports: Arc::new(nats.report_sink(&topology)),
+        modules: Arc::new(nats.module_cache(&topology)),
+        registry: Arc::new(nats.host_registry(&topology)),
+        control: Arc::new(nats.control()),
+    };
+    let registry = Registry::new();
+    let host = Host::new(host_settings, ports, Arc::new(SystemClock), &registry)?;
+    let over = CancellationToken::new();
+    serve_ops(ops, &registry, &nats, &over);
+    tracing::info!(id = %host.id(), "taking work");
+    host.run(drain, stop).await;
+    over.cancel();
+    Ok(())
+}
+
+fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
+    let compiler = CompilerCommand { program: std::env::current_exe()?, args: vec!["compile-module".to_owned()] };
+    let default = HostSettings::new(settings.cache_dir(), compiler);
+    Ok(HostSettings {
+        name: settings.name(),
+        slots: settings.slots.unwrap_or(default.slots),
+        queues: settings.queues(),
+        deliveries_max: settings.deliveries_max.unwrap_or(default.deliveries_max),
+        drain_timeout: settings.drain_timeout(),
+        ..default
+    })
+}
