@@ -69,7 +69,9 @@ pub(crate) async fn rounds(server: &Server, tasks: usize, rounds: usize) -> anyh
     let mut figures = Vec::new();
     for _ in 0..rounds {
         let begun = Instant::now();
-        tokio::time::timeout(Duration::from_secs(300), server.run(tasks)).await.context("a round took over 300 s")??;
+        tokio::time::timeout(Duration::from_secs(300), server.run(tasks))
+            .await
+            .context("a round took over 300 s")??;
         figures.push((tasks / BATCH * BATCH) as f64 / begun.elapsed().as_secs_f64());
     }
     check(server).await?;
@@ -82,7 +84,8 @@ async fn check(server: &Server) -> anyhow::Result<()> {
         let stats = server.client.get("/api/v1/cluster/stats").await?;
         let failed = stats["states"]["failed"].as_u64().unwrap_or(0);
         anyhow::ensure!(failed == 0, "{failed} tasks failed");
-        let open = ["queued", "running", "retrying"].iter().any(|state| stats["states"][state].as_u64().unwrap_or(0) > 0);
+        let open =
+            ["queued", "running", "retrying"].iter().any(|state| stats["states"][state].as_u64().unwrap_or(0) > 0);
         Ok((!open).then_some(()))
     })
     .await

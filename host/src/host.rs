@@ -1,6 +1,7 @@
 //! One host process's work, put together: intake, slots, reports, heartbeats, cancels, drain.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tasklane_domain::ports::{Control, HostRegistry, ModuleCache, ReportSink, WorkSource};
 use tasklane_domain::{Clock, HostId, Timestamp};
@@ -15,6 +16,9 @@ use crate::receive::{self, Board};
 use crate::report::{self, Reporter};
 use crate::sandbox::engine;
 use crate::settings::HostSettings;
+
+/// How long the end waits for NATS to take the last reports, and the goodbye.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a host needs of the world: NATS, behind five ports.
 #[derive(Clone)]
@@ -95,9 +99,11 @@ impl Host {
         check(&settings)?;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = engine::host(settings.slots, settings.memory_bytes_max).map_err(failed)?;
+        let cached = |source| HostError::Cache { dir: settings.cache_dir.display().to_string(), source };
         let metrics = Metrics::register(registry, settings.slots).map_err(|e| HostError::Metrics(e.to_string()))?;
-        let disk = AotCache::open(&settings.cache_dir, &engine, settings.cache_bytes_max)
-            .map_err(|source| HostError::Cache { dir: settings.cache_dir.display().to_string(), source })?;
+        let disk = AotCache::open(&settings.cache_dir, &engine, settings.cache_bytes_max).map_err(cached)?;
+        let refused = registry.register(Box::new(disk.refused.clone()));
+        refused.map_err(|error| HostError::Metrics(error.to_string()))?;
         let compiler = Compiler::new(settings.compiler.clone());
         let modules =
             Modules::new(engine.clone(), ports.modules.clone(), disk, compiler, settings.modules_max, metrics.clone())
@@ -139,9 +145,9 @@ impl Host {
         receive::intake(&self.room, &reporter, &drain).await;
         receive::drain(&self.room, &reporter, &stop).await;
         over.cancel();
-        reporter.flush().await;
+        bounded("the last reports were not sent; their work will be delivered again", reporter.flush()).await;
         drop(reporter);
-        heartbeat::leave(&self.room).await;
+        bounded("the goodbye was not heard", heartbeat::leave(&self.room)).await;
         let [reports, ..] = &io;
         reports.abort();
         tracing::info!("the host has drained");
@@ -154,6 +160,13 @@ impl Drop for Host {
         if let Some(guests) = self.guests.take() {
             guests.shutdown_background();
         }
+    }
+}
+
+/// The end must not wait for a NATS that is away.
+async fn bounded(otherwise: &'static str, last: impl Future<Output = ()>) {
+    if tokio::time::timeout(GOODBYE_TIMEOUT, last).await.is_err() {
+        tracing::warn!("{otherwise}");
     }
 }
 

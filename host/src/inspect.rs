@@ -21,7 +21,14 @@ const OWN_INTERFACES: [&str; 5] = [
 ];
 const HANDLER: &str = "tasklane:task/handler@0.1.";
 const RUN: &str = "wasi:cli/run@0.2.";
-const WASI_P1: &str = "wasi_snapshot_preview1";
+const WASI_P1: &str = "wasi_snapshot_preview1.";
+/// The functions of preview 1.
+const WASI_P1_FUNCTIONS: &str = "args_get args_sizes_get environ_get environ_sizes_get clock_res_get clock_time_get \
+    fd_advise fd_allocate fd_close fd_datasync fd_fdstat_get fd_fdstat_set_flags fd_fdstat_set_rights fd_filestat_get \
+    fd_filestat_set_size fd_filestat_set_times fd_pread fd_prestat_get fd_prestat_dir_name fd_pwrite fd_read fd_readdir \
+    fd_renumber fd_seek fd_sync fd_tell fd_write path_create_directory path_filestat_get path_filestat_set_times path_link \
+    path_open path_readlink path_remove_directory path_rename path_symlink path_unlink_file poll_oneoff proc_exit proc_raise \
+    sched_yield random_get sock_accept sock_recv sock_send sock_shutdown";
 /// Most functions in a module.
 const FUNCTIONS_MAX: u64 = 200_000;
 /// Most bytes in one function's body.
@@ -31,6 +38,9 @@ const PARTS_MAX: usize = 256;
 /// Imports named in one error.
 const NAMED_MAX: usize = 50;
 
+/// Inspections at once: each keeps one core busy.
+static INSPECTIONS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
+
 /// Inspects with wasmparser.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Inspector;
@@ -38,14 +48,17 @@ pub struct Inspector;
 #[async_trait]
 impl ModuleInspector for Inspector {
     async fn inspect(&self, wasm: Bytes) -> Result<ModuleKind, InspectError> {
+        let given_up = || InspectError::Invalid("the inspection was given up".to_owned());
+        let _permit = INSPECTIONS.acquire().await.map_err(|_| given_up())?;
         let inspection = tokio::task::spawn_blocking(move || inspect(&wasm));
-        inspection.await.map_err(|_| InspectError::Invalid("the inspection was given up".to_owned()))?
+        inspection.await.map_err(|_| given_up())?
     }
 }
 
 /// What the host's engine takes.
 fn features() -> WasmFeatures {
     let off = WasmFeatures::MEMORY64
+        | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::RELAXED_SIMD
         | WasmFeatures::THREADS
         | WasmFeatures::SHARED_EVERYTHING_THREADS
@@ -182,7 +195,10 @@ fn command_kind(surface: &Surface) -> Result<ModuleKind, InspectError> {
                 .to_owned(),
         ));
     }
-    unlisted(surface, |name| name.starts_with(WASI_P1))?;
+    unlisted(surface, |name| {
+        name.strip_prefix(WASI_P1)
+            .is_some_and(|function| WASI_P1_FUNCTIONS.split_ascii_whitespace().any(|one| one == function))
+    })?;
     Ok(ModuleKind::CommandP1)
 }
 

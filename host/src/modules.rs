@@ -6,10 +6,12 @@ pub(crate) mod prepared;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use sha2::Digest as _;
 use tasklane_domain::ports::ModuleCache;
-use tasklane_domain::{Manifest, ModuleRef};
+use tasklane_domain::{Manifest, ModuleDigest, ModuleKind, ModuleRef};
 use tokio::sync::OnceCell;
 use wasmtime::Engine;
 
@@ -17,6 +19,11 @@ use crate::metrics::Metrics;
 use aot::AotCache;
 use compile::Compiler;
 use prepared::{Linkers, Prepared};
+
+/// How long a module that could not be fetched is not asked for again: short, since that passes.
+const FETCH_FAILURE_KEPT: Duration = Duration::from_secs(1);
+/// How long a module that could not be compiled is not compiled again.
+const COMPILE_FAILURE_KEPT: Duration = Duration::from_secs(30);
 
 /// Why a module is not ready.
 #[derive(Debug, thiserror::Error)]
@@ -38,14 +45,40 @@ pub(crate) struct Loaded {
     pub(crate) prepared: Prepared,
 }
 
-type Slot = Arc<OnceCell<Arc<Loaded>>>;
+/// What a module came to: ready, or why not and since when.
+type Slot = Arc<OnceCell<Result<Arc<Loaded>, Failed>>>;
+
+/// A module that could not be loaded.
+#[derive(Debug, Clone)]
+pub(crate) struct Failed {
+    message: Arc<str>,
+    until: Instant,
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<LoadError> for Failed {
+    fn from(error: LoadError) -> Self {
+        let kept = if matches!(error, LoadError::Fetch(_)) { FETCH_FAILURE_KEPT } else { COMPILE_FAILURE_KEPT };
+        Self { message: error.to_string().into(), until: Instant::now() + kept }
+    }
+}
+
+/// What loading needs on another thread.
+struct Parts {
+    engine: Engine,
+    linkers: Linkers,
+    disk: AotCache,
+}
 
 /// The modules of one host.
 pub(crate) struct Modules {
-    engine: Engine,
-    linkers: Linkers,
+    parts: Arc<Parts>,
     source: Arc<dyn ModuleCache>,
-    disk: AotCache,
     compiler: Compiler,
     ready: Mutex<lru::LruCache<ModuleRef, Slot>>,
     metrics: Metrics,
@@ -60,23 +93,27 @@ impl Modules {
         most: usize,
         metrics: Metrics,
     ) -> wasmtime::Result<Self> {
-        let most = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN);
         let linkers = Linkers::new(&engine)?;
-        Ok(Self { engine, linkers, source, disk, compiler, ready: Mutex::new(lru::LruCache::new(most)), metrics })
+        let most = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN);
+        let parts = Arc::new(Parts { engine, linkers, disk });
+        Ok(Self { parts, source, compiler, ready: Mutex::new(lru::LruCache::new(most)), metrics })
     }
 
-    /// The module, loaded at most once at a time: others wait for the first.
-    pub(crate) async fn get(&self, module: &ModuleRef) -> Result<Arc<Loaded>, LoadError> {
+    /// The module, loaded at most once at a time: others wait for the first. A failure is kept for a while, so that many tasks
+    /// of a broken module do not compile it again and again.
+    pub(crate) async fn get(&self, module: &ModuleRef) -> Result<Arc<Loaded>, Failed> {
         let slot = self.slot(module);
         if let Some(loaded) = slot.get() {
-            return Ok(loaded.clone());
+            return loaded.clone();
         }
-        slot.get_or_try_init(|| async { self.load(module).await.map(Arc::new) }).await.cloned()
+        slot.get_or_init(|| async { Ok(Arc::new(self.load(module).await?)) }).await.clone()
     }
 
     fn slot(&self, module: &ModuleRef) -> Slot {
         let mut ready = self.ready.lock();
-        if let Some(slot) = ready.get(module) {
+        if let Some(slot) = ready.get(module)
+            && !matches!(slot.get(), Some(Err(failed)) if failed.until <= Instant::now())
+        {
             return slot.clone();
         }
         let slot = Slot::default();
@@ -86,20 +123,45 @@ impl Modules {
 
     async fn load(&self, module: &ModuleRef) -> Result<Loaded, LoadError> {
         let (manifest, wasm) = self.source.get(module).await?;
-        let kind = crate::inspect::inspect(&wasm).map_err(|error| LoadError::Compile(error.to_string()))?;
-        let compiled = match self.disk.get(&module.digest) {
-            Some(compiled) => {
-                self.metrics.compiles.with_label_values(&["disk"]).inc();
-                compiled
-            }
+        let (bytes, digest) = (wasm.clone(), module.digest);
+        let (kind, kept) = self.aside(move |parts| parts.look(&bytes, &digest)).await?;
+        self.metrics.compiles.with_label_values(&[if kept.is_some() { "disk" } else { "compiler" }]).inc();
+        let prepared = match kept {
+            Some(compiled) => self.aside(move |parts| parts.prepare(kind, &compiled)).await?,
             None => {
                 let compiled = self.compiler.compile(kind, &wasm).await?;
-                self.disk.put(&module.digest, &compiled);
-                self.metrics.compiles.with_label_values(&["compiler"]).inc();
-                compiled
+                self.aside(move |parts| {
+                    parts.disk.put(&digest, &compiled);
+                    parts.prepare(kind, &compiled)
+                })
+                .await?
             }
         };
-        let prepared = prepared::prepare(&self.engine, &self.linkers, kind, &compiled)?;
         Ok(Loaded { manifest: Arc::new(manifest), prepared })
+    }
+
+    /// On a thread where nobody is kept waiting by it.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Parts) -> Result<T, LoadError> + Send + 'static,
+    ) -> Result<T, LoadError> {
+        let parts = self.parts.clone();
+        let done = tokio::task::spawn_blocking(move || work(&parts)).await;
+        done.map_err(|error| LoadError::Compile(error.to_string()))?
+    }
+}
+
+impl Parts {
+    /// Whether the bytes are right, their kind, and their compiled code if it is kept.
+    fn look(&self, wasm: &[u8], digest: &ModuleDigest) -> Result<(ModuleKind, Option<Vec<u8>>), LoadError> {
+        if sha2::Sha256::digest(wasm).as_slice() != digest.as_bytes() {
+            return Err(LoadError::Compile("the bytes are not those that were deployed".to_owned()));
+        }
+        let kind = crate::inspect::inspect(wasm).map_err(|error| LoadError::Compile(error.to_string()))?;
+        Ok((kind, self.disk.get(digest)))
+    }
+
+    fn prepare(&self, kind: ModuleKind, compiled: &[u8]) -> Result<Prepared, LoadError> {
+        prepared::prepare(&self.engine, &self.linkers, kind, compiled)
     }
 }

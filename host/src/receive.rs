@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -36,6 +36,8 @@ const BUFFERED_TIME_MAX: Duration = Duration::from_secs(2);
 const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 /// Over which the rate of ended attempts is measured.
 const RATE_WINDOW: Duration = Duration::from_millis(100);
+/// Deliveries taken at once that were on their way when the intake had enough.
+const STRAGGLERS_MAX: usize = 64;
 /// Wait after an error of the queue.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
 /// Cancelled tasks that are remembered, so that a later delivery of one does not start.
@@ -82,6 +84,8 @@ pub(crate) struct Board {
     waiting: Mutex<BinaryHeap<Waiting>>,
     /// One permit for each that waits.
     available: Semaphore,
+    /// The intake is woken when no more than this many wait.
+    low_water: AtomicUsize,
     room: Notify,
     arrivals: AtomicU64,
     running: AtomicU32,
@@ -132,6 +136,7 @@ impl Board {
             slots,
             waiting: Mutex::default(),
             available: Semaphore::new(0),
+            low_water: AtomicUsize::new(0),
             room: Notify::new(),
             arrivals: AtomicU64::new(0),
             running: AtomicU32::new(0),
@@ -169,10 +174,20 @@ impl Board {
         rate.in_buffer_time
     }
 
-    /// How many more deliveries may be taken in.
+    /// How many more deliveries to ask for: none until a quarter of the buffer is used up, so that one pull brings many.
     fn wanted(&self, buffer_time: Duration) -> usize {
         let target = (self.predicted(buffer_time) + self.free_slots()).min(BUFFERED_MAX);
-        target.saturating_sub(self.buffered())
+        let low_water = target - target.div_ceil(4);
+        self.low_water.store(low_water, Ordering::Relaxed);
+        let buffered = self.buffered();
+        if buffered > low_water { 0 } else { target - buffered }
+    }
+
+    /// Wakes the intake if it should ask for more.
+    fn wake_if_low(&self, buffered: usize) {
+        if buffered <= self.low_water.load(Ordering::Relaxed) {
+            self.room.notify_one();
+        }
     }
 
     fn push(&self, deliveries: Vec<Delivery>) {
@@ -192,10 +207,21 @@ impl Board {
 
     async fn pop(&self) -> Option<Delivery> {
         self.available.acquire().await.ok()?.forget();
-        let waiting = self.waiting.lock().pop()?;
+        let mut waiting = self.waiting.lock();
+        let next = waiting.pop()?;
+        // Before the lock is given up, so that a drain finds it either waiting or running.
         self.running.fetch_add(1, Ordering::Relaxed);
-        self.room.notify_one();
-        Some(waiting.delivery)
+        let left = waiting.len();
+        drop(waiting);
+        self.wake_if_low(left);
+        Some(next.delivery)
+    }
+
+    /// A slot is free again.
+    fn end(&self) {
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        self.wake_if_low(self.buffered());
     }
 
     /// Takes out what has waited too long, or everything.
@@ -258,7 +284,7 @@ pub(crate) async fn intake(room: &Arc<Room>, reporter: &Reporter, drain: &Cancel
             () = drain.cancelled() => return,
             _ = sweep.tick() => hand_back_late(room, reporter).await,
             () = room.board.room.notified(), if want == 0 => {}
-            received = room.ports.work.receive(want, parking) => match received {
+            received = room.ports.work.receive(if want > 0 { want } else { STRAGGLERS_MAX }, parking) => match received {
                 Ok(deliveries) => room.board.push(deliveries),
                 Err(error) => {
                     tracing::warn!(%error, "no work could be received");
@@ -316,8 +342,7 @@ pub(crate) async fn slot(room: Arc<Room>, reporter: Reporter, over: Cancellation
         let body = run_contained(&room, &reporter, &delivery).await;
         reporter.report(&room, &delivery, body).await;
         room.metrics.running.dec();
-        room.board.running.fetch_sub(1, Ordering::Relaxed);
-        room.board.ended.fetch_add(1, Ordering::Relaxed);
+        room.board.end();
     }
 }
 
@@ -344,7 +369,13 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         return unrun(room, Outcome::Expired);
     }
     room.metrics.queue_wait_seconds.observe(now.since(order.queued_at).as_secs_f64());
-    let loaded = match room.modules.get(&order.module).await {
+    let stop = room.board.stop_of(delivery);
+    let loaded = tokio::select! {
+        biased;
+        loaded = room.modules.get(&order.module) => loaded,
+        reason = stop.asked() => return stopped(room, reason),
+    };
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return unrun(room, Outcome::HostError { message: error.to_string() }),
     };
@@ -356,7 +387,6 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         progress: reporter.progress_sink(room, delivery),
     };
     let started_at = room.clock.now();
-    let stop = room.board.stop_of(delivery);
     let run = attempt.run();
     tokio::pin!(run);
     let ran = tokio::select! {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tasklane_domain::Report;
 use tasklane_domain::error::QueueError;
+use tasklane_domain::log::LogCapture;
 use tasklane_domain::work::{Delivery, Progress, ReportBody};
+use tasklane_domain::{Outcome, Report};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::host::Room;
@@ -18,7 +19,9 @@ use crate::sandbox::guest::ProgressSink;
 /// Reports that may wait.
 const WAITING_MAX: usize = 8_192;
 /// Reports in one batch.
-const BATCH_MAX: usize = 512;
+const BATCH_MAX: usize = 1_024;
+/// Least time between two batches.
+const BATCH_INTERVAL: Duration = Duration::from_millis(1);
 /// Wait after a refused batch.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
 /// Least time between two reports of one guest's progress.
@@ -97,6 +100,7 @@ impl Reporter {
 pub(crate) async fn run(room: Arc<Room>, mut waiting: mpsc::Receiver<Message>) {
     let mut messages = Vec::with_capacity(BATCH_MAX);
     while waiting.recv_many(&mut messages, BATCH_MAX).await > 0 {
+        let begun = Instant::now();
         let (mut reports, mut finals, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
         for message in messages.drain(..) {
             match message {
@@ -116,6 +120,8 @@ pub(crate) async fn run(room: Arc<Room>, mut waiting: mpsc::Receiver<Message>) {
                 tracing::trace!("nobody waited for the flush any more");
             }
         }
+        // A lone report goes at once; under load the next ones gather instead of waking this loop one by one.
+        tokio::time::sleep_until((begun + BATCH_INTERVAL).into()).await;
     }
 }
 
@@ -127,12 +133,51 @@ async fn publish(room: &Room, reports: Vec<Report>) {
     loop {
         match room.ports.reports.publish(reports.clone()).await {
             Ok(()) => return,
-            Err(error @ (QueueError::TooLarge { .. } | QueueError::Corrupt(_))) => {
-                tracing::error!(%error, "a report cannot be sent; its task will be delivered again");
-                return;
-            }
+            Err(QueueError::TooLarge { .. } | QueueError::Corrupt(_)) => return publish_each(room, reports).await,
             Err(error) => tracing::warn!(%error, "reports were not accepted; trying again"),
         }
         tokio::time::sleep(ERROR_PAUSE).await;
     }
+}
+
+/// One by one, and with less and less of what does not fit.
+async fn publish_each(room: &Room, reports: Vec<Report>) {
+    for mut report in reports {
+        while let Err(error) = publish_one(room, &report).await {
+            tracing::warn!(%error, task = %report.task, "a report did not fit and is sent with less in it");
+            if !shrink(&mut report) {
+                tracing::error!(task = %report.task, "a report cannot be sent; its task will be rescued");
+                break;
+            }
+        }
+    }
+}
+
+/// Tries until JetStream has it, or until it is clear that it never will.
+async fn publish_one(room: &Room, report: &Report) -> Result<(), QueueError> {
+    loop {
+        match room.ports.reports.publish(vec![report.clone()]).await {
+            Ok(()) => return Ok(()),
+            Err(error @ (QueueError::TooLarge { .. } | QueueError::Corrupt(_))) => return Err(error),
+            Err(error) => tracing::warn!(%error, "a report was not accepted; trying again"),
+        }
+        tokio::time::sleep(ERROR_PAUSE).await;
+    }
+}
+
+/// Takes out the log, then the result; false when nothing is left to take.
+fn shrink(report: &mut Report) -> bool {
+    let ReportBody::Ended(ended) = &mut report.body else { return false };
+    if ended.log.lines().next().is_some() {
+        let lines = ended.log.lines().count() as u64;
+        let bytes: u64 = ended.log.lines().map(|line| line.message.len() as u64).sum();
+        let (dropped_lines, dropped_bytes) = (ended.log.dropped_lines + lines, ended.log.dropped_bytes + bytes);
+        ended.log = LogCapture { dropped_lines, dropped_bytes, ..LogCapture::default() };
+        return true;
+    }
+    let bytes = std::mem::take(&mut ended.result).len() as u64;
+    if bytes > 0 {
+        ended.outcome = Outcome::OutputTooLarge { bytes };
+    }
+    bytes > 0
 }

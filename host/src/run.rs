@@ -21,7 +21,7 @@ use crate::sandbox::guest::{CommandGuest, Guest, Limited, ProgressSink, Setup};
 use crate::sandbox::meter::{Metered, PollClock, YieldOnReturn};
 use crate::sandbox::stdio::{SharedVoice, Stdout, Voice};
 
-/// Bytes that host calls may copy for a guest at once, beyond its payload.
+/// Bytes that host calls may copy for a guest at once, beyond its payload and its result.
 const HOSTCALL_SLACK_BYTES: usize = 2 * 1024 * 1024;
 /// Handles that a component may hold.
 const HANDLES_MAX: usize = 1_000;
@@ -98,12 +98,18 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// Most bytes that one call between guest and host may copy.
+    fn hostcall_bytes(&self) -> usize {
+        let output = usize::try_from(self.order.limits.output_bytes).unwrap_or(usize::MAX);
+        self.order.payload.bytes.len().saturating_add(output).saturating_add(HOSTCALL_SLACK_BYTES)
+    }
+
     fn store<T: Limited + Send + 'static>(&self, data: T) -> wasmtime::Result<Store<T>> {
         let mut store = Store::new(self.engine, data);
         store.limiter(|data| data.limiter());
         store.set_fuel(self.order.limits.fuel)?;
         store.fuel_async_yield_interval(Some(YIELD_INTERVAL_FUEL))?;
-        store.set_hostcall_fuel(self.order.payload.bytes.len() + HOSTCALL_SLACK_BYTES);
+        store.set_hostcall_fuel(self.hostcall_bytes());
         store.set_max_component_handles(HANDLES_MAX);
         store.call_hook_async(YieldOnReturn(self.clock.clone()));
         Ok(store)
@@ -126,6 +132,10 @@ impl Call<'_> {
             Ok(Ok(answer)) => self.judge(answer),
             Ok(Err(error)) => match classify(&error, store.data_mut(), &self.voice) {
                 Classified::Saturated => return Err(Saturated),
+                Classified::TooMuchData => {
+                    let bytes = u64::try_from(self.hostcall_bytes()).unwrap_or(u64::MAX);
+                    (Outcome::OutputTooLarge { bytes }, Bytes::new())
+                }
                 Classified::Outcome(Outcome::Ok) => self.judge(Answer::Exit(0)),
                 Classified::Outcome(outcome) => (outcome, Bytes::new()),
             },

@@ -47,7 +47,8 @@ async fn an_urgent_task_overtakes_a_backlog_which_still_moves() -> anyhow::Resul
 async fn the_least_urgent_progress_under_a_steady_stream_of_urgent_ones() -> anyhow::Result<()> {
     let cluster = Cluster::start(ClusterSettings { slots: 2, ..ClusterSettings::default() }).await?;
     cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
-    let slow = |priority: u8| json!({"module": "guest@1.0.0", "payload": {"do": "sleep", "ms": 50}, "priority": priority});
+    let slow =
+        |priority: u8| json!({"module": "guest@1.0.0", "payload": {"do": "sleep", "ms": 50}, "priority": priority});
     let patient = cluster.client.submit_many(&slow(1), 20).await?;
     cluster.client.submit_many(&slow(10), 1_000).await?;
 

@@ -27,6 +27,9 @@ pub(crate) const fn cast(kind: &str) -> &'static str {
     }
 }
 
+/// Whether the parameters of a long list carry numbers: PostgreSQL knows no others.
+pub(crate) const NUMBERED: bool = true;
+
 /// Connections for reading.
 const READERS_MAX: u32 = 8;
 /// How long a connection may take.

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 use tasklane_domain::error::StoreError;
 
 use crate::Stores;
@@ -25,6 +25,10 @@ pub(crate) const LOCK_ROWS: &str = "";
 pub(crate) const fn cast(_kind: &str) -> &'static str {
     ""
 }
+
+/// Whether the parameters of a long list carry numbers. SQLite looks numbered ones up one after the other at every execution,
+/// which costs the square of their count.
+pub(crate) const NUMBERED: bool = false;
 
 /// How long a transaction waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -71,7 +75,10 @@ pub(crate) async fn open(path: &str) -> Result<Stores, StoreError> {
     }
     let mut connection = options(path).connect().await.map_err(unavailable)?;
     let known = MIGRATIONS.iter().map(|one| one.version).max().unwrap_or(0);
-    MIGRATIONS.run(&mut connection).await.map_err(|error| migration(error, known))?;
+    // The driver's migrator takes no lock on SQLite: another process that starts at the same time waits for this transaction.
+    let mut transaction = connection.begin_with(BEGIN).await.map_err(unavailable)?;
+    MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(|error| migration(error, known))?;
+    transaction.commit().await.map_err(unavailable)?;
     let readers =
         SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(options(path)).await.map_err(unavailable)?;
     let commits = Arc::new(AtomicU64::new(0));

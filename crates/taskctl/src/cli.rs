@@ -71,7 +71,7 @@ pub(crate) enum Command {
         /// The .wasm file.
         input: PathBuf,
         /// Where the compiled module goes.
-        output: PathBuf,
+        compiled: PathBuf,
     },
 }
 

@@ -31,8 +31,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "taskctl", &mut std::io::stdout());
         }
-        Command::CompileModule { kind, input, output } => {
-            tasklane_host::child_main(&kind, &input, &output).map_err(|why| Failure::new(FAILED, why))?;
+        Command::CompileModule { kind, input, compiled } => {
+            tasklane_host::child_main(&kind, &input, &compiled).map_err(|why| Failure::new(FAILED, why))?;
         }
     }
     Ok(ExitCode::SUCCESS)

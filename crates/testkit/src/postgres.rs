@@ -1,7 +1,11 @@
 //! A throwaway PostgreSQL cluster on a private port, as a user that is not root.
+//!
+//! It is stopped and removed when it is dropped, and also when the process ends in any other way: a static is never dropped, and
+//! a killed test drops nothing.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context;
@@ -21,8 +25,12 @@ pub struct Postgres {
     bin: PathBuf,
     port: u16,
     databases: AtomicU32,
-    dir: TempDir,
+    dir: PathBuf,
+    guard: Child,
 }
+
+/// Stops the server and removes its files once standard input ends: when its parent closes the pipe, or is no more.
+const GUARD: &str = "cat >/dev/null; \"$@\" >/dev/null 2>&1; rm -rf \"$0\"";
 
 /// The user that a root process runs PostgreSQL as, since it refuses root.
 const USER: &str = "nobody";
@@ -54,13 +62,15 @@ impl Postgres {
     /// # Errors
     /// When PostgreSQL is missing or does not start; its output is in the error.
     pub fn start(durability: Durability) -> anyhow::Result<Self> {
+        let bin = programs()?;
         let dir = tempfile::tempdir()?;
         if is_root() {
             checked(Command::new("chown").arg(USER).arg(dir.path()).output()?)?;
             checked(Command::new("chmod").arg("711").arg(dir.path()).output()?)?;
         }
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let cluster = Self { bin: programs()?, port, databases: AtomicU32::new(0), dir };
+        let guard = guard(&bin, &dir)?;
+        let cluster = Self { bin, port, databases: AtomicU32::new(0), dir: dir.keep(), guard };
         let data = cluster.data();
         cluster.run("initdb", &["-D", path(&data)?, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"])?;
         let sync = if durability == Durability::Full { "on" } else { "off" };
@@ -68,7 +78,7 @@ impl Postgres {
             "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync={sync} \
              -c synchronous_commit={sync} -c shared_buffers=256MB -c max_wal_size=2GB"
         );
-        let log = cluster.dir.path().join("log");
+        let log = cluster.dir.join("log");
         cluster.run("pg_ctl", &["-D", path(&data)?, "-l", path(&log)?, "-w", "-t", "60", "-o", &options, "start"])?;
         Ok(cluster)
     }
@@ -85,20 +95,32 @@ impl Postgres {
     }
 
     fn data(&self) -> PathBuf {
-        self.dir.path().join("data")
+        self.dir.join("data")
     }
 
     fn run(&self, program: &str, args: &[&str]) -> anyhow::Result<()> {
-        let program = self.bin.join(program);
-        let mut command = if is_root() {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid", USER, "--regid", "nogroup", "--clear-groups"]).arg(&program);
-            command
-        } else {
-            Command::new(&program)
-        };
-        checked(command.args(args).current_dir(self.dir.path()).output()?)
+        let mut command = unprivileged(&self.bin.join(program));
+        checked(command.args(args).current_dir(&self.dir).output()?)
     }
+}
+
+/// A command as a user that PostgreSQL accepts.
+fn unprivileged(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", USER, "--regid", "nogroup", "--clear-groups"]).arg(program);
+    command
+}
+
+fn guard(bin: &Path, dir: &TempDir) -> anyhow::Result<Child> {
+    let data = dir.path().join("data");
+    let mut command = unprivileged(Path::new("sh"));
+    command.args(["-c", GUARD]).arg(dir.path()).arg(bin.join("pg_ctl")).arg("-D").arg(data);
+    command.args(["-m", "immediate", "-w", "stop"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Not in the terminal's group, or Ctrl-C would end it before its work.
+    command.process_group(0).spawn().context("the shell that stops PostgreSQL")
 }
 
 fn path(path: &Path) -> anyhow::Result<&str> {
@@ -113,8 +135,8 @@ fn checked(output: Output) -> anyhow::Result<()> {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let data = self.data();
-        let stopped = path(&data).and_then(|data| self.run("pg_ctl", &["-D", data, "-m", "immediate", "stop"]));
-        drop(stopped);
+        drop(self.guard.stdin.take());
+        // It could only fail if somebody else had waited for this child.
+        drop(self.guard.wait());
     }
 }

@@ -1,2 +1,51 @@
-//! .
-fn main() {}
+//! The project's own commands: `cargo xtask setup | plugins | demo | test | bench`.
+//!
+//! Guarantees: whatever they need, they fetch or build themselves, into `.tools/` and `target/`; a step that fails ends the command
+//! with its name and what to do. They presume rustup's stable toolchain, gcc, python3 with pip, and on Debian apt.
+#![expect(clippy::print_stdout, reason = "a command's product is what it prints")]
+
+mod bench;
+mod check;
+mod demo;
+mod plugins;
+mod process;
+mod setup;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", max_term_width = 100)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fetch what building and running need: wasm targets, nats-server.
+    Setup,
+    /// Build the example plugins and the test guests from source.
+    Plugins,
+    /// Show Tasklane at work: a real cluster, three real modules, real input.
+    Demo(demo::Options),
+    /// Everything that CI checks.
+    Test(test::Options),
+    /// Benchmarks beside their floors.
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    std::env::set_current_dir(process::root()?)?;
+    match Args::parse().command {
+        Command::Setup => setup::for_demo(),
+        Command::Plugins => plugins::build(),
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Bench { bench } => bench::run_bench(&bench),
+    }
+}

@@ -3,9 +3,11 @@
 
 use std::hash::{Hash, Hasher};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use prometheus::IntCounter;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 use tasklane_domain::ModuleDigest;
 use wasmtime::Engine;
 
@@ -19,6 +21,8 @@ pub(crate) struct AotCache {
     key: [u8; 32],
     profile: String,
     bytes_max: u64,
+    /// Files that were not ours.
+    pub(crate) refused: IntCounter,
 }
 
 /// What compiled code depends on beside the module: the engine's version and settings, and the CPU.
@@ -32,7 +36,10 @@ impl AotCache {
     /// Opens a private directory, with the key file in it made at the first time.
     pub(crate) fn open(dir: &Path, engine: &Engine, bytes_max: u64) -> std::io::Result<Self> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        Ok(Self { dir: dir.to_owned(), key: key(&dir.join("key"))?, profile: profile(engine), bytes_max })
+        let refused =
+            IntCounter::new("tasklane_module_cache_refused_total", "Compiled modules on disk that were not ours.")
+                .map_err(std::io::Error::other)?;
+        Ok(Self { dir: dir.to_owned(), key: key(dir)?, profile: profile(engine), bytes_max, refused })
     }
 
     fn path(&self, digest: &ModuleDigest) -> PathBuf {
@@ -58,9 +65,11 @@ impl AotCache {
         });
         if !fits {
             tracing::warn!(%digest, "a compiled module on disk was not ours and is compiled again");
+            self.refused.inc();
             remove(&path);
             return None;
         }
+        used(&path);
         Some(bytes.split_off(MAC_BYTES))
     }
 
@@ -79,7 +88,7 @@ impl AotCache {
         file.persist(self.path(digest)).map(drop).map_err(|error| error.error)
     }
 
-    /// Deletes the least recently written until the directory fits.
+    /// Deletes the least recently used until the directory fits.
     fn shrink(&self) -> std::io::Result<()> {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&self.dir)? {
@@ -102,25 +111,36 @@ impl AotCache {
     }
 }
 
+/// Marks a file as used now.
+fn used(path: &Path) {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: now, last_modification: now };
+    if let Err(error) = utimensat(CWD, path, &times, AtFlags::empty()) {
+        tracing::debug!(%error, "a cached file could not be marked as used");
+    }
+}
+
 fn remove(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
         tracing::debug!(%error, "a cached file had gone already");
     }
 }
 
-/// Reads the key, or makes one that only this user can read. Of two processes that make one, the first wins.
-fn key(path: &Path) -> std::io::Result<[u8; 32]> {
+/// Reads the key, or makes one that only this user can read. Of two processes that make one, the first wins; nobody sees half
+/// a key.
+fn key(dir: &Path) -> std::io::Result<[u8; 32]> {
+    let path = dir.join("key");
     let fresh: [u8; 32] = rand::random();
-    let mut options = std::fs::OpenOptions::new();
-    let made = options.write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| file.write_all(&fresh));
-    match made {
-        Ok(()) => Ok(fresh),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(&fresh)?;
+    match file.persist_noclobber(&path) {
+        Ok(_) => Ok(fresh),
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
             let mut key = [0; 32];
             std::fs::File::open(path)?.read_exact(&mut key)?;
             Ok(key)
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.error),
     }
 }
 

@@ -13,11 +13,13 @@ use crate::sandbox::engine;
 use crate::settings::CompilerCommand;
 
 /// Address space of the child, in bytes.
-const CHILD_MEMORY_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+const CHILD_MEMORY_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// CPU time of the child, in seconds.
-const CHILD_CPU_SECONDS: u64 = 120;
+const CHILD_CPU_SECONDS: u64 = 60;
 /// Wall time of the child.
-const CHILD_TIMEOUT: Duration = Duration::from_secs(180);
+const CHILD_TIMEOUT: Duration = Duration::from_secs(120);
+/// Threads of the child: each costs address space.
+const CHILD_THREADS: &str = "2";
 /// Children at once.
 const CHILDREN_MAX: usize = 2;
 /// Bytes of the child's complaint that are shown.
@@ -46,6 +48,7 @@ impl Compiler {
             .arg(kind.as_str())
             .args([&input, &output])
             .env_clear()
+            .env("RAYON_NUM_THREADS", CHILD_THREADS)
             .stdin(std::process::Stdio::null())
             .kill_on_drop(true)
             .output();

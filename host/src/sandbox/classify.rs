@@ -13,12 +13,17 @@ use super::stdio::SharedVoice;
 /// Lines of standard error that stand beside a crash.
 const LAST_WORDS_LINES: usize = 8;
 
+/// How wasmtime says that the host-call fuel is used up; the error's type is private there.
+const TOO_MUCH_DATA: &str = "fuel allocated for hostcalls has been exhausted";
+
 /// What the end of a call came to.
 pub(crate) enum Classified {
     /// An outcome of the attempt.
     Outcome(Outcome),
     /// The pool was full: no attempt took place.
     Saturated,
+    /// The guest handed over more at once than the host copies: a result, or an argument of a host function.
+    TooMuchData,
 }
 
 /// An error of instantiate or call.
@@ -28,6 +33,9 @@ pub(crate) fn classify(error: &wasmtime::Error, data: &mut impl Limited, voice: 
     }
     if error.is::<PoolConcurrencyLimitError>() {
         return Classified::Saturated;
+    }
+    if format!("{error:#}").contains(TOO_MUCH_DATA) {
+        return Classified::TooMuchData;
     }
     let trap = error.downcast_ref::<Trap>();
     if trap == Some(&Trap::OutOfFuel) {

@@ -17,12 +17,13 @@ const STACK_BYTES: usize = 512 * 1024;
 const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Core instances in one component: a Python component needs 38.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+/// Tables in one component.
+const TABLES_PER_COMPONENT: u32 = 8;
 
 fn operator_cost() -> OperatorCost {
-    let mut cost = OperatorCost::default();
     // Growing takes the process's memory-map lock, which every other guest needs too.
-    cost.MemoryGrow = 250;
-    cost.TableGrow = 250;
+    let mut cost = OperatorCost { MemoryGrow: 250, TableGrow: 250, ..OperatorCost::default() };
+    cost.variable.memory_grow_per_page = 250;
     cost
 }
 
@@ -33,6 +34,7 @@ fn base() -> wasmtime::Result<Config> {
         .consume_fuel(true)
         .operator_cost(operator_cost())
         .wasm_memory64(false)
+        .wasm_multi_memory(false)
         .wasm_relaxed_simd(false)
         .max_wasm_stack(STACK_BYTES)
         .async_stack_size(ASYNC_STACK_BYTES)
@@ -51,15 +53,17 @@ pub(crate) fn compiler() -> wasmtime::Result<Engine> {
 fn pool(slots: u32, memory_bytes_max: usize) -> PoolingAllocationConfig {
     // A few more than slots: an instance is given back a little after its slot.
     let instances = slots + slots / 8 + 2;
+    // Some guests are made of many modules; small pools must have room for at least two of the largest.
+    let core_instances = (8 * instances).max(2 * CORE_INSTANCES_PER_COMPONENT);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_memories(instances)
+        .total_memories(2 * instances)
         .total_stacks(instances)
-        .total_tables(2 * instances)
-        .total_core_instances(8 * instances)
+        .total_tables((2 * instances).max(2 * TABLES_PER_COMPONENT))
+        .total_core_instances(core_instances)
         .max_memory_size(memory_bytes_max)
         .max_memories_per_component(4)
-        .max_tables_per_component(8)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_tables_per_module(2)
         .table_elements(20_000)

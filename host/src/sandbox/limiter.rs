@@ -13,12 +13,14 @@ pub(crate) struct Limiter {
     memory_peak: usize,
     tables_now: usize,
     refused: bool,
+    /// The last wish that was granted, in case that the engine cannot fulfil it.
+    granted: usize,
 }
 
 impl Limiter {
     pub(crate) fn new(memory_bytes: u64) -> Self {
         let memory_max = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
-        Self { memory_max, memory_now: 0, memory_peak: 0, tables_now: 0, refused: false }
+        Self { memory_max, memory_now: 0, memory_peak: 0, tables_now: 0, refused: false, granted: 0 }
     }
 
     /// Whether a wish for memory was refused.
@@ -34,8 +36,10 @@ impl Limiter {
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let total = self.memory_now.saturating_add(desired.saturating_sub(current));
+        self.granted = desired.saturating_sub(current);
+        let total = self.memory_now.saturating_add(self.granted);
         if total > self.memory_max {
+            self.granted = 0;
             self.refused = true;
             return Ok(false);
         }
@@ -46,6 +50,7 @@ impl ResourceLimiter for Limiter {
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
         self.refused = true;
+        self.memory_now = self.memory_now.saturating_sub(std::mem::take(&mut self.granted));
         Ok(())
     }
 

@@ -77,9 +77,10 @@ impl Voice {
     }
 
     fn write_lines(&mut self, source: LogSource, bytes: &[u8]) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        for piece in lines.flat_map(|line| line.chunks(LINE_BYTES_MAX)) {
             let line = if source == LogSource::Stdout { &mut self.stdout_line } else { &mut self.stderr_line };
-            line.extend_from_slice(piece.get(..piece.len().min(LINE_BYTES_MAX)).unwrap_or_default());
+            line.extend_from_slice(piece);
             if piece.ends_with(b"\n") || line.len() >= LINE_BYTES_MAX {
                 self.end_line(source);
             }

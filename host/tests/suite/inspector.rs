@@ -36,7 +36,9 @@ async fn another_world_is_refused_with_what_it_exports() {
 async fn unlisted_imports_are_named() {
     let error = inspect(wasm("wasm32-wasip2", "fixture_unlisted.wasm")).await.unwrap_err();
     assert_eq!(error, InspectError::UnlistedImports(vec!["acme:backdoor/vault@1.0.0".to_owned()]));
-    for import in [r#""env" "f""#, r#""wasi_snapshot_preview1" "launch_missiles""#, r#""wasi_snapshot_preview1x" "fd_read""#] {
+    for import in
+        [r#""env" "f""#, r#""wasi_snapshot_preview1" "launch_missiles""#, r#""wasi_snapshot_preview1x" "fd_read""#]
+    {
         let text = format!(r#"(module (import {import} (func)) (func (export "_start")))"#);
         assert!(matches!(inspect_text(&text).await, Err(InspectError::UnlistedImports(_))), "{import}");
     }
@@ -49,11 +51,12 @@ async fn features_that_are_off_and_broken_bytes_are_invalid() {
         r#"(module (memory 1 1 shared) (func (export "_start")))"#,
         r#"(module (type (struct)) (func (export "_start")))"#,
         r#"(module (tag) (func (export "_start")))"#,
+        r#"(module (memory 1) (memory 1) (func (export "_start")))"#,
     ] {
         assert!(matches!(inspect_text(text).await, Err(InspectError::Invalid(_))), "{text}");
     }
     let whole = fixture_wasm();
-    for length in [4, 8, 100, whole.len() / 2, whole.len() - 1] {
+    for length in [0, 4, 7, whole.len() / 3, whole.len() / 2, whole.len() - 1] {
         assert!(matches!(inspect(whole[..length].to_vec()).await, Err(InspectError::Invalid(_))), "{length} bytes");
     }
 }

@@ -2,15 +2,27 @@
 //!
 //! The guests are built by `cargo xtask plugins`; one that is missing fails its tests.
 
+#[cfg(test)]
 mod cache;
+#[cfg(test)]
 mod cancel;
+#[cfg(test)]
 mod commands;
+#[cfg(test)]
 mod drain;
+#[cfg(test)]
 mod guests;
+#[cfg(test)]
 mod inspector;
+#[cfg(test)]
 mod intake;
+#[cfg(test)]
 mod isolation;
+#[cfg(test)]
 mod outcomes;
+#[cfg(test)]
 mod ports;
+#[cfg(test)]
 mod preemption;
+#[cfg(test)]
 mod reports;

@@ -9,13 +9,14 @@ use crate::guests::{answer, from_text, limits, payload, run};
 
 #[tokio::test]
 async fn a_result_comes_back_with_its_usage() {
-    let ran = run(r#"{"do":"echo","value":{"a":[1,2]}}"#, limits()).await;
+    let text = r#"{"do":"echo","value":{"a":[1,2]}}"#;
+    let ran = run(text, limits()).await;
     assert_eq!(ran.outcome, Outcome::Ok);
     assert_eq!(ran.result.as_ref(), br#"{"a":[1,2]}"#);
     assert!(ran.usage.fuel > 1_000 && ran.usage.fuel < 10_000_000, "{:?}", ran.usage);
     assert!(ran.usage.wall_us >= ran.usage.cpu_us && ran.usage.cpu_us > 0, "{:?}", ran.usage);
     assert!(ran.usage.peak_memory_bytes >= 64 * 1024, "{:?}", ran.usage);
-    assert_eq!((ran.usage.input_bytes, ran.usage.output_bytes), (34, 11));
+    assert_eq!((ran.usage.input_bytes, ran.usage.output_bytes), (text.len() as u64, 11));
 }
 
 #[tokio::test]
@@ -110,12 +111,22 @@ async fn memory_runs_out() {
     assert!((16 * MIB..=32 * MIB).contains(&ran.usage.peak_memory_bytes), "{:?}", ran.usage);
 }
 
-/// Two memories of 1 MiB at first; the first grows, then the second, until refused.
-const TWO_MEMORIES: &str = r#"(module
-    (memory $a 16) (memory $b 16)
-    (func (export "_start")
-        (if (i32.eq (memory.grow $a (i32.const 32)) (i32.const -1)) (then unreachable))
-        (if (i32.eq (memory.grow $b (i32.const 32)) (i32.const -1)) (then unreachable))))"#;
+/// A component of two modules with a memory of 1 MiB each; the first grows to 3 MiB, then the second, or it crashes.
+const TWO_MEMORIES: &str = r#"(component
+    (core module $part (memory 16) (func (export "grow") (result i32) (memory.grow (i32.const 32))))
+    (core instance $a (instantiate $part))
+    (core instance $b (instantiate $part))
+    (core module $main
+        (import "a" "grow" (func $a (result i32)))
+        (import "b" "grow" (func $b (result i32)))
+        (func (export "run") (result i32)
+            (if (i32.eq (call $a) (i32.const -1)) (then unreachable))
+            (if (i32.eq (call $b) (i32.const -1)) (then unreachable))
+            (i32.const 0)))
+    (core instance $m (instantiate $main (with "a" (instance $a)) (with "b" (instance $b))))
+    (func $run (result (result)) (canon lift (core func $m "run")))
+    (instance $command (export "run" (func $run)))
+    (export "wasi:cli/run@0.2.0" (instance $command)))"#;
 
 #[tokio::test]
 async fn two_memories_share_one_limit() {

@@ -8,7 +8,8 @@ use tasklane_domain::{
 };
 
 use super::row::{
-    DbRow, Ending, ORDER_COLUMNS, attempt, delivery, get, host, id_bytes, order, parsed, priority, task_id, to_json,
+    DbRow, Ending, ORDER_COLUMNS, attempt, delivery, get, host, id_bytes, named, order, parsed, priority, task_id,
+    to_json,
 };
 use super::values::{list, pieces};
 use super::{Db, LOCK_ROWS};
@@ -132,7 +133,7 @@ pub(super) async fn expire(conn: &mut Conn, now: Timestamp, limit: u32) -> Resul
         .fetch_all(&mut *conn)
         .await
         .map_err(unavailable)?;
-    let expired = rows.iter().map(expired_news).collect::<Result<Vec<_>, _>>()?;
+    let expired = rows.iter().map(|row| named(row, expired_news(row))).collect::<Result<Vec<_>, _>>()?;
     let ending = to_json(&Ending { outcome: Outcome::Expired, usage: Usage::default() })?;
     for task in &expired {
         let sql = "UPDATE tasks SET state = 'expired', ended_at = $1, due_at = NULL, ending = $2 WHERE id = $3";

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use tasklane_domain::cluster::Lane;
 use tasklane_domain::error::StoreError;
+use tasklane_domain::log::LogCapture;
 use tasklane_domain::query::{LaneDepth, PAGE_ROWS_MAX, PageRequest, StateCount, Stats, TaskFilter, TaskPage};
 use tasklane_domain::task::{Task, TaskLog, TaskResult};
 use tasklane_domain::{Payload, TaskId};
 
 use super::Db;
-use super::row::{self, DbRow, TASK_COLUMNS, attempt, get, id_bytes, json, parsed, priority, time};
+use super::row::{self, DbRow, Said, TASK_COLUMNS, attempt, get, id_bytes, json, named, parsed, priority, time};
 use crate::error::{corrupt, unavailable};
 
 type Pool = sqlx::Pool<Db>;
@@ -23,18 +24,20 @@ pub(super) async fn task(pool: &Pool, id: TaskId) -> Result<Option<Task>, StoreE
 }
 
 pub(super) async fn payload(pool: &Pool, id: TaskId) -> Result<Option<Payload>, StoreError> {
-    one(pool, "payload, payload_kind", id).await?.map(|row| row::payload(&row)).transpose()
+    one(pool, "id, payload, payload_kind", id).await?.map(|row| named(&row, row::payload(&row))).transpose()
 }
 
 pub(super) async fn result(pool: &Pool, id: TaskId) -> Result<Option<TaskResult>, StoreError> {
-    let Some(row) = one(pool, "state, result", id).await? else { return Ok(None) };
+    let Some(row) = one(pool, "id, state, result", id).await? else { return Ok(None) };
     let bytes = get::<Option<Vec<u8>>>(&row, "result")?.map(Bytes::from).unwrap_or_default();
-    Ok(Some(TaskResult { state: parsed(&row, "state")?, bytes }))
+    Ok(Some(TaskResult { state: named(&row, parsed(&row, "state"))?, bytes }))
 }
 
 pub(super) async fn log(pool: &Pool, id: TaskId) -> Result<Option<TaskLog>, StoreError> {
-    let Some(row) = one(pool, "attempt, log", id).await? else { return Ok(None) };
-    Ok(Some(TaskLog { attempt: attempt(&row)?, log: json(&row, "log")?.unwrap_or_default() }))
+    let Some(row) = one(pool, "id, attempt, log", id).await? else { return Ok(None) };
+    let said: Option<Said> = named(&row, json(&row, "log"))?;
+    let silent = || Ok(TaskLog { attempt: attempt(&row)?, log: LogCapture::default() });
+    said.map_or_else(silent, |said| Ok(TaskLog { attempt: said.attempt, log: said.log })).map(Some)
 }
 
 /// What a page's query binds, in the order of its numbers.

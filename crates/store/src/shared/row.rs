@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use tasklane_domain::error::StoreError;
+use tasklane_domain::log::LogCapture;
 use tasklane_domain::task::{NewTask, Task};
 use tasklane_domain::{
     Attempt, DeliveryId, HostId, Labels, Limits, ModuleDigest, ModuleRef, Outcome, Payload, PayloadKind, Priority,
@@ -41,11 +42,33 @@ pub(super) struct Ending {
     pub(super) usage: Usage,
 }
 
+/// A log with the attempt that said it: the row's own attempt may be the next one.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Said {
+    pub(super) attempt: Attempt,
+    #[serde(flatten)]
+    pub(super) log: LogCapture,
+}
+
 pub(super) fn get<'r, T>(row: &'r DbRow, column: &str) -> Result<T, StoreError>
 where
     T: sqlx::Decode<'r, Db> + sqlx::Type<Db>,
 {
-    row.try_get(column).map_err(unavailable)
+    row.try_get(column).map_err(|error| match error {
+        sqlx::Error::ColumnDecode { source, .. } => corrupt(column, source),
+        other => unavailable(other),
+    })
+}
+
+/// Adds table and id to what cannot be read of a row of `tasks`.
+pub(super) fn named<T>(row: &DbRow, read: Result<T, StoreError>) -> Result<T, StoreError> {
+    read.map_err(|error| match error {
+        StoreError::Corrupt(why) => {
+            let id = task_id(row, "id").map_or_else(|_| "unknown".to_owned(), |id| id.to_string());
+            corrupt("table tasks, row", format!("{id}, {why}"))
+        }
+        other => other,
+    })
 }
 
 pub(super) fn parsed<T>(row: &DbRow, column: &str) -> Result<T, StoreError>
@@ -122,6 +145,10 @@ fn module(row: &DbRow) -> Result<ModuleRef, StoreError> {
 
 /// A row with [`TASK_COLUMNS`].
 pub(super) fn task(row: &DbRow) -> Result<Task, StoreError> {
+    named(row, task_of(row))
+}
+
+fn task_of(row: &DbRow) -> Result<Task, StoreError> {
     let spec = spec(row)?;
     let ending: Option<Ending> = json(row, "ending")?;
     let (outcome, usage) = ending.map(|ending| (ending.outcome, ending.usage)).unzip();
@@ -162,6 +189,10 @@ pub(super) fn payload(row: &DbRow) -> Result<Payload, StoreError> {
 
 /// A row with [`ORDER_COLUMNS`], as the order to publish for `dispatch`, queued at `queued_at`.
 pub(super) fn order(row: &DbRow, dispatch: DeliveryId, queued_at: Timestamp) -> Result<WorkOrder, StoreError> {
+    named(row, order_of(row, dispatch, queued_at))
+}
+
+fn order_of(row: &DbRow, dispatch: DeliveryId, queued_at: Timestamp) -> Result<WorkOrder, StoreError> {
     let spec = spec(row)?;
     Ok(WorkOrder {
         task: task_id(row, "id")?,

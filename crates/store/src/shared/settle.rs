@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 
 use tasklane_domain::error::StoreError;
-use tasklane_domain::log::LogCapture;
 use tasklane_domain::ports::SettleAnswer;
 use tasklane_domain::settle::{Refusal, SettledTask, TaskFacts, judge};
 use tasklane_domain::state::TaskState;
@@ -16,8 +15,8 @@ use tasklane_domain::{
 };
 
 use super::row::{
-    DbRow, Ending, ORDER_COLUMNS, attempt, delivery, host, id_bytes, order, parsed, priority, spec, task_id, time,
-    to_json,
+    DbRow, Ending, ORDER_COLUMNS, Said, attempt, delivery, host, id_bytes, named, order, parsed, priority, spec,
+    task_id, time, to_json,
 };
 use super::values::{list, pieces, values};
 use super::{Db, LOCK_ROWS};
@@ -96,7 +95,7 @@ async fn settle_ok(conn: &mut Conn, happy: &[Happy<'_>]) -> Result<HashMap<TaskI
                 .bind(ended.ended_at.as_micros())
                 .bind(ending_of(ended)?)
                 .bind(ended.result.to_vec())
-                .bind(log_of(&ended.log)?);
+                .bind(if ended.log.is_empty() { None } else { Some(log_of(report, ended)?) });
         }
         let rows = query.fetch_all(&mut *conn).await.map_err(unavailable)?;
         let by_id: HashMap<TaskId, &Report> = piece.iter().map(|(report, _)| (report.task, *report)).collect();
@@ -127,8 +126,8 @@ fn ending_of(ended: &Ended) -> Result<String, StoreError> {
     to_json(&Ending { outcome: ended.outcome.clone(), usage: ended.usage })
 }
 
-fn log_of(log: &LogCapture) -> Result<Option<String>, StoreError> {
-    if log.is_empty() { Ok(None) } else { to_json(log).map(Some) }
+fn log_of(report: &Report, ended: &Ended) -> Result<String, StoreError> {
+    to_json(&Said { attempt: report.attempt, log: ended.log.clone() })
 }
 
 async fn load(conn: &mut Conn, reports: &[&Report]) -> Result<HashMap<TaskId, Known>, StoreError> {
@@ -148,7 +147,7 @@ async fn load(conn: &mut Conn, reports: &[&Report]) -> Result<HashMap<TaskId, Kn
             query = query.bind(id_bytes(*id));
         }
         for row in &query.fetch_all(&mut *conn).await.map_err(unavailable)? {
-            known.insert(task_id(row, "id")?, known_of(row)?);
+            known.insert(task_id(row, "id")?, named(row, known_of(row))?);
         }
     }
     Ok(known)
@@ -266,7 +265,8 @@ fn change_of(report: &Report, known: &Known, now: Timestamp) -> Result<Change, S
             ended_at: Some(ended.ended_at),
             ending: Some(ending_of(ended)?),
             result: (ended.outcome == Outcome::Ok).then(|| ended.result.to_vec()),
-            log: log_of(&ended.log)?,
+            // Also a silent attempt's, so that the log of the one before does not stay.
+            log: Some(log_of(report, ended)?),
             ..Change::default()
         },
     })
@@ -326,7 +326,7 @@ async fn remember_attempt(conn: &mut Conn, report: &Report, ended: &Ended) -> Re
         .bind(ended.started_at.as_micros())
         .bind(ended.ended_at.as_micros())
         .bind(ending_of(ended)?)
-        .bind(log_of(&ended.log)?)
+        .bind(log_of(report, ended)?)
         .execute(conn)
         .await
         .map(drop)

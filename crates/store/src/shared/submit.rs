@@ -89,6 +89,10 @@ async fn claim(
         .await
         .map_err(unavailable)?;
     let first = task_id(&row, "task_id")?;
+    if first == task.id {
+        // The commit of an earlier try, whose answer was lost.
+        return Ok(Ok(Submitted::Fresh(first)));
+    }
     let same = get::<&[u8]>(&row, "body_hash")? == promise.body_hash;
     Ok(if same {
         Ok(Submitted::Repeated(first))
@@ -105,7 +109,7 @@ async fn insert(conn: &mut Conn, tasks: &[&NewTask]) -> Result<(), StoreError> {
     for piece in pieces(tasks) {
         let sql = format!(
             "INSERT INTO tasks (id, module_name, module_version, module_digest, queue, priority, state, attempt, delivery, \
-             spec, payload, payload_kind, created_at, queued_at, published_at, due_at, deadline) VALUES {}",
+             spec, payload, payload_kind, created_at, queued_at, published_at, due_at, deadline) VALUES {} ON CONFLICT (id) DO NOTHING",
             values(piece.len(), &COLUMNS)
         );
         let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql));
@@ -148,7 +152,7 @@ async fn insert_labels(conn: &mut Conn, tasks: &[&NewTask]) -> Result<(), StoreE
         tasks.iter().flat_map(|task| task.labels.iter().map(|(key, value)| (task.id, key, value))).collect();
     for piece in pieces(&labels) {
         let sql = format!(
-            "INSERT INTO task_labels (task_id, key, value) VALUES {}",
+            "INSERT INTO task_labels (task_id, key, value) VALUES {} ON CONFLICT DO NOTHING",
             values(piece.len(), &["bytes", "text", "text"])
         );
         let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql));

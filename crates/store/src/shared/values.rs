@@ -1,6 +1,6 @@
 //! Multi-row VALUES lists in a few fixed sizes, so that the database's prepared statements are found again.
 
-use super::cast;
+use super::{NUMBERED, cast};
 
 /// Rows in one statement; a rest is split over the smaller sizes.
 const SIZES: [usize; 4] = [250, 50, 8, 1];
@@ -17,7 +17,8 @@ pub(super) fn pieces<T>(mut rows: &[T]) -> Vec<&[T]> {
     all
 }
 
-/// `($1, $2), ($3, $4)` for `rows` rows of the columns with these kinds (`bytes`, `text`, `int`).
+/// `($1, $2), ($3, $4)` for `rows` rows of the columns with these kinds (`bytes`, `text`, `int`), or `(?, ?), (?, ?)`: the
+/// statement must have no other parameters.
 pub(super) fn values(rows: usize, kinds: &[&str]) -> String {
     use std::fmt::Write as _;
     let mut sql = String::with_capacity(rows * kinds.len() * 6);
@@ -29,7 +30,8 @@ pub(super) fn values(rows: usize, kinds: &[&str]) -> String {
             let comma = if column == 0 { "" } else { ", " };
             // The first row's types are those of the whole list.
             let cast = if row == 0 { cast(kind) } else { "" };
-            if write!(sql, "{comma}${number}{cast}").is_err() {
+            let written = if NUMBERED { write!(sql, "{comma}${number}{cast}") } else { write!(sql, "{comma}?{cast}") };
+            if written.is_err() {
                 return sql;
             }
         }

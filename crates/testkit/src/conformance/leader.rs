@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use tasklane_domain::error::StoreError;
-use tasklane_domain::{DeliveryId, Lane, Lease, NewTask, Outcome, OutcomeKind, Priority, QueueName, StateKind, TaskId, Term};
+use tasklane_domain::{
+    DeliveryId, Lane, Lease, NewTask, Outcome, OutcomeKind, Priority, QueueName, StateKind, TaskId, Term,
+};
 use tokio::task::JoinSet;
 
 use super::World;
@@ -54,7 +56,10 @@ pub async fn a_former_leader_is_refused(world: World) -> anyhow::Result<()> {
             leader.redispatch(stale, &lanes, at(60), 10).await.err(),
         ];
         for refusal in refusals {
-            ensure!(matches!(refusal, Some(StoreError::StaleTerm { highest, .. }) if highest == current), "{refusal:?}");
+            ensure!(
+                matches!(refusal, Some(StoreError::StaleTerm { highest, .. }) if highest == current),
+                "{refusal:?}"
+            );
         }
     }
     world.expect_state(due, StateKind::Scheduled).await?;

@@ -54,7 +54,8 @@ pub async fn filters_select_and_combine(world: World) -> anyhow::Result<()> {
     ensure!(ids(&world, &by_module).await? == [other_module]);
     let by_queue = TaskFilter { queue: Some("images".parse()?), ..TaskFilter::default() };
     ensure!(ids(&world, &by_queue).await? == [other_queue]);
-    let all = TaskFilter { module: Some("resize".parse()?), queue: Some(QueueName::default()), ..state(StateKind::Queued) };
+    let all =
+        TaskFilter { module: Some("resize".parse()?), queue: Some(QueueName::default()), ..state(StateKind::Queued) };
     ensure!(ids(&world, &all).await? == [plain]);
     Ok(())
 }

@@ -147,11 +147,8 @@ pub async fn a_retryable_error_waits_and_runs_again_above_the_fence(world: World
     ensure!(order.attempt == Attempt::new(2) && order.dispatch == FIRST.redispatched() && order.queued_at == due);
     let row = world.task(id).await?;
     ensure!(row.state == StateKind::Queued && row.delivery == order.dispatch && row.due_at.is_none());
-    let next = Report {
-        attempt: order.attempt,
-        delivery: order.dispatch.received(1),
-        ..report(id, ended(Outcome::Ok))
-    };
+    let next =
+        Report { attempt: order.attempt, delivery: order.dispatch.received(1), ..report(id, ended(Outcome::Ok)) };
     ensure!(world.settle(next, at(9)).await?.settled.len() == 1);
     ensure!(world.task(id).await?.outcome == Some(Outcome::Ok));
     Ok(())
@@ -164,6 +161,14 @@ pub async fn a_log_names_the_attempt_that_said_it(world: World) -> anyhow::Resul
     let log = world.stores.tasks.log(id).await?.context("a log")?;
     ensure!(log.log.head == [line("hello")]);
     ensure!(log.attempt == Attempt::FIRST, "the log of attempt 1 is told as attempt {}", log.attempt);
+    let term = world.lead().await?;
+    let promoted = world.stores.leader.promote_due(term, at(60), 10).await?;
+    let order = promoted.ready.first().context("an order")?;
+    let delivery = order.dispatch.received(1);
+    let second = Report { attempt: order.attempt, delivery, ..report(id, silent(Outcome::OutOfFuel)) };
+    ensure!(world.settle(second, at(61)).await?.settled.len() == 1);
+    let log = world.stores.tasks.log(id).await?.context("a log")?;
+    ensure!(log.attempt == Attempt::new(2) && log.log.is_empty(), "attempt 2 said nothing, but {log:?}");
     Ok(())
 }
 
@@ -220,7 +225,8 @@ pub async fn a_start_and_progress_are_recorded(world: World) -> anyhow::Result<(
 /// 700 tasks; every tenth fails for good, every seventh for now.
 pub async fn a_large_mixed_batch_settles_each_by_its_own(world: World) -> anyhow::Result<()> {
     let batch = tasks(700)?;
-    let wanted: HashMap<TaskId, StateKind> = batch.iter().enumerate().map(|(n, task)| (task.id, wanted_of(n))).collect();
+    let wanted: HashMap<TaskId, StateKind> =
+        batch.iter().enumerate().map(|(n, task)| (task.id, wanted_of(n))).collect();
     let told = batch.iter().enumerate().map(|(n, task)| report(task.id, ended(outcome_of(n)))).collect();
     world.stores.tasks.submit(batch).await?;
     let answer = world.stores.tasks.settle(told, at(3)).await?;
@@ -358,10 +364,8 @@ pub async fn of_a_cancel_and_an_end_one_wins(world: World) -> anyhow::Result<()>
     Ok(())
 }
 
-/// For other rooms: an end with a body of this size.
-#[must_use]
-pub fn ended_with_result(bytes: usize) -> ReportBody {
-    let result = Bytes::from(vec![b'x'; bytes]);
+/// The end of an attempt that said nothing.
+fn silent(outcome: Outcome) -> ReportBody {
     let (usage, log) = (Usage::default(), tasklane_domain::log::LogCapture::default());
-    ReportBody::Ended(Box::new(Ended { outcome: Outcome::Ok, result, usage, log, started_at: at(1), ended_at: at(2) }))
+    ReportBody::Ended(Box::new(Ended { outcome, result: Bytes::new(), usage, log, started_at: at(5), ended_at: at(6) }))
 }

@@ -6,11 +6,11 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::task::Submitted;
-use tasklane_domain::{Attempt, DeliveryId, NewTask, Payload, PayloadKind, Priority, StateKind, TaskId};
+use tasklane_domain::{Attempt, DeliveryId, NewTask, Outcome, Payload, PayloadKind, Priority, StateKind, TaskId};
 use tokio::task::JoinSet;
 
 use super::World;
-use super::world::{NOW, at, keyed, labels, task, tasks};
+use super::world::{NOW, at, ended, keyed, labels, report, task, tasks};
 
 /// Submits of a burst.
 const BURST: usize = 200;
@@ -178,12 +178,15 @@ pub async fn submitting_an_id_again_does_not_double_it(world: World) -> anyhow::
     let new = NewTask { labels: labels(&[("a", "b")])?, ..keyed("again", 1)? };
     for _ in 0..2 {
         let answers = world.stores.tasks.submit(vec![new.clone(), task()?]).await?;
-        ensure!(answers.first().map(|one| one.id()) == Some(new.id), "{answers:?}");
+        ensure!(answers.first() == Some(&Submitted::Fresh(new.id)), "{answers:?}");
     }
     let plain = task()?;
     for _ in 0..2 {
         ensure!(world.submit(plain.clone()).await? == plain.id);
     }
+    world.settle(report(plain.id, ended(Outcome::Ok)), at(3)).await?;
+    world.submit(plain.clone()).await?;
+    world.expect_state(plain.id, StateKind::Succeeded).await?;
     Ok(())
 }
 

@@ -1,0 +1,126 @@
+//! The documents against the code: every error code is explained, the OpenAPI document is fresh, every operation answers.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use axum::body::Body;
+use http::{Method, Request, header};
+use serde_json::{Value, json};
+use tasklane_api_types::ErrorCode;
+
+use crate::support::{MULTIPART, Room, form};
+
+fn docs(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(file)
+}
+
+#[test]
+fn every_error_code_has_its_section_and_no_other_is_there() {
+    let text = std::fs::read_to_string(docs("errors.md")).unwrap();
+    let known: BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    let sections: Vec<&str> = text.split("\n## `").skip(1).collect();
+    let names = sections.iter().map(|section| section.split('`').next().unwrap());
+    assert_eq!(names.collect::<BTreeSet<&str>>(), known);
+    assert_eq!(sections.len(), known.len(), "a code has two sections");
+    for section in sections {
+        let code: ErrorCode = serde_json::from_value(json!(section.split('`').next().unwrap())).unwrap();
+        let status = format!("HTTP {}.", code.status());
+        for part in [status.as_str(), "**Meaning.**", "**Cause.**", "**What to do.**"] {
+            assert!(section.contains(part), "`{}` lacks {part}", code.as_str());
+        }
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test has no configuration but its environment")]
+fn the_openapi_document_in_docs_is_the_one_that_the_code_makes() {
+    let mut made = serde_json::to_string_pretty(&tasklane_api::openapi()).unwrap();
+    made.push('\n');
+    if std::env::var("UPDATE_OPENAPI").is_ok() {
+        std::fs::write(docs("openapi.json"), &made).unwrap();
+    }
+    let kept = std::fs::read_to_string(docs("openapi.json")).unwrap_or_default();
+    assert!(kept == made, "docs/openapi.json is stale: run this test with UPDATE_OPENAPI=1 and look at the difference");
+}
+
+fn operations(document: &Value) -> BTreeSet<(String, String)> {
+    let paths = document["paths"].as_object().unwrap();
+    let each =
+        paths.iter().flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |m| (m.clone(), path.clone())));
+    each.collect()
+}
+
+/// One good request for each operation of the document.
+fn examples(id: &str) -> Vec<(&'static str, &'static str, String, u16)> {
+    let task = |rest: &str| format!("/api/v1/tasks/{id}{rest}");
+    vec![
+        ("get", "/api/v1/modules", "/api/v1/modules".to_owned(), 200),
+        ("post", "/api/v1/modules", "/api/v1/modules".to_owned(), 200),
+        ("get", "/api/v1/modules/{name}", "/api/v1/modules/noop".to_owned(), 200),
+        ("get", "/api/v1/modules/{name}/{version}", "/api/v1/modules/noop/1.0.0".to_owned(), 200),
+        ("get", "/api/v1/tasks", "/api/v1/tasks?limit=1".to_owned(), 200),
+        ("post", "/api/v1/tasks", "/api/v1/tasks".to_owned(), 202),
+        ("post", "/api/v1/tasks/batch", "/api/v1/tasks/batch".to_owned(), 202),
+        ("get", "/api/v1/tasks/status/{status}", "/api/v1/tasks/status/queued".to_owned(), 200),
+        ("get", "/api/v1/tasks/{id}", task(""), 200),
+        ("get", "/api/v1/tasks/{id}/result", task("/result"), 409),
+        ("get", "/api/v1/tasks/{id}/logs", task("/logs"), 200),
+        ("post", "/api/v1/tasks/{id}/cancel", task("/cancel"), 200),
+        ("get", "/api/v1/hosts", "/api/v1/hosts".to_owned(), 200),
+        ("get", "/api/v1/cluster/info", "/api/v1/cluster/info".to_owned(), 200),
+        ("get", "/api/v1/cluster/stats", "/api/v1/cluster/stats".to_owned(), 200),
+        ("get", "/livez", "/livez".to_owned(), 200),
+        ("get", "/readyz", "/readyz?verbose".to_owned(), 200),
+        ("get", "/health", "/health".to_owned(), 200),
+        ("get", "/metrics", "/metrics".to_owned(), 200),
+    ]
+}
+
+fn request(method: &str, template: &str, path: &str) -> Request<Body> {
+    let request = Request::builder().method(Method::from_bytes(method.to_uppercase().as_bytes()).unwrap()).uri(path);
+    let manifest = br#"{"name":"noop","version":"1.0.0"}"#.as_slice();
+    let (media_type, body): (&str, Vec<u8>) = match (method, template) {
+        ("post", "/api/v1/modules") => {
+            (MULTIPART, form(&[("manifest", manifest), ("module", crate::support::COMMAND)]))
+        }
+        ("post", "/api/v1/tasks/batch") => ("application/json", br#"{"tasks":[{"module":"noop"}]}"#.to_vec()),
+        ("post", _) => ("application/json", br#"{"module":"noop"}"#.to_vec()),
+        _ => ("", Vec::new()),
+    };
+    request.header(header::CONTENT_TYPE, media_type).body(body.into()).unwrap()
+}
+
+#[tokio::test]
+async fn every_operation_of_the_document_answers_as_it_says() {
+    let room = Room::working().await;
+    let document = serde_json::to_value(tasklane_api::openapi()).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let id = room.submitted(&json!({"module": "noop"})).await.to_string();
+    let examples = examples(&id);
+    let exercised = examples.iter().map(|(method, path, ..)| ((*method).to_owned(), (*path).to_owned()));
+    assert_eq!(exercised.collect::<BTreeSet<_>>(), operations(&document), "an operation has no example here");
+    for (method, template, path, status) in examples {
+        let answer = room.send(request(method, template, &path)).await;
+        assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.text());
+        let responses = document["paths"][template][method]["responses"].as_object().unwrap();
+        let declared =
+            responses.contains_key(&status.to_string()) || responses.contains_key(&format!("{}XX", status / 100));
+        assert!(declared, "{method} {template} does not declare {status}");
+    }
+}
+
+#[test]
+fn every_reference_of_the_document_leads_somewhere() {
+    fn follow(document: &Value, value: &Value) {
+        if let Some(target) = value.get("$ref").and_then(Value::as_str) {
+            assert!(document.pointer(target.trim_start_matches('#')).is_some(), "{target} is missing");
+        }
+        match value {
+            Value::Object(fields) => fields.values().for_each(|field| follow(document, field)),
+            Value::Array(items) => items.iter().for_each(|item| follow(document, item)),
+            _ => {}
+        }
+    }
+    let document = serde_json::to_value(tasklane_api::openapi()).unwrap();
+    follow(&document, &document);
+}

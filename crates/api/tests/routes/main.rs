@@ -1,0 +1,30 @@
+//! The API over its routes: a real SQLite store, the real inspector, and small recorders in place of NATS.
+//!
+//! Files mirror the routes. Every answer is checked by status and body; what must not be stored is looked for in the store.
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod cluster;
+#[cfg(test)]
+mod connections;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod flaky;
+#[cfg(test)]
+mod health;
+#[cfg(test)]
+mod modules;
+#[cfg(test)]
+mod ports;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tasks_end;
+#[cfg(test)]
+mod tasks_idempotency;
+#[cfg(test)]
+mod tasks_list;
+#[cfg(test)]
+mod tasks_submit;

@@ -1,0 +1,233 @@
+//! The NATS side of the API as recorders: they note what they are told and say what a test has put in.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tasklane_domain::cluster::LeaderInfo;
+use tasklane_domain::error::QueueError;
+use tasklane_domain::ports::live::{Receiver, Subscription};
+use tasklane_domain::ports::{Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, TaskNews, WantedModules};
+use tasklane_domain::{HostInfo, Lease, Manifest, ModuleRef, TaskId, Timestamp, WorkOrder};
+use tokio::sync::{Mutex, mpsc, watch};
+
+/// What a test puts in, and the end that the API takes once.
+type Feed<T> = (mpsc::UnboundedSender<T>, Mutex<Option<mpsc::UnboundedReceiver<T>>>);
+
+/// Everything that NATS would be.
+pub(crate) struct Recorder {
+    pub(crate) connected: AtomicBool,
+    pub(crate) order_bytes_max: AtomicUsize,
+    pub(crate) hosts: Mutex<Vec<HostInfo>>,
+    pub(crate) leader: Mutex<Option<LeaderInfo>>,
+    noted: watch::Sender<Noted>,
+    news: Feed<Vec<TaskNews>>,
+    wants: Feed<ModuleRef>,
+}
+
+/// What the recorder was told.
+#[derive(Default, Clone)]
+pub(crate) struct Noted {
+    pub(crate) orders: Vec<WorkOrder>,
+    pub(crate) cancelled: Vec<TaskId>,
+    pub(crate) nudges: Vec<Timestamp>,
+    pub(crate) announced: Vec<TaskNews>,
+    pub(crate) cached: Vec<(ModuleRef, Bytes)>,
+    pub(crate) wants_done: usize,
+}
+
+impl Recorder {
+    pub(crate) fn new() -> Arc<Self> {
+        let (news, wants) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        Arc::new(Self {
+            connected: AtomicBool::new(true),
+            order_bytes_max: AtomicUsize::new(1024 * 1024),
+            hosts: Mutex::default(),
+            leader: Mutex::default(),
+            noted: watch::Sender::new(Noted::default()),
+            news: (news.0, Mutex::new(Some(news.1))),
+            wants: (wants.0, Mutex::new(Some(wants.1))),
+        })
+    }
+
+    pub(crate) fn noted(&self) -> Noted {
+        self.noted.borrow().clone()
+    }
+
+    /// Waits until what was noted is as wanted; a generous bound ends a test that would hang.
+    pub(crate) async fn until(&self, wanted: impl Fn(&Noted) -> bool) -> Noted {
+        let mut seen = self.noted.subscribe();
+        let waited = tokio::time::timeout(Duration::from_secs(30), seen.wait_for(|noted| wanted(noted))).await;
+        waited.expect("what was waited for was never noted").unwrap().clone()
+    }
+
+    /// Says what a scheduler would announce.
+    pub(crate) fn announce_from_outside(&self, news: Vec<TaskNews>) {
+        self.news.0.send(news).unwrap();
+    }
+
+    /// Asks for a module as a host would.
+    pub(crate) fn want(&self, module: ModuleRef) {
+        self.wants.0.send(module).unwrap();
+    }
+
+    fn note(&self, what: impl FnOnce(&mut Noted)) {
+        self.noted.send_modify(what);
+    }
+
+    fn reachable(&self) -> Result<(), QueueError> {
+        if self.connected.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        Err(QueueError::Unavailable { context: "test", source: "nats://secret@10.0.0.9 is away".into() })
+    }
+}
+
+struct Channel<T>(mpsc::UnboundedReceiver<T>);
+
+#[async_trait]
+impl<T: Send + 'static> Subscription<T> for Channel<T> {
+    async fn next(&mut self) -> Option<T> {
+        self.0.recv().await
+    }
+}
+
+/// A subscription that never hears anything.
+struct Silence;
+
+#[async_trait]
+impl<T: Send + 'static> Subscription<T> for Silence {
+    async fn next(&mut self) -> Option<T> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Dispatcher for Recorder {
+    async fn dispatch(&self, orders: Vec<WorkOrder>) -> usize {
+        if self.reachable().is_err() {
+            return 0;
+        }
+        let count = orders.len();
+        self.note(|noted| noted.orders.extend(orders));
+        count
+    }
+
+    fn order_bytes_max(&self) -> Option<usize> {
+        self.reachable().ok().map(|()| self.order_bytes_max.load(Ordering::SeqCst))
+    }
+}
+
+#[async_trait]
+impl Control for Recorder {
+    async fn cancel(&self, tasks: &[TaskId]) -> Result<(), QueueError> {
+        self.reachable()?;
+        self.note(|noted| noted.cancelled.extend(tasks));
+        Ok(())
+    }
+
+    async fn cancels(&self) -> Result<Receiver<TaskId>, QueueError> {
+        Ok(Box::new(Silence))
+    }
+
+    async fn nudge_due(&self, at: Timestamp) -> Result<(), QueueError> {
+        self.reachable()?;
+        self.note(|noted| noted.nudges.push(at));
+        Ok(())
+    }
+
+    async fn due_nudges(&self) -> Result<Receiver<Timestamp>, QueueError> {
+        Ok(Box::new(Silence))
+    }
+
+    async fn announce(&self, tasks: &[TaskNews]) -> Result<(), QueueError> {
+        self.reachable()?;
+        self.note(|noted| noted.announced.extend(tasks.iter().cloned()));
+        Ok(())
+    }
+
+    async fn news(&self) -> Result<Receiver<Vec<TaskNews>>, QueueError> {
+        match self.news.1.lock().await.take() {
+            Some(receiver) => Ok(Box::new(Channel(receiver))),
+            None => Ok(Box::new(Silence)),
+        }
+    }
+}
+
+#[async_trait]
+impl HostRegistry for Recorder {
+    async fn beat(&self, info: &HostInfo) -> Result<(), QueueError> {
+        self.hosts.lock().await.push(info.clone());
+        Ok(())
+    }
+
+    async fn leave(&self, info: &HostInfo) -> Result<(), QueueError> {
+        self.hosts.lock().await.retain(|host| host.id != info.id);
+        Ok(())
+    }
+
+    async fn hosts(&self) -> Result<Vec<HostInfo>, QueueError> {
+        self.reachable()?;
+        Ok(self.hosts.lock().await.clone())
+    }
+}
+
+#[async_trait]
+impl LeaseStore for Recorder {
+    async fn acquire(&self, _: &LeaderInfo, _: Duration) -> Result<Option<Lease>, QueueError> {
+        Ok(None)
+    }
+
+    async fn renew(&self, _: u64, _: &LeaderInfo, _: Duration) -> Result<u64, QueueError> {
+        Err(QueueError::LeaseLost)
+    }
+
+    async fn resign(&self, _: u64) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn holder(&self) -> Result<Option<LeaderInfo>, QueueError> {
+        self.reachable()?;
+        Ok(self.leader.lock().await.clone())
+    }
+
+    async fn freed(&self, _: Duration) {}
+}
+
+struct Wants(mpsc::UnboundedReceiver<ModuleRef>, watch::Sender<Noted>);
+
+#[async_trait]
+impl WantedModules for Wants {
+    async fn next(&mut self) -> Option<ModuleRef> {
+        match self.0.recv().await {
+            Some(module) => Some(module),
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn done(&mut self) {
+        self.1.send_modify(|noted| noted.wants_done += 1);
+    }
+}
+
+#[async_trait]
+impl ModuleCache for Recorder {
+    async fn put(&self, module: &ModuleRef, _: &Manifest, wasm: Bytes) -> Result<(), QueueError> {
+        self.reachable()?;
+        self.note(|noted| noted.cached.push((module.clone(), wasm)));
+        Ok(())
+    }
+
+    async fn get(&self, module: &ModuleRef) -> Result<(Manifest, Bytes), QueueError> {
+        Err(QueueError::NotFound(module.to_string()))
+    }
+
+    async fn wanted(&self) -> Result<Box<dyn WantedModules>, QueueError> {
+        match self.wants.1.lock().await.take() {
+            Some(receiver) => Ok(Box::new(Wants(receiver, self.noted.clone()))),
+            None => std::future::pending().await,
+        }
+    }
+}

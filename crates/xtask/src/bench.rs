@@ -1,0 +1,40 @@
+//! Builds the benchmark, its floors and its guests, and runs it.
+
+use std::process::Command;
+
+use crate::process::{cargo, run, step};
+use crate::{plugins, setup};
+
+/// Which benchmark.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Bench {
+    /// Batch submit → fresh no-op component → committed outcome, beside the floors.
+    Throughput {
+        /// Passed on: `--tasks N --rounds N --json FILE`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+}
+
+/// Runs one.
+pub(crate) fn run_bench(bench: &Bench) -> anyhow::Result<()> {
+    setup::for_demo()?;
+    plugins::build()?;
+    step("build", || {
+        run_cargo(&["build", "--release", "--locked", "--package", "taskctl", "--package", "tasklane-bench"])?;
+        for (package, example) in
+            [("tasklane-nats", "floor_nats"), ("tasklane-host", "floor_host"), ("tasklane-store", "floor_store")]
+        {
+            run_cargo(&["build", "--release", "--locked", "--package", package, "--example", example])?;
+        }
+        Ok(())
+    })?;
+    let Bench::Throughput { rest } = bench;
+    let mut command = Command::new("target/release/tasklane-bench");
+    command.arg("throughput").args(rest).env("TASKLANE_NATS_SERVER", setup::nats_server()?);
+    run(&mut command)
+}
+
+fn run_cargo(args: &[&str]) -> anyhow::Result<()> {
+    run(&mut cargo(args))
+}

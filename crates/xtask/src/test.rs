@@ -1,0 +1,87 @@
+//! Everything that CI checks, in the order in which a mistake shows soonest. Nothing is skipped: what is missing is a failure.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::process::{cargo, step};
+use crate::{check, plugins, setup};
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only these steps, by the first word of their names.
+    #[arg(long)]
+    only: Vec<String>,
+}
+
+type Step = (&'static str, fn() -> anyhow::Result<()>);
+
+const STEPS: [Step; 8] = [
+    ("format", format),
+    ("documents", check::documents),
+    ("plugins", plugins::build),
+    ("clippy", clippy),
+    ("deny (layers, licences, sources)", deny),
+    ("build", build),
+    ("tests (unit, property, conformance, API, CLI, end to end)", tests),
+    ("sdk", sdk),
+];
+
+/// Runs the steps and ends with a table of times.
+pub(crate) fn run_steps(only: &[String]) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|word| name.split(' ').next() == Some(word));
+    let mut times = Vec::new();
+    for (name, work) in STEPS.into_iter().filter(|(name, _)| wanted(name)) {
+        let begun = Instant::now();
+        step(name, work)?;
+        times.push((name, begun.elapsed().as_secs_f64()));
+    }
+    Ok(times)
+}
+
+/// `cargo xtask test`.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    setup::for_test()?;
+    let times = run_steps(&options.only)?;
+    println!();
+    for (name, seconds) in times {
+        println!("{seconds:>8.1} s  {name}");
+    }
+    Ok(())
+}
+
+fn format() -> anyhow::Result<()> {
+    run_cargo(&["fmt", "--all", "--check"])?;
+    run_cargo(&["fmt", "--all", "--check", "--manifest-path", "plugins/Cargo.toml"])
+}
+
+fn clippy() -> anyhow::Result<()> {
+    run_cargo(&["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+fn deny() -> anyhow::Result<()> {
+    run_command(Command::new(setup::cargo_deny()?).args(["check", "bans", "licenses", "sources"]))
+}
+
+/// The binary that CLI and end-to-end tests start.
+fn build() -> anyhow::Result<()> {
+    run_cargo(&["build", "--release", "--locked", "--package", "taskctl"])
+}
+
+fn tests() -> anyhow::Result<()> {
+    let mut command = cargo(&["test", "--release", "--locked", "--workspace", "--no-fail-fast", "--", "--test-threads=4"]);
+    run_command(command.env("TASKLANE_NATS_SERVER", setup::nats_server()?))
+}
+
+fn sdk() -> anyhow::Result<()> {
+    run_cargo(&["test", "--release", "--locked", "--manifest-path", "plugins/Cargo.toml", "--package", "tasklane-sdk"])?;
+    run_cargo(&["test", "--release", "--locked", "--manifest-path", "plugins/Cargo.toml", "--package", "csv-stats", "--package", "thumbnail"])
+}
+
+fn run_cargo(args: &[&str]) -> anyhow::Result<()> {
+    run_command(&mut cargo(args))
+}
+
+fn run_command(command: &mut Command) -> anyhow::Result<()> {
+    crate::process::run(command)
+}

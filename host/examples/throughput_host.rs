@@ -1,0 +1,178 @@
+//! A whole host with ports that cost nothing: received, run in a fresh instance, reported, acknowledged; attempts per second of
+//! the no-op component. Beside `floor_host` it shows what the host itself costs. Prints one JSON line.
+#![expect(clippy::print_stdout, reason = "its output is its purpose")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use async_trait::async_trait;
+use bytes::Bytes;
+use sha2::Digest as _;
+use tasklane_domain::error::QueueError;
+use tasklane_domain::ports::{
+    Control, HostRegistry, ModuleCache, Parking, ReportSink, TaskNews, WantedModules, WorkSource, live,
+};
+use tasklane_domain::work::{AckToken, Delivery};
+use tasklane_domain::{
+    Attempt, Clock, DeliveryId, HostInfo, Limits, Manifest, ModuleDigest, ModuleRef, Payload, Priority, QueueName,
+    Report, SystemClock, TaskId, Timestamp, WorkOrder,
+};
+use tasklane_host::{CompilerCommand, Host, HostPorts, HostSettings};
+use tokio_util::sync::CancellationToken;
+
+const WARM_UP: Duration = Duration::from_secs(1);
+const TIME: Duration = Duration::from_secs(4);
+
+/// Endless work; reports are counted and forgotten.
+struct Endless {
+    module: ModuleRef,
+    manifest: Manifest,
+    wasm: Bytes,
+    token: AckToken,
+    reported: AtomicU64,
+}
+
+impl Endless {
+    fn delivery(&self) -> Delivery {
+        let order = WorkOrder {
+            task: TaskId::new(),
+            attempt: Attempt::FIRST,
+            max_attempts: 1,
+            dispatch: DeliveryId::FIRST_DISPATCH,
+            module: self.module.clone(),
+            queue: QueueName::default(),
+            priority: Priority::default(),
+            limits: Limits::default(),
+            payload: Payload::json(Bytes::from_static(b"{}")),
+            queued_at: SystemClock.now(),
+            deadline: None,
+            traceparent: None,
+        };
+        Delivery { order: Arc::new(order), id: DeliveryId::FIRST_DISPATCH.received(1), token: self.token.clone() }
+    }
+}
+
+fn away() -> QueueError {
+    QueueError::Unavailable { context: "there is none", source: "example".into() }
+}
+
+#[async_trait]
+impl WorkSource for Endless {
+    async fn receive(&self, want: usize, parking: Parking) -> Result<Vec<Delivery>, QueueError> {
+        if parking == Parking::Withheld {
+            return std::future::pending().await;
+        }
+        Ok((0..want).map(|_| self.delivery()).collect())
+    }
+    async fn ack(&self, _: Vec<AckToken>) {}
+    async fn in_progress(&self, _: Vec<AckToken>) {}
+    fn in_progress_interval(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+}
+
+#[async_trait]
+impl ReportSink for Endless {
+    async fn publish(&self, reports: Vec<Report>) -> Result<(), QueueError> {
+        self.reported.fetch_add(reports.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ModuleCache for Endless {
+    async fn put(&self, _: &ModuleRef, _: &Manifest, _: Bytes) -> Result<(), QueueError> {
+        Ok(())
+    }
+    async fn get(&self, _: &ModuleRef) -> Result<(Manifest, Bytes), QueueError> {
+        Ok((self.manifest.clone(), self.wasm.clone()))
+    }
+    async fn wanted(&self) -> Result<Box<dyn WantedModules>, QueueError> {
+        Err(away())
+    }
+}
+
+#[async_trait]
+impl HostRegistry for Endless {
+    async fn beat(&self, _: &HostInfo) -> Result<(), QueueError> {
+        Ok(())
+    }
+    async fn leave(&self, _: &HostInfo) -> Result<(), QueueError> {
+        Ok(())
+    }
+    async fn hosts(&self) -> Result<Vec<HostInfo>, QueueError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Control for Endless {
+    async fn cancel(&self, _: &[TaskId]) -> Result<(), QueueError> {
+        Ok(())
+    }
+    async fn cancels(&self) -> Result<live::Receiver<TaskId>, QueueError> {
+        std::future::pending().await
+    }
+    async fn nudge_due(&self, _: Timestamp) -> Result<(), QueueError> {
+        Ok(())
+    }
+    async fn due_nudges(&self) -> Result<live::Receiver<Timestamp>, QueueError> {
+        Err(away())
+    }
+    async fn announce(&self, _: &[TaskNews]) -> Result<(), QueueError> {
+        Ok(())
+    }
+    async fn news(&self) -> Result<live::Receiver<Vec<TaskNews>>, QueueError> {
+        Err(away())
+    }
+}
+
+fn endless() -> anyhow::Result<Endless> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join("../plugins/target/wasm32-unknown-unknown/release/fixture_noop.component.wasm");
+    let wasm = std::fs::read(&path).with_context(|| format!("{}: run `cargo xtask plugins`", path.display()))?;
+    let manifest = Manifest::bare("noop".parse()?, "1.0.0".parse()?);
+    let digest = ModuleDigest::from_bytes(sha2::Sha256::digest(&wasm).into());
+    let module = ModuleRef { name: manifest.name.clone(), version: manifest.version.clone(), digest };
+    Ok(Endless { module, manifest, wasm: wasm.into(), token: AckToken("$JS.ACK".into()), reported: AtomicU64::new(0) })
+}
+
+async fn measure() -> anyhow::Result<f64> {
+    let world = Arc::new(endless()?);
+    let dir = tempfile::tempdir()?;
+    let compiler = CompilerCommand { program: std::env::current_exe()?, args: vec!["compile".to_owned()] };
+    let ports = HostPorts {
+        work: world.clone(),
+        reports: world.clone(),
+        modules: world.clone(),
+        registry: world.clone(),
+        control: world.clone(),
+    };
+    let settings = HostSettings::new(dir.path().join("cache"), compiler);
+    let host = Host::new(settings, ports, Arc::new(SystemClock), &prometheus::Registry::new())?;
+    let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
+    let tokens = (drain.clone(), stop.clone());
+    let over = tokio::spawn(async move { host.run(tokens.0, tokens.1).await });
+    tokio::time::sleep(WARM_UP).await;
+    let (begun, before) = (Instant::now(), world.reported.load(Ordering::Relaxed));
+    tokio::time::sleep(TIME).await;
+    let count = u32::try_from(world.reported.load(Ordering::Relaxed) - before)?;
+    let rate = f64::from(count) / begun.elapsed().as_secs_f64();
+    drain.cancel();
+    over.await?;
+    Ok(rate)
+}
+
+fn main() -> anyhow::Result<()> {
+    let args: Vec<String> = std::env::args().collect();
+    if let [_, _, kind, input, output] = args.as_slice() {
+        return tasklane_host::child_main(kind, Path::new(input), Path::new(output)).map_err(anyhow::Error::msg);
+    }
+    let io = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let rate = io.block_on(measure())?;
+    println!("{{\"attempts_per_second\":{rate:.0}}}");
+    Ok(())
+}

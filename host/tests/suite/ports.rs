@@ -1,0 +1,416 @@
+//! The world of a host in memory: every port writes what happens into one list, which tests wait on and judge.
+//!
+//! The engine, the compile child, the disk cache and all loops are the real ones.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use sha2::Digest as _;
+use tasklane_domain::error::QueueError;
+use tasklane_domain::ports::{
+    Control, HostRegistry, ModuleCache, Parking, ReportSink, TaskNews, WantedModules, WorkSource, live,
+};
+use tasklane_domain::work::{AckToken, Delivery, Ended, ReportBody};
+use tasklane_domain::{
+    Attempt, Clock, DeliveryId, HostInfo, Limits, Manifest, ModuleDigest, ModuleRef, Outcome, Priority, QueueName,
+    Report, SystemClock, TaskId, Timestamp, WorkOrder,
+};
+use tasklane_host::{CompilerCommand, Host, HostPorts, HostSettings};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::guests::{fixture_wasm, manifest, payload};
+
+/// How long a test waits for anything before it fails: generous, since machines are busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What happened at a port.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    /// Reports were accepted.
+    Published(Report),
+    /// Reports were refused, as a test had asked for.
+    Refused,
+    /// A delivery was acknowledged.
+    Acked(AckToken),
+    /// A delivery was said to be worked on.
+    InProgress(AckToken),
+    /// The host showed that it lives.
+    Beat(HostInfo),
+    /// The host said goodbye.
+    Left,
+}
+
+/// Why there is no answer.
+pub(crate) fn away() -> QueueError {
+    QueueError::Unavailable { context: "as the test wants", source: "away".into() }
+}
+
+/// All ports at once.
+pub(crate) struct World {
+    waiting: Mutex<VecDeque<Delivery>>,
+    arrived: Notify,
+    events: watch::Sender<Vec<Event>>,
+    modules: Mutex<HashMap<ModuleRef, (Manifest, Bytes)>>,
+    /// Whether reports are refused.
+    pub(crate) reports_away: AtomicBool,
+    /// Reports with more bytes of log and result than this are too large.
+    pub(crate) report_bytes_max: Mutex<usize>,
+    /// Largest number of deliveries asked for at once, and the newest parking.
+    pub(crate) asked: Mutex<Vec<(usize, Parking)>>,
+    cancels: Mutex<Option<mpsc::UnboundedSender<TaskId>>>,
+}
+
+impl World {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            waiting: Mutex::default(),
+            arrived: Notify::new(),
+            events: watch::Sender::default(),
+            modules: Mutex::default(),
+            reports_away: AtomicBool::new(false),
+            report_bytes_max: Mutex::new(usize::MAX),
+            asked: Mutex::default(),
+            cancels: Mutex::default(),
+        })
+    }
+
+    fn happened(&self, event: Event) {
+        self.events.send_modify(|events| events.push(event));
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.events.borrow().clone()
+    }
+
+    /// Waits until `found` finds something among the events.
+    pub(crate) async fn until<T>(&self, what: &str, found: impl Fn(&[Event]) -> Option<T>) -> T {
+        let mut events = self.events.subscribe();
+        let seen = events.wait_for(|events| found(events).is_some());
+        let seen = tokio::time::timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
+        found(&seen.unwrap()).unwrap()
+    }
+
+    /// Waits for the end of a task and tells what it came to.
+    pub(crate) async fn ended(&self, task: TaskId) -> Ended {
+        let body = self.last_word(task).await;
+        let ReportBody::Ended(ended) = body else { panic!("{task} ended as {body:?}") };
+        *ended
+    }
+
+    /// Waits for the report that ends a delivery of a task.
+    pub(crate) async fn last_word(&self, task: TaskId) -> ReportBody {
+        self.until("a last word", |events| {
+            bodies(events, task)
+                .into_iter()
+                .find(|body| matches!(body, ReportBody::Ended(_) | ReportBody::HandedBack(_)))
+        })
+        .await
+    }
+
+    /// Waits until a task's delivery is acknowledged.
+    pub(crate) async fn acked(&self, task: TaskId) {
+        let of_task = |events: &[Event]| {
+            let prefix = task.to_string();
+            events
+                .iter()
+                .any(|event| matches!(event, Event::Acked(token) if token.0.starts_with(&prefix)))
+                .then_some(())
+        };
+        self.until("an acknowledgement", of_task).await;
+    }
+
+    /// Waits until a task's guest is reported as running.
+    pub(crate) async fn started(&self, task: TaskId) {
+        let started = |events: &[Event]| {
+            bodies(events, task).iter().any(|body| matches!(body, ReportBody::Started { .. })).then_some(())
+        };
+        self.until("a start", started).await;
+    }
+
+    /// Stores a module.
+    pub(crate) fn deploy(&self, name: &str, wasm: Vec<u8>) -> ModuleRef {
+        let manifest = manifest(name);
+        let digest = ModuleDigest::from_bytes(sha2::Sha256::digest(&wasm).into());
+        let module = ModuleRef { name: manifest.name.clone(), version: manifest.version.clone(), digest };
+        self.modules.lock().insert(module.clone(), (manifest, wasm.into()));
+        module
+    }
+
+    /// Stores the guest that does what its payload says.
+    pub(crate) fn deploy_fixture(&self) -> ModuleRef {
+        self.deploy("fixture", fixture_wasm())
+    }
+
+    /// Makes deliveries arrive.
+    pub(crate) fn send(&self, orders: impl IntoIterator<Item = WorkOrder>) {
+        self.send_as(orders, 1);
+    }
+
+    /// Makes deliveries arrive that have been handed out `delivered` times.
+    pub(crate) fn send_as(&self, orders: impl IntoIterator<Item = WorkOrder>, delivered: u64) {
+        let delivery = |order: WorkOrder| {
+            let token = AckToken(format!("{} {delivered}", order.task).into());
+            Delivery { id: order.dispatch.received(delivered), order: Arc::new(order), token }
+        };
+        self.waiting.lock().extend(orders.into_iter().map(delivery));
+        self.arrived.notify_one();
+    }
+
+    /// How many deliveries the host has not taken.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.lock().len()
+    }
+
+    /// Cancels a task, as soon as the host listens.
+    pub(crate) async fn cancel(&self, task: TaskId) {
+        for _ in 0..1_000 {
+            if let Some(cancels) = &*self.cancels.lock() {
+                cancels.send(task).unwrap();
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the host does not listen for cancels");
+    }
+
+    fn take(&self, want: usize) -> Vec<Delivery> {
+        let mut waiting = self.waiting.lock();
+        let count = want.min(waiting.len());
+        waiting.drain(..count).collect()
+    }
+}
+
+/// What was reported of a task, in order.
+pub(crate) fn bodies(events: &[Event], task: TaskId) -> Vec<ReportBody> {
+    let of_task = |event: &Event| match event {
+        Event::Published(report) if report.task == task => Some(report.body.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(of_task).collect()
+}
+
+/// An order for the guest that does what its payload says.
+pub(crate) fn order(module: &ModuleRef, text: &str) -> WorkOrder {
+    WorkOrder {
+        task: TaskId::new(),
+        attempt: Attempt::FIRST,
+        max_attempts: 3,
+        dispatch: DeliveryId::FIRST_DISPATCH,
+        module: module.clone(),
+        queue: QueueName::default(),
+        priority: Priority::default(),
+        limits: Limits { fuel: 1_000_000_000_000, ..Limits::default() },
+        payload: payload(text),
+        queued_at: SystemClock.now(),
+        deadline: None,
+        traceparent: None,
+    }
+}
+
+/// A host that runs in the test's own runtime.
+pub(crate) struct Running {
+    pub(crate) drain: CancellationToken,
+    pub(crate) stop: CancellationToken,
+    pub(crate) registry: prometheus::Registry,
+    over: tokio::task::JoinHandle<()>,
+}
+
+/// Settings for a test: one slot for each of `slots`, and this program as its own compile child.
+pub(crate) fn settings(dir: &Path, slots: u32) -> HostSettings {
+    let program = std::env::current_exe().unwrap();
+    let args = ["ports::compile_child", "--exact", "--ignored", "--nocapture"].map(str::to_owned).to_vec();
+    let mut settings = HostSettings::new(dir.join("cache"), CompilerCommand { program, args });
+    settings.slots = slots;
+    settings.name = "test".to_owned();
+    settings.heartbeat_interval = Duration::from_millis(50);
+    settings
+}
+
+/// Not a test: the compile child that the hosts of other tests start.
+#[test]
+#[ignore = "started by other tests"]
+fn compile_child() {
+    let args: Vec<String> = std::env::args().collect();
+    let [.., kind, input, output] = args.as_slice() else { panic!("no arguments") };
+    if input.ends_with(".wasm") {
+        tasklane_host::child_main(kind, Path::new(input), Path::new(output)).unwrap();
+    }
+}
+
+impl Running {
+    pub(crate) fn start(settings: HostSettings, world: &Arc<World>) -> Self {
+        let ports = HostPorts {
+            work: world.clone(),
+            reports: world.clone(),
+            modules: world.clone(),
+            registry: world.clone(),
+            control: world.clone(),
+        };
+        let registry = prometheus::Registry::new();
+        let host = Host::new(settings, ports, Arc::new(SystemClock), &registry).unwrap();
+        let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
+        let tokens = (drain.clone(), stop.clone());
+        let over = tokio::spawn(async move { host.run(tokens.0, tokens.1).await });
+        Self { drain, stop, registry, over }
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn over(self) {
+        tokio::time::timeout(PATIENCE, self.over).await.expect("the host does not end").unwrap();
+    }
+
+    /// Drains and waits for the end.
+    pub(crate) async fn drain(self) {
+        self.drain.cancel();
+        self.over().await;
+    }
+
+    /// A counter or gauge, summed over its labels that contain `label`.
+    pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == name).unwrap_or_else(|| panic!("no metric {name}"));
+        let fits = |metric: &&prometheus::proto::Metric| {
+            label.is_empty() || metric.get_label().iter().any(|pair| pair.value() == label)
+        };
+        let value =
+            |metric: &prometheus::proto::Metric| metric.get_counter().get_value() + metric.get_gauge().get_value();
+        family.get_metric().iter().filter(fits).map(value).sum()
+    }
+}
+
+#[async_trait]
+impl WorkSource for World {
+    async fn receive(&self, want: usize, parking: Parking) -> Result<Vec<Delivery>, QueueError> {
+        self.asked.lock().push((want, parking));
+        loop {
+            if parking == Parking::Withheld {
+                return std::future::pending().await;
+            }
+            let taken = self.take(want.max(1));
+            if !taken.is_empty() {
+                return Ok(taken);
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    async fn ack(&self, tokens: Vec<AckToken>) {
+        tokens.into_iter().for_each(|token| self.happened(Event::Acked(token)));
+    }
+
+    async fn in_progress(&self, tokens: Vec<AckToken>) {
+        tokens.into_iter().for_each(|token| self.happened(Event::InProgress(token)));
+    }
+
+    fn in_progress_interval(&self) -> Duration {
+        Duration::from_millis(100)
+    }
+}
+
+fn size(report: &Report) -> usize {
+    match &report.body {
+        ReportBody::Ended(ended) => {
+            ended.result.len() + ended.log.lines().map(|line| line.message.len()).sum::<usize>()
+        }
+        _ => 0,
+    }
+}
+
+#[async_trait]
+impl ReportSink for World {
+    async fn publish(&self, reports: Vec<Report>) -> Result<(), QueueError> {
+        if self.reports_away.load(Ordering::SeqCst) {
+            self.happened(Event::Refused);
+            return Err(away());
+        }
+        let max = *self.report_bytes_max.lock();
+        if let Some(bytes) = reports.iter().map(size).find(|bytes| *bytes > max) {
+            return Err(QueueError::TooLarge { bytes, max });
+        }
+        reports.into_iter().for_each(|report| self.happened(Event::Published(report)));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ModuleCache for World {
+    async fn put(&self, module: &ModuleRef, manifest: &Manifest, wasm: Bytes) -> Result<(), QueueError> {
+        self.modules.lock().insert(module.clone(), (manifest.clone(), wasm));
+        Ok(())
+    }
+
+    async fn get(&self, module: &ModuleRef) -> Result<(Manifest, Bytes), QueueError> {
+        self.modules.lock().get(module).cloned().ok_or_else(|| QueueError::NotFound(module.to_string()))
+    }
+
+    async fn wanted(&self) -> Result<Box<dyn WantedModules>, QueueError> {
+        Err(away())
+    }
+}
+
+#[async_trait]
+impl HostRegistry for World {
+    async fn beat(&self, info: &HostInfo) -> Result<(), QueueError> {
+        self.happened(Event::Beat(info.clone()));
+        Ok(())
+    }
+
+    async fn leave(&self, _: &HostInfo) -> Result<(), QueueError> {
+        self.happened(Event::Left);
+        Ok(())
+    }
+
+    async fn hosts(&self) -> Result<Vec<HostInfo>, QueueError> {
+        Ok(Vec::new())
+    }
+}
+
+struct Cancels(mpsc::UnboundedReceiver<TaskId>);
+
+#[async_trait]
+impl live::Subscription<TaskId> for Cancels {
+    async fn next(&mut self) -> Option<TaskId> {
+        self.0.recv().await
+    }
+}
+
+#[async_trait]
+impl Control for World {
+    async fn cancel(&self, _: &[TaskId]) -> Result<(), QueueError> {
+        Err(away())
+    }
+
+    async fn cancels(&self) -> Result<live::Receiver<TaskId>, QueueError> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.cancels.lock() = Some(sender);
+        Ok(Box::new(Cancels(receiver)))
+    }
+
+    async fn nudge_due(&self, _: Timestamp) -> Result<(), QueueError> {
+        Err(away())
+    }
+
+    async fn due_nudges(&self) -> Result<live::Receiver<Timestamp>, QueueError> {
+        Err(away())
+    }
+
+    async fn announce(&self, _: &[TaskNews]) -> Result<(), QueueError> {
+        Err(away())
+    }
+
+    async fn news(&self) -> Result<live::Receiver<Vec<TaskNews>>, QueueError> {
+        Err(away())
+    }
+}
+
+/// The outcome alone.
+pub(crate) async fn outcome(world: &World, task: TaskId) -> Outcome {
+    world.ended(task).await.outcome
+}

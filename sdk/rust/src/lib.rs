@@ -1,0 +1,50 @@
+//! Write Tasklane tasks in Rust.
+//!
+//! ```
+//! use tasklane_sdk::prelude::*;
+//!
+//! #[derive(Deserialize)]
+//! struct Input { name: String }
+//!
+//! #[derive(Serialize)]
+//! struct Output { greeting: String }
+//!
+//! #[task]
+//! fn greet(ctx: &Context, input: Input) -> Result<Output, TaskError> {
+//!     log::info(&format!("attempt {}", ctx.attempt()));
+//!     Ok(Output { greeting: format!("Hello, {}!", input.name) })
+//! }
+//!
+//! let ctx = testing::context();
+//! let out = greet(&ctx, Input { name: "Ada".to_owned() }).unwrap();
+//! assert_eq!(out.greeting, "Hello, Ada!");
+//! # fn main() {}
+//! ```
+//!
+//! Build with `cargo build --release --target wasm32-wasip2` (crate type `cdylib`) and `taskctl deploy` the `.wasm` file.
+//! Input that does not fit its type is a permanent error that names the field; `?` on any other error is retryable; a panic is a
+//! permanent error with its message in the log. Natively, the host functions have stand-ins in [`testing`].
+
+mod context;
+mod error;
+mod io;
+
+pub mod config;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod guest;
+pub mod log;
+mod progress;
+pub mod testing;
+
+pub use context::Context;
+pub use error::{Permanent, TaskError};
+pub use io::{Bytes, Input, Output, handle};
+pub use progress::progress;
+pub use tasklane_sdk_macros::task;
+
+/// Everything that a task usually needs.
+pub mod prelude {
+    pub use crate::{Bytes, Context, Permanent, TaskError, config, log, progress, task, testing};
+    pub use serde::{Deserialize, Serialize};
+}

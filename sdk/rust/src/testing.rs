@@ -1,0 +1,97 @@
+//! Stand-ins of the host for native tests: a context, and what was logged and reported on this thread.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::Context;
+use crate::log::Level;
+
+/// Everything that a task said on this thread.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Recorded {
+    /// Log lines: level, and message with its fields.
+    pub log: Vec<(Level, String)>,
+    /// Progress reports.
+    pub progress: Vec<(f32, String)>,
+}
+
+thread_local! {
+    static RECORDED: RefCell<Recorded> = RefCell::default();
+    static CONFIG: RefCell<BTreeMap<String, String>> = RefCell::default();
+}
+
+/// The context of a first attempt of three, with a minute left.
+#[must_use]
+pub fn context() -> Context {
+    Context {
+        task_id: "01900000-0000-7000-8000-000000000000".to_owned(),
+        attempt: 1,
+        max_attempts: 3,
+        module: "test".to_owned(),
+        version: "0.0.0".to_owned(),
+        queue: "default".to_owned(),
+        priority: 5,
+        time_left: Duration::from_secs(60),
+    }
+}
+
+/// The context of another attempt.
+#[must_use]
+pub fn context_of_attempt(attempt: u32, max_attempts: u32) -> Context {
+    Context { attempt, max_attempts, ..context() }
+}
+
+/// Sets a config key for this thread.
+pub fn set_config(key: &str, value: &str) {
+    CONFIG.with_borrow_mut(|config| config.insert(key.to_owned(), value.to_owned()));
+}
+
+/// What was said on this thread since the last call.
+#[must_use]
+pub fn take_recorded() -> Recorded {
+    RECORDED.take()
+}
+
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn config(key: &str) -> Option<String> {
+    CONFIG.with_borrow(|config| config.get(key).cloned())
+}
+
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn record_log(level: Level, message: &str, fields: &[(&str, &str)]) {
+    let mut line = message.to_owned();
+    for (key, value) in fields {
+        line.push_str(&format!(" {key}={value}"));
+    }
+    RECORDED.with_borrow_mut(|recorded| recorded.log.push((level, line)));
+}
+
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn record_progress(fraction: f32, message: &str) {
+    RECORDED.with_borrow_mut(|recorded| recorded.progress.push((fraction, message.to_owned())));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_recorded() {
+        crate::log::write(Level::Warn, "odd", &[("n", "1")]);
+        crate::progress(2.0, "far");
+        let recorded = take_recorded();
+        assert_eq!(recorded.log, [(Level::Warn, "odd n=1".to_owned())]);
+        assert_eq!(recorded.progress, [(1.0, "far".to_owned())]);
+        assert_eq!(take_recorded(), Recorded::default());
+    }
+
+    #[test]
+    fn config_is_parsed_and_a_bad_value_named() {
+        set_config("size", "12");
+        assert_eq!(crate::config::parse::<u32>("size"), Ok(Some(12)));
+        assert_eq!(crate::config::parse::<u32>("none"), Ok(None));
+        set_config("size", "big");
+        assert!(crate::config::parse::<u32>("size").unwrap_err().message().contains("`size` = `big`"));
+    }
+}

@@ -1,0 +1,6 @@
+use tasklane_sdk::prelude::*;
+
+#[task]
+fn greet(ctx: &Context, input: String) {}
+
+fn main() {}
