@@ -27,7 +27,7 @@ impl Server {
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let dev = Dev::start(&[]).await?;
         let client = dev.client()?;
-        client.deploy("noop", &guest("wasm32-unknown-unknown", "fixture_noop.component.wasm")?).await?;
+        client.deploy("noop", &guest("wasm32-wasip2", "fixture_noop.wasm")?).await?;
         client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
         let server = Self { dev, client };
         server.run(WARM_UP).await?;

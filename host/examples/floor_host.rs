@@ -33,7 +33,7 @@ const MEMORY_BYTES_MAX: usize = 256 << 20;
 
 fn prepare() -> anyhow::Result<TaskPre<()>> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let path = root.join("../plugins/target/wasm32-unknown-unknown/release/fixture_noop.component.wasm");
+    let path = root.join("../plugins/target/wasm32-wasip2/release/fixture_noop.wasm");
     let wasm = std::fs::read(&path).with_context(|| format!("{}: run `cargo xtask plugins`", path.display()))?;
     let engine = engine::host(POOL_SLOTS, MEMORY_BYTES_MAX)?;
     let component = Component::new(&engine, wasm)?;

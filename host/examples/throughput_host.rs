@@ -132,7 +132,7 @@ impl Control for Endless {
 
 fn endless() -> anyhow::Result<Endless> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let path = root.join("../plugins/target/wasm32-unknown-unknown/release/fixture_noop.component.wasm");
+    let path = root.join("../plugins/target/wasm32-wasip2/release/fixture_noop.wasm");
     let wasm = std::fs::read(&path).with_context(|| format!("{}: run `cargo xtask plugins`", path.display()))?;
     let manifest = Manifest::bare("noop".parse()?, "1.0.0".parse()?);
     let digest = ModuleDigest::from_bytes(sha2::Sha256::digest(&wasm).into());

@@ -5,6 +5,7 @@
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -206,6 +207,8 @@ fn spawn(program: &Path, dir: &Path, port: u16) -> Result<Child, ServerError> {
     Command::new(program)
         .arg("-c")
         .arg(&path)
+        // A signal of the terminal goes to the parent, which stops this one last.
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -24,7 +24,7 @@ async fn a_wiped_jetstream_loses_no_acknowledged_task() -> anyhow::Result<()> {
 async fn submissions_are_accepted_while_nats_is_away_and_run_when_it_is_back() -> anyhow::Result<()> {
     let mut cluster = Cluster::start(ClusterSettings::default()).await?;
     cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
-    cluster.nats.kill().await?;
+    cluster.nats.kill();
     let task = json!({"module": "guest@1.0.0", "payload": {"do": "echo", "value": "x"}});
     let ids = cluster.client.submit_many(&task, 50).await?;
     for id in &ids {

@@ -51,7 +51,6 @@ impl Api {
     }
 
     /// Every route, for tests and for [`Api::serve`].
-    #[must_use]
     pub fn router(&self) -> Router {
         routes::router(self.state.clone())
     }

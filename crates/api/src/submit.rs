@@ -8,9 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tasklane_api_types::{ErrorCode, SubmitRequest};
 use tasklane_domain::task::{Idempotency, Submitted};
-use tasklane_domain::{
-    Labels, NewTask, Payload, PayloadKind, QueueName, RetryPolicy, StateKind, TaskId, Timestamp,
-};
+use tasklane_domain::{Labels, NewTask, Payload, PayloadKind, QueueName, RetryPolicy, StateKind, TaskId, Timestamp};
 
 use crate::error::{ApiError, ApiResult};
 use crate::state::State;

@@ -77,7 +77,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct DevArgs {
-    /// Remove the data directory first.
+    /// Forget everything first: tasks, modules and caches in the data directory.
     #[arg(long)]
     pub(crate) fresh: bool,
     #[command(flatten)]

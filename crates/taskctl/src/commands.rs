@@ -19,8 +19,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let global = cli.global;
     let client = || Client::new(&global.server);
     match cli.command {
-        Command::Dev(args) => roles::dev::run(*args).await?,
-        Command::Serve(args) => roles::serve(*args).await?,
+        Command::Dev(args) => Box::pin(roles::dev::run(*args)).await?,
+        Command::Serve(args) => Box::pin(roles::serve(*args)).await?,
         Command::Deploy(args) => deploy::run(&client()?, global.output, args).await?,
         Command::Modules(command) => look::modules(&client()?, global.output, command).await?,
         Command::Run(args) => return run::run(&client()?, global.output, args).await,
@@ -29,7 +29,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Hosts => look::hosts(&client()?, global.output).await?,
         Command::Cluster => look::cluster(&client()?, global.output).await?,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "taskctl", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "taskctl", &mut script);
+            crate::output::raw(&script)?;
         }
         Command::CompileModule { kind, input, compiled } => {
             tasklane_host::child_main(&kind, &input, &compiled).map_err(|why| Failure::new(FAILED, why))?;

@@ -31,10 +31,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "TASKLANE_OPS_LISTEN", value_name = "ADDRESS")]
     pub(crate) ops_listen: Option<String>,
     /// `sqlite://PATH` or `postgres://…`. Default: SQLite in the data directory.
-    #[arg(long, env = "TASKLANE_DATABASE_URL", value_name = "URL")]
+    #[arg(long, env = "TASKLANE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
     /// One or more servers of a NATS cluster. Default nats://127.0.0.1:4222; `dev` starts its own.
-    #[arg(long, env = "TASKLANE_NATS_URL", value_delimiter = ',', value_name = "URL")]
+    #[arg(long, env = "TASKLANE_NATS_URL", hide_env_values = true, value_delimiter = ',', value_name = "URL")]
     pub(crate) nats_url: Option<Vec<String>>,
     /// A `.creds` file for NATS.
     #[arg(long, env = "TASKLANE_NATS_CREDENTIALS", value_name = "FILE")]
@@ -225,6 +225,21 @@ impl Settings {
         Ok(ConnectOptions { urls, name: self.name(), auth, tls })
     }
 
+    /// Every setting that is given, as variables for a child process: flags and files of the parent are not the child's.
+    pub(crate) fn to_environment(&self) -> Vec<(String, String)> {
+        let Ok(serde_json::Value::Object(given)) = serde_json::to_value(self) else { return Vec::new() };
+        let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let pair = |(key, value): (String, serde_json::Value)| {
+            let value = match &value {
+                serde_json::Value::Null | serde_json::Value::Object(_) => return None,
+                serde_json::Value::Array(parts) => parts.iter().map(text).collect::<Vec<_>>().join(","),
+                other => text(other),
+            };
+            Some((format!("TASKLANE_{}", key.to_uppercase()), value))
+        };
+        given.into_iter().filter_map(pair).collect()
+    }
+
     /// What is in force, without secrets, for the log.
     pub(crate) fn redacted(&self) -> String {
         let mut shown = self.clone();
@@ -250,15 +265,22 @@ fn read_secret(path: &Path) -> anyhow::Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// `scheme://user:[redacted]@rest`.
-fn without_password(url: &str) -> String {
-    let redact = || {
-        let (scheme, rest) = url.split_once("://")?;
-        let (userinfo, rest) = rest.rsplit_once('@')?;
-        let (user, _) = userinfo.split_once(':')?;
-        Some(format!("{scheme}://{user}:[redacted]@{rest}"))
+/// `scheme://user:[redacted]@rest`; a lone name before the `@` is a token for NATS, and passwords may stand in the query too.
+pub(crate) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let rest = match rest.rsplit_once('@') {
+        Some((userinfo, rest)) => match userinfo.split_once(':') {
+            Some((user, _)) => format!("{user}:[redacted]@{rest}"),
+            None => format!("[redacted]@{rest}"),
+        },
+        None => rest.to_owned(),
     };
-    redact().unwrap_or_else(|| url.to_owned())
+    let Some((path, query)) = rest.split_once('?') else { return format!("{scheme}://{rest}") };
+    let hide = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if name.to_lowercase().contains("password") => format!("{name}=[redacted]"),
+        Some(_) | None => pair.to_owned(),
+    };
+    format!("{scheme}://{path}?{}", query.split('&').map(hide).collect::<Vec<_>>().join("&"))
 }
 
 fn machine() -> String {
@@ -303,11 +325,11 @@ mod tests {
             nats_password: Some("p4ss".to_owned()),
             nats_token: Some("t0ken".to_owned()),
             database_url: Some("postgres://me:s3cret@db/x".to_owned()),
-            nats_url: Some(vec!["nats://u:pw@n:4222".to_owned()]),
+            nats_url: Some(vec!["nats://u:pw@n:4222".to_owned(), "nats://tok3n@n?password=qu3ry".to_owned()]),
             ..Settings::default()
         };
         let shown = settings.redacted();
-        for secret in ["p4ss", "t0ken", "s3cret", ":pw@"] {
+        for secret in ["p4ss", "t0ken", "s3cret", ":pw@", "tok3n", "qu3ry"] {
             assert!(!shown.contains(secret), "{shown}");
         }
         assert!(shown.contains("postgres://me:[redacted]@db/x"), "{shown}");

@@ -1,14 +1,16 @@
 //! Everything that is printed. Data to standard output, the rest to standard error; text of guests is made inert for terminals.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's product is what it prints, and only here")]
+#![expect(clippy::print_stderr, reason = "a command's remarks are printed here and only here")]
 
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 use tasklane_domain::Timestamp;
 
-/// A line of data.
+/// A line of data. Where nobody reads any more (`taskctl … | head`), the rest is not wanted.
 pub(crate) fn data(line: &str) {
-    println!("{line}");
+    if let Err(error) = raw(format!("{line}\n").as_bytes()) {
+        note(&format!("error: standard output cannot be written: {error}"));
+    }
 }
 
 /// A line for the person at the terminal.
@@ -19,16 +21,30 @@ pub(crate) fn note(line: &str) {
 /// Bytes as they are.
 pub(crate) fn raw(bytes: &[u8]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(bytes)?;
-    if out.is_terminal() && !bytes.ends_with(b"\n") {
-        out.write_all(b"\n")?;
+    let line_end: &[u8] = if out.is_terminal() && !bytes.ends_with(b"\n") { b"\n" } else { b"" };
+    match out.write_all(bytes).and_then(|()| out.write_all(line_end)).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
-    out.flush()
+}
+
+/// What a guest returned or said: as it is into a pipe, inert on a terminal.
+pub(crate) fn foreign(bytes: &[u8]) -> std::io::Result<()> {
+    if !stdout_is_terminal() {
+        return raw(bytes);
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => raw(inert(text).as_bytes()),
+        Err(_) => {
+            note(&format!("{} that are no text: send them into a file with >", size(bytes.len() as u64)));
+            Ok(())
+        }
+    }
 }
 
 /// One JSON document.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    data(&serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
@@ -49,7 +65,7 @@ pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) {
     let widths: Vec<usize> = (0..heading.len()).map(width).collect();
     let line = |cells: &mut dyn Iterator<Item = String>| {
         let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        println!("{}", padded.join("  ").trim_end());
+        data(padded.join("  ").trim_end());
     };
     line(&mut heading.iter().map(|name| (*name).to_owned()));
     for row in rows {

@@ -31,7 +31,7 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
             let ops = ops_listener(&settings).await?;
             Control::open(&settings).await?.run_scheduler(ops, drain).await
         }
-        Role::All => all(&settings, drain, stop).await,
+        Role::All => Box::pin(all(&settings, drain, stop)).await,
     }
 }
 

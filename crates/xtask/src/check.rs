@@ -16,7 +16,17 @@ const DOCUMENTS: [&str; 9] = [
 ];
 /// A word in backquotes that begins like this is a path.
 const ROOTS: [&str; 12] = [
-    "crates/", "host/", "nats/", "scheduler/", "sdk/", "plugins/", "wit/", "migrations/", "tests/", "bench/", "docs/",
+    "crates/",
+    "host/",
+    "nats/",
+    "scheduler/",
+    "sdk/",
+    "plugins/",
+    "wit/",
+    "migrations/",
+    "tests/",
+    "bench/",
+    "docs/",
     ".ci/",
 ];
 

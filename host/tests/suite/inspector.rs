@@ -17,7 +17,7 @@ async fn inspect_text(text: &str) -> Result<ModuleKind, InspectError> {
 #[tokio::test]
 async fn each_kind_is_recognised() {
     assert_eq!(inspect(fixture_wasm()).await, Ok(ModuleKind::Component));
-    let noop = wasm("wasm32-unknown-unknown", "fixture_noop.component.wasm");
+    let noop = wasm("wasm32-wasip2", "fixture_noop.wasm");
     assert_eq!(inspect(noop).await, Ok(ModuleKind::Component));
     assert_eq!(inspect(wasm("wasm32-wasip1", "fixture-command.wasm")).await, Ok(ModuleKind::CommandP1));
     assert_eq!(inspect(wasm("wasm32-wasip2", "fixture-command.wasm")).await, Ok(ModuleKind::CommandP2));
@@ -63,7 +63,7 @@ async fn features_that_are_off_and_broken_bytes_are_invalid() {
 
 #[tokio::test]
 async fn no_changed_byte_makes_it_panic() {
-    let whole = wasm("wasm32-unknown-unknown", "fixture_noop.component.wasm");
+    let whole = wasm("wasm32-wasip2", "fixture_noop.wasm");
     for position in (0..whole.len()).step_by(37) {
         let mut changed = whole.clone();
         changed[position] ^= 0x55;

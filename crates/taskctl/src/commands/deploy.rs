@@ -85,8 +85,12 @@ fn parse(path: &Path) -> anyhow::Result<toml::Table> {
 
 /// `tasklane.toml` beside the file, or in a directory above it up to the one that holds `target`.
 fn find(wasm: &Path) -> Option<PathBuf> {
-    let beside = wasm.parent()?.join("tasklane.toml");
-    beside.exists().then_some(beside)
+    let wasm = std::path::absolute(wasm).ok()?;
+    let beside = wasm.parent()?;
+    let target = wasm.ancestors().find(|dir| dir.file_name().is_some_and(|name| name == "target"));
+    let top = target.and_then(Path::parent).unwrap_or(beside);
+    let dirs = beside.ancestors().take_while(|dir| dir.starts_with(top));
+    dirs.map(|dir| dir.join("tasklane.toml")).find(|path| path.exists())
 }
 
 /// A module name from a file's name.

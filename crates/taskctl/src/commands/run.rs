@@ -43,7 +43,7 @@ pub(crate) async fn run(client: &Client, format: Format, args: RunArgs) -> anyho
     if task.state == StateKind::Succeeded {
         if format == Format::Table {
             let result = client.bytes(&format!("/api/v1/tasks/{}/result", segment(&task.id)), "*/*").await?;
-            output::raw(&result)?;
+            output::foreign(&result)?;
         }
         return Ok(ExitCode::SUCCESS);
     }

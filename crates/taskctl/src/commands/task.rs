@@ -35,7 +35,7 @@ pub(crate) async fn run(client: &Client, format: Format, command: Tasks) -> anyh
         Tasks::Logs { id } => logs(client, format, &id).await,
         Tasks::Result { id } => {
             let result = client.bytes(&format!("/api/v1/tasks/{}/result", segment(&id)), "*/*").await?;
-            Ok(output::raw(&result)?)
+            Ok(output::foreign(&result)?)
         }
     }
 }
@@ -46,11 +46,7 @@ async fn logs(client: &Client, format: Format, id: &str) -> anyhow::Result<()> {
         return output::json(&client.get::<LogView>(&path).await?);
     }
     let text = client.bytes(&path, "text/plain").await?;
-    if output::stdout_is_terminal() {
-        let safe = output::inert(&String::from_utf8_lossy(&text));
-        return Ok(output::raw(safe.as_bytes())?);
-    }
-    Ok(output::raw(&text)?)
+    Ok(output::foreign(&text)?)
 }
 
 async fn list(client: &Client, format: Format, path: &str) -> anyhow::Result<()> {

@@ -27,20 +27,36 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     start_log(&settings)?;
     let dir = std::path::absolute(settings.data_dir())?;
     settings.data_dir = Some(dir.clone());
-    if args.fresh && dir.exists() {
-        drop(lock(&dir)?);
-        std::fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
-    }
     let _lock = lock(&dir)?;
+    if args.fresh {
+        forget(&dir)?;
+    }
     let listener = listen(&settings.listen()).await?;
     let program = find_server(settings.nats_server.as_deref(), &program_dirs());
     let program = program.map_err(|error| Failure::new(USAGE, error.to_string()))?;
     let mut nats = ServerProcess::start(&program, &dir.join("nats"), None).await?;
     settings.nats_url = Some(vec![nats.url()]);
     let (drain, stop) = signals::tokens();
-    let served = serve(&settings, listener, &mut nats, drain, stop).await;
+    let served = Box::pin(serve(&settings, listener, &mut nats, drain, stop)).await;
     nats.stop().await;
     served
+}
+
+/// What `dev` keeps in its directory; nothing else there is ours to remove.
+const OWN_ENTRIES: [&str; 5] = ["tasklane.db", "tasklane.db-wal", "tasklane.db-shm", "nats", "cache"];
+
+/// Removes what `dev` has kept, while the lock is held.
+fn forget(dir: &Path) -> anyhow::Result<()> {
+    for path in OWN_ENTRIES.map(|name| dir.join(name)) {
+        let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        match removed {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// One `dev` for each directory.

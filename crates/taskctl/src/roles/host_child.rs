@@ -58,27 +58,7 @@ impl HostChild {
         let data_dir = settings.data_dir();
         command.args(["serve", "host", "--parent-pid", &parent]).arg("--data-dir").arg(data_dir);
         command.arg("--cache-dir").arg(settings.cache_dir());
-        if let Some(urls) = &settings.nats_url {
-            command.env("TASKLANE_NATS_URL", urls.join(","));
-        }
-        let numbers = [
-            ("TASKLANE_ACK_WAIT_MS", settings.ack_wait_ms),
-            ("TASKLANE_HOST_TTL_MS", settings.host_ttl_ms),
-            ("TASKLANE_DRAIN_TIMEOUT_MS", settings.drain_timeout_ms),
-            ("TASKLANE_SLOTS", settings.slots.map(u64::from)),
-            ("TASKLANE_DELIVERIES_MAX", settings.deliveries_max.map(u64::from)),
-            ("TASKLANE_REPLICAS", settings.replicas.map(u64::from)),
-        ];
-        for (name, value) in numbers.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-            command.env(name, value.to_string());
-        }
-        let queues: Vec<String> = settings.queues().iter().map(ToString::to_string).collect();
-        command.env("TASKLANE_QUEUES", queues.join(","));
-        for (name, value) in [("TASKLANE_LOG", &settings.log), ("TASKLANE_LOG_FORMAT", &settings.log_format)] {
-            if let Some(value) = value {
-                command.env(name, value);
-            }
-        }
+        command.envs(settings.to_environment()).env_remove("TASKLANE_NAME").env_remove("TASKLANE_LISTEN");
         // A signal of the terminal goes to the parent, which then asks the child.
         Ok(command.process_group(0).stdin(Stdio::null()).kill_on_drop(true).spawn()?)
     }

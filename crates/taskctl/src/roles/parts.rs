@@ -13,14 +13,17 @@ use tasklane_store::Stores;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Settings;
+use crate::config::{Settings, without_password};
+use crate::failure::{Failure, UNREACHABLE};
 
 /// Connects to NATS.
 pub(crate) async fn connect(settings: &Settings) -> anyhow::Result<Nats> {
     let options = settings.nats()?;
     Nats::connect(&options).await.map_err(|error| {
-        let urls = options.urls.join(", ");
-        anyhow::Error::new(error).context(format!("no NATS server at {urls}: set --nats-url, or use `taskctl dev`"))
+        let urls: Vec<String> = options.urls.iter().map(|url| without_password(url)).collect();
+        Failure::new(UNREACHABLE, format!("no NATS server at {}: {error}", urls.join(", ")))
+            .hint("set --nats-url, or use `taskctl dev`")
+            .into()
     })
 }
 
@@ -34,7 +37,12 @@ pub(crate) struct Control {
 
 impl Control {
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
-        let stores = tasklane_store::open(&settings.database_url()).await?;
+        let stores = tasklane_store::open(&settings.database_url()).await.map_err(|error| {
+            let url = without_password(&settings.database_url());
+            let error = anyhow::Error::new(error);
+            Failure::new(UNREACHABLE, format!("the database {url} cannot be used: {error:#}"))
+                .hint("set --database-url")
+        })?;
         let nats = connect(settings).await?;
         Ok(Self { settings: settings.clone(), stores, nats, registry: Registry::new() })
     }

@@ -14,6 +14,8 @@ mod help;
 #[cfg(test)]
 mod lives;
 #[cfg(test)]
+mod safety;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod usage;
