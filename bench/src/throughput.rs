@@ -19,7 +19,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A `taskctl dev` with the benchmark's guests deployed.
 pub(crate) struct Server {
-    pub(crate) dev: Dev,
+    /// Ends the server when the benchmark does.
+    _dev: Dev,
     pub(crate) client: Client,
 }
 
@@ -29,7 +30,7 @@ impl Server {
         let client = dev.client()?;
         client.deploy("noop", &guest("wasm32-wasip2", "fixture_noop.wasm")?).await?;
         client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
-        let server = Self { dev, client };
+        let server = Self { _dev: dev, client };
         server.run(WARM_UP).await?;
         Ok(server)
     }

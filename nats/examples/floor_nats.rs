@@ -29,7 +29,9 @@ async fn main() -> anyhow::Result<()> {
         pull::Config { durable_name: Some("floor".to_owned()), max_ack_pending: 16_000, ..Default::default() };
     let consumer = stream.get_or_create_consumer("floor", durable).await?;
     let begun = Instant::now();
-    let publish = tokio::spawn(publish(jetstream, count));
+    // On a thread of its own: the client's acknowledgements cannot move between threads.
+    let runtime = tokio::runtime::Handle::current();
+    let publish = tokio::task::spawn_blocking(move || runtime.block_on(publish(jetstream, count)));
     let mut messages = consumer.stream().max_messages_per_batch(500).messages().await?;
     for _ in 0..count {
         let message = messages.next().await.context("a message")??;

@@ -15,7 +15,7 @@ pub struct SubmitRequest {
     #[schema(example = "thumbnail@1.0.0")]
     pub module: String,
     /// Input as any JSON value; the guest sees its text. At most one of the three payload fields.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub payload: Option<Box<RawValue>>,
     /// Input as text.
@@ -56,6 +56,11 @@ pub struct SubmitRequest {
     /// To find it by: at most 16 pairs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+}
+
+/// A payload that is there, even if it is `null`.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// 1 to 1,000 tasks, accepted all or none.

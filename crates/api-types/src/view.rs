@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tasklane_domain::log::LogLine;
 use tasklane_domain::work::Progress;
 use tasklane_domain::{
@@ -140,7 +140,7 @@ pub struct ResultView {
     /// It is JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    pub json: Option<Value>,
+    pub json: Option<Box<RawValue>>,
     /// It is text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,

@@ -1,6 +1,8 @@
 //! Bodies, queries and ids, with errors that say what is wrong.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use bytes::Bytes;
@@ -11,20 +13,18 @@ use tasklane_api_types::ErrorCode;
 use tasklane_domain::TaskId;
 
 use crate::error::{ApiError, ApiResult};
+use crate::state::State;
 
 /// A JSON body.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
-impl<T, S> FromRequest<S> for JsonBody<T>
-where
-    T: DeserializeOwned,
-    S: Send + Sync,
-{
+impl<T: DeserializeOwned> FromRequest<Arc<State>> for JsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, ApiError> {
         check_media_type(request.headers())?;
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+        let arrived = in_time(state.settings.serve.body_timeout, Bytes::from_request(request, state)).await?;
+        let bytes = arrived.map_err(|rejection| {
             if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
                 return ApiError::new(ErrorCode::BodyTooLarge, "the body is over the limit");
             }
@@ -33,6 +33,12 @@ where
         let value = serde_json::from_slice(&bytes).map_err(|error| json_error(&error))?;
         Ok(Self(value))
     }
+}
+
+/// What arrives within `limit`: a client that sends a byte now and then must not keep its place for ever.
+pub(crate) async fn in_time<T>(limit: Duration, arriving: impl Future<Output = T>) -> ApiResult<T> {
+    let late = |_| ApiError::new(ErrorCode::RequestTimeout, format!("the body did not arrive within {limit:?}"));
+    tokio::time::timeout(limit, arriving).await.map_err(late)
 }
 
 fn check_media_type(headers: &HeaderMap) -> ApiResult<()> {
@@ -57,10 +63,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query = Query::<HashMap<String, String>>::from_request_parts(parts, state).await;
-        query
-            .map(|Query(params)| Self(params))
-            .map_err(|error| ApiError::new(ErrorCode::InvalidQuery, error.body_text()))
+        let wrong = |why: String| ApiError::new(ErrorCode::InvalidQuery, why);
+        let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let Query(pairs) = query.map_err(|error| wrong(error.body_text()))?;
+        let mut params = HashMap::with_capacity(pairs.len());
+        for (name, value) in pairs {
+            if params.contains_key(&name) {
+                return Err(wrong(format!("the parameter `{name}` is given twice")));
+            }
+            params.insert(name, value);
+        }
+        Ok(Self(params))
     }
 }
 
@@ -89,6 +102,18 @@ impl Params {
             text.parse::<T>().map_err(|error| ApiError::new(ErrorCode::InvalidQuery, format!("{name}: {error}")))
         };
         self.get(name).map(parse).transpose()
+    }
+}
+
+/// Text in a path.
+pub(crate) struct TextPath<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for TextPath<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<T>::from_request_parts(parts, state).await;
+        path.map(|Path(text)| Self(text)).map_err(|error| ApiError::new(ErrorCode::InvalidRequest, error.body_text()))
     }
 }
 

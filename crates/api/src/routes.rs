@@ -95,7 +95,7 @@ fn request_id(request: &Request) -> HeaderValue {
     let given = request
         .headers()
         .get(&REQUEST_ID)
-        .filter(|id| id.len() <= REQUEST_ID_BYTES_MAX && id.as_bytes().iter().all(u8::is_ascii_graphic));
+        .filter(|id| (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic));
     let made = || HeaderValue::from_str(&uuid::Uuid::now_v7().to_string()).ok();
     given.cloned().or_else(made).unwrap_or(HeaderValue::from_static("unknown"))
 }

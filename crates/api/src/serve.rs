@@ -20,6 +20,10 @@ use tokio_util::sync::CancellationToken;
 pub struct ServeSettings {
     /// How long a request's headers may take. Default 10 s.
     pub header_timeout: Duration,
+    /// How long a JSON body may take to arrive. Default 30 s.
+    pub body_timeout: Duration,
+    /// How long an upload may take to arrive. Default 10 min.
+    pub upload_timeout: Duration,
     /// Connections at once; more wait to be accepted. Default 10,000.
     pub connections_max: usize,
     /// How long requests under way may take after a stop was asked for. Default 10 s.
@@ -30,6 +34,8 @@ impl Default for ServeSettings {
     fn default() -> Self {
         Self {
             header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            upload_timeout: Duration::from_secs(600),
             connections_max: 10_000,
             drain_timeout: Duration::from_secs(10),
         }

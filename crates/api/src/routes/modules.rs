@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::multipart::Field;
-use axum::extract::{Multipart, Path, State};
+use axum::extract::{Multipart, State};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http::{StatusCode, header};
@@ -14,7 +14,7 @@ use tasklane_domain::ports::Deployed;
 use tasklane_domain::{Manifest, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion};
 
 use crate::error::{ApiError, ApiResult};
-use crate::extract::Params;
+use crate::extract::{Params, TextPath, in_time};
 use crate::modules::missing;
 use crate::state::State as Room;
 use crate::views;
@@ -42,7 +42,8 @@ pub(crate) async fn deploy(
     multipart: Result<Multipart, axum::extract::multipart::MultipartRejection>,
 ) -> ApiResult<Response> {
     let multipart = multipart.map_err(|error| ApiError::new(ErrorCode::UnsupportedMediaType, error.body_text()))?;
-    let (manifest, wasm) = read_parts(multipart, room.settings.module_bytes_max).await?;
+    let parts = read_parts(multipart, room.settings.module_bytes_max);
+    let (manifest, wasm) = in_time(room.settings.serve.upload_timeout, parts).await??;
     let kind = room.ports.inspector.inspect(wasm.clone()).await?;
     let record = ModuleRecord {
         digest: ModuleDigest::from_bytes(Sha256::digest(&wasm).into()),
@@ -134,7 +135,7 @@ fn name_error(error: &tasklane_domain::name::NameError) -> ApiError {
 )]
 pub(crate) async fn versions(
     State(room): State<Arc<Room>>,
-    Path(name): Path<String>,
+    TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<ModuleList>> {
     params.only(&[])?;
@@ -160,7 +161,7 @@ pub(crate) async fn versions(
 )]
 pub(crate) async fn version(
     State(room): State<Arc<Room>>,
-    Path((name, version)): Path<(String, String)>,
+    TextPath((name, version)): TextPath<(String, String)>,
     params: Params,
 ) -> ApiResult<Json<ModuleView>> {
     params.only(&[])?;

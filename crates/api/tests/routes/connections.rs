@@ -62,7 +62,7 @@ async fn a_client_that_never_ends_its_headers_is_cut_off() {
 
 #[tokio::test]
 async fn a_client_that_never_ends_its_body_is_answered_and_cut_off() {
-    let served = serve(ServeSettings { header_timeout: Duration::from_millis(200), ..ServeSettings::default() }).await;
+    let served = serve(ServeSettings { body_timeout: Duration::from_millis(200), ..ServeSettings::default() }).await;
     let mut slow = served.connect().await;
     let head =
         "POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";

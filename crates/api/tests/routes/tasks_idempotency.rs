@@ -90,5 +90,9 @@ async fn the_header_makes_repeating_a_batch_safe() {
     let again = room.post_with("/api/v1/tasks/batch", &batch, KEY, "batch-1").await;
     assert_eq!((first.status, again.status), (StatusCode::ACCEPTED, StatusCode::ACCEPTED));
     assert_eq!(again.json(), first.json());
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    let longer = json!({"tasks": vec![json!({"module": "noop"}); 3]});
+    let longer = room.post_with("/api/v1/tasks/batch", &longer, KEY, "batch-1").await;
+    longer.problem(422, "idempotency_conflict");
     assert_eq!(room.stored_tasks().await, 2, "the key was ignored and the batch doubled");
 }

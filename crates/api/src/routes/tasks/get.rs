@@ -90,6 +90,15 @@ pub(crate) async fn logs(
     Ok(Json(LogView { attempt: attempt.get(), lines, dropped_lines, dropped_bytes }).into_response())
 }
 
+/// A guest's text that cannot steer the terminal of who reads it.
+fn inert(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\t' { plain.extend(c.escape_default()) } else { plain.push(c) }
+    }
+    plain
+}
+
 fn as_text(log: &TaskLog) -> String {
     let mut text = String::new();
     let gap = log.log.head.len();
@@ -97,7 +106,7 @@ fn as_text(log: &TaskLog) -> String {
         if index == gap && log.log.dropped_lines > 0 {
             text.push_str(&format!("… {} lines were not kept …\n", log.log.dropped_lines));
         }
-        if writeln!(text, "{:>8} ms {:<5} {}", line.offset_ms, line.level, line.message).is_err() {
+        if writeln!(text, "{:>8} ms {:<5} {}", line.offset_ms, line.level, inert(&line.message)).is_err() {
             return text;
         }
     }

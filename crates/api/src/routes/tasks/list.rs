@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use base64::Engine as _;
 use tasklane_api_types::{ErrorCode, Problem, TaskList};
 use tasklane_domain::query::{PAGE_ROWS_MAX, PageRequest, TaskFilter};
 use tasklane_domain::{StateKind, TaskId};
 
 use crate::error::{ApiError, ApiResult};
-use crate::extract::Params;
+use crate::extract::{Params, TextPath};
 use crate::modules::near;
 use crate::state::State as Room;
 use crate::views;
@@ -60,7 +60,7 @@ pub(crate) async fn list(State(room): State<Arc<Room>>, params: Params) -> ApiRe
 )]
 pub(crate) async fn by_status(
     State(room): State<Arc<Room>>,
-    Path(status): Path<String>,
+    TextPath(status): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<TaskList>> {
     let [_, known @ ..] = PARAMETERS;

@@ -7,9 +7,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use sha2::{Digest, Sha256};
 use tasklane_api_types::{BatchAccepted, BatchRequest, ErrorCode, Problem, SubmitRequest, TaskAccepted, TaskView};
 use tasklane_domain::task::Submitted;
-use tasklane_domain::{StateKind, TaskId};
+use tasklane_domain::{NewTask, StateKind, TaskId};
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params};
@@ -54,8 +55,7 @@ pub(crate) async fn submit(
 ) -> ApiResult<Response> {
     params.only(&["wait"])?;
     let wait = params.get("wait").map(|text| parse_wait(text, room.settings.wait_max)).transpose()?;
-    if let Some(key) = headers.get("idempotency-key") {
-        let key = key.to_str().map_err(|error| ApiError::new(ErrorCode::IdempotencyKeyInvalid, error.to_string()))?;
+    if let Some(key) = key_of(&headers)? {
         request.idempotency_key = Some(key.to_owned());
     }
     let id = TaskId::new();
@@ -71,6 +71,11 @@ pub(crate) async fn submit(
         }
     }
     Ok(accepted(answer, state))
+}
+
+fn key_of(headers: &HeaderMap) -> ApiResult<Option<&str>> {
+    let wrong = |error: http::header::ToStrError| ApiError::new(ErrorCode::IdempotencyKeyInvalid, error.to_string());
+    headers.get("idempotency-key").map(HeaderValue::to_str).transpose().map_err(wrong)
 }
 
 fn no_answer() -> ApiError {
@@ -135,17 +140,46 @@ pub(crate) async fn submit_batch(
     }
     let trace = traceparent(&headers);
     let mut tasks = Vec::with_capacity(count);
-    for (index, request) in batch.tasks.into_iter().enumerate() {
+    let key = key_of(&headers)?;
+    for (index, mut request) in batch.tasks.into_iter().enumerate() {
+        if let Some(key) = key {
+            name_in_batch(&mut request, key, index)?;
+        }
         let task = resolve(&room, request, TaskId::new(), trace.clone()).await;
         tasks.push(task.map_err(|error| error.errors(vec![format!("/tasks/{index}")]))?);
     }
+    if key.is_some() {
+        bind_to_batch(&mut tasks);
+    }
     let accepted = commit(&room, tasks).await?;
+    let replayed = accepted.iter().all(|(answer, _)| matches!(answer, Submitted::Repeated(_)));
     let one = |(answer, state): (Submitted, StateKind)| {
         let id = answer.id();
         TaskAccepted { id: id.to_string(), state, href: href(id) }
     };
     let body = BatchAccepted { tasks: accepted.into_iter().map(one).collect() };
-    Ok((StatusCode::ACCEPTED, Json(body)).into_response())
+    let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// The key of one task of a batch whose header has a key.
+fn name_in_batch(request: &mut SubmitRequest, key: &str, index: usize) -> ApiResult<()> {
+    if request.idempotency_key.is_some() {
+        let detail = format!("task {index} has a key of its own, and the header has one for the batch");
+        return Err(ApiError::new(ErrorCode::IdempotencyKeyInvalid, detail));
+    }
+    request.idempotency_key = Some(format!("{key}/{index}"));
+    Ok(())
+}
+
+/// Makes every key of the batch stand for the whole: a longer or shorter batch under the same key is another request.
+fn bind_to_batch(tasks: &mut [NewTask]) {
+    let keyed = tasks.iter().flat_map(|task| &task.idempotency);
+    let whole: [u8; 32] = keyed.fold(Sha256::new(), |hash, one| hash.chain_update(one.body_hash)).finalize().into();
+    tasks.iter_mut().flat_map(|task| &mut task.idempotency).for_each(|one| one.body_hash = whole);
 }
 
 #[cfg(test)]

@@ -1,0 +1,17 @@
+//! The adapters against a real nats-server: one for each test, in a temporary directory.
+//!
+//! Needs a nats-server (`TASKLANE_NATS_SERVER`, PATH or the checkout's `.tools/bin`); a missing one fails every test with the
+//! ways to get it.
+
+mod control;
+mod hosts;
+mod intake;
+mod keeper;
+mod lease;
+mod modules;
+mod orders;
+mod priority;
+mod recovery;
+mod reports;
+mod server;
+mod world;
