@@ -111,12 +111,11 @@ impl Drop for Process {
     }
 }
 
-/// The binary that cargo built beside the running test.
+/// The binary that cargo built beside the running program: a test's is one directory deeper.
 fn taskctl() -> anyhow::Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let path = test.parent().and_then(Path::parent).context("the target directory")?.join("taskctl");
-    anyhow::ensure!(path.exists(), "{} is missing: run `cargo build --release -p taskctl`", path.display());
-    Ok(path)
+    let running = std::env::current_exe()?;
+    let found = running.ancestors().skip(1).take(2).map(|dir| dir.join("taskctl")).find(|path| path.is_file());
+    found.context("taskctl is missing beside this program: run `cargo build --release -p taskctl`")
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test hands its children the few variables that they need")]

@@ -64,7 +64,6 @@ async fn a_missing_module_is_asked_for() -> anyhow::Result<()> {
     let wasm = wasm();
     let api = api(&world, wasm.clone(), 1).await?;
     let cache = world.nats.module_cache(&world.topology);
-    // Several hosts may miss it at once; whoever asked first is answered, and the others find it or ask again.
     let (_, found) = soon("the module", cache.get(&reference(&wasm))).await??;
     assert!(found == wasm, "other bytes came back");
     soon("the API's end", api).await??

@@ -100,10 +100,8 @@ async fn without_a_server_dispatch_gives_up_soon_and_the_connection_comes_back()
     eventually("the loss is noticed", async || Ok((!nats.is_connected()).then_some(()))).await?;
     assert_eq!(dispatcher.order_bytes_max(), None);
     world.server.restart().await?;
-    eventually("an order is taken again", async || {
-        Ok((dispatcher.dispatch(vec![order(5)]).await == 1).then_some(()))
-    })
-    .await
+    eventually("an order is taken again", async || Ok((dispatcher.dispatch(vec![order(5)]).await == 1).then_some(())))
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

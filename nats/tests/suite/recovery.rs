@@ -35,7 +35,8 @@ async fn a_killed_server_loses_nothing_that_it_acknowledged() -> anyhow::Result<
     world.server.restart().await?;
     let received = receive_all(&source, 200).await?;
     source.ack(received.into_iter().map(|delivery| delivery.token).collect()).await;
-    let reports = eventually("a report source", async || Ok(world.nats.report_source(&world.topology).await.ok())).await?;
+    let reports =
+        eventually("a report source", async || Ok(world.nats.report_source(&world.topology).await.ok())).await?;
     assert_eq!(soon("the report", reports.next(10)).await??.reports.len(), 1);
     let later = order(9);
     world.dispatch(vec![later.clone()]).await?;

@@ -71,10 +71,10 @@ impl World {
 }
 
 /// Looks until there is an answer.
-pub(crate) async fn eventually<T, F>(what: &str, mut look: impl FnMut() -> F) -> anyhow::Result<T>
-where
-    F: Future<Output = anyhow::Result<Option<T>>>,
-{
+pub(crate) async fn eventually<T>(
+    what: &str,
+    mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
     let looking = async {
         loop {
             if let Some(found) = look().await? {
@@ -140,17 +140,21 @@ pub(crate) fn orders(count: usize, number: i64) -> Vec<WorkOrder> {
 
 /// A report in which every field says something.
 pub(crate) fn ended(result: Bytes) -> Report {
-    let line = LogLine {
-        offset_ms: 3,
-        source: LogSource::Stderr,
-        level: LogLevel::Warn,
-        message: "careful".to_owned(),
-    };
+    let line =
+        LogLine { offset_ms: 3, source: LogSource::Stderr, level: LogLevel::Warn, message: "careful".to_owned() };
     let log = LogCapture { head: vec![line.clone()], tail: [line].into(), dropped_lines: 4, dropped_bytes: 5 };
     let ended = Ended {
         outcome: Outcome::Ok,
         result,
-        usage: Usage { fuel: 1, cpu_us: 2, wall_us: 3, peak_memory_bytes: 4, input_bytes: 5, output_bytes: 6, log_bytes: 7 },
+        usage: Usage {
+            fuel: 1,
+            cpu_us: 2,
+            wall_us: 3,
+            peak_memory_bytes: 4,
+            input_bytes: 5,
+            output_bytes: 6,
+            log_bytes: 7,
+        },
         log,
         started_at: Timestamp::from_micros(10),
         ended_at: Timestamp::from_micros(20),
