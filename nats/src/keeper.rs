@@ -17,6 +17,8 @@ use crate::{Nats, Topology};
 
 /// How long the settle loops get to catch up before the watermarks are given up.
 const BARRIER_TIMEOUT: Duration = Duration::from_secs(10);
+/// JetStream's code for "no message found": what was open has been deleted.
+const NO_MESSAGE: u64 = 10_037;
 /// How often the settle loops' progress is read meanwhile.
 const BARRIER_LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -51,10 +53,10 @@ impl StreamKeeper for NatsKeeper {
 
     async fn lanes(&self) -> Result<Vec<LaneStatus>, QueueError> {
         let mut lanes = Vec::new();
+        // Before the lanes are read: what is published meanwhile is not below.
+        let before = self.clock.now();
         for info in self.consumers().await? {
             let Some(lane) = lane_of(&info.name) else { continue };
-            let before = self.clock.now();
-            // Read again: what was idle in the list may have got work since.
             let watermark = if is_idle(&info) { before } else { self.first_open(&info, before).await? };
             let held = u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX);
             lanes.push(LaneStatus { lane, waiting: info.num_pending, held, watermark });
@@ -83,7 +85,8 @@ impl NatsKeeper {
         let request = json!({"seq": info.ack_floor.stream_sequence + 1, "next_by_subj": lane_filter(&lane)});
         match self.nats.api(&format!("STREAM.MSG.GET.{READY}"), &request).await? {
             ApiAnswer::Done(answer) => time(&answer, "/message/time"),
-            ApiAnswer::Refused { .. } => Ok(otherwise),
+            ApiAnswer::Refused { code: NO_MESSAGE, .. } => Ok(otherwise),
+            ApiAnswer::Refused { text, .. } => Err(unavailable("read the first open message", text)),
         }
     }
 

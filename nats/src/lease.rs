@@ -38,7 +38,9 @@ impl Nats {
 /// What stands at the key.
 struct Standing {
     sequence: u64,
-    /// The holder, unless it is a marker of an end.
+    /// It is a marker of an end.
+    ended: bool,
+    /// The holder, unless the key is free or was written by a version that is not understood here.
     holder: Option<LeaderInfo>,
 }
 
@@ -47,7 +49,7 @@ impl LeaseStore for NatsLeaseStore {
     async fn acquire(&self, info: &LeaderInfo, ttl: Duration) -> Result<Option<Lease>, QueueError> {
         self.ensure().await?;
         let standing = self.standing().await?;
-        if standing.as_ref().is_some_and(|standing| standing.holder.is_some()) {
+        if standing.as_ref().is_some_and(|standing| !standing.ended) {
             return Ok(None);
         }
         let expected = standing.map_or(0, |standing| standing.sequence);
@@ -131,12 +133,14 @@ impl NatsLeaseStore {
             .any(|name| headers.windows(name.len()).any(|window| window == name));
         let data = answer.pointer("/message/data").and_then(Value::as_str).map(decode_base64).unwrap_or_default();
         let holder = if ended { None } else { serde_json::from_slice(&data).ok() };
-        Ok(Some(Standing { sequence: number(&answer, "/message/seq"), holder }))
+        Ok(Some(Standing { sequence: number(&answer, "/message/seq"), ended, holder }))
     }
 
     async fn write(&self, expected: u64, info: &LeaderInfo, ttl: Duration) -> Result<u64, QueueError> {
         let mut headers = HeaderMap::new();
-        headers.insert("Nats-TTL", format!("{}s", ttl.as_secs().max(1)).as_str());
+        // Whole seconds, rounded up: a holder trusts its lease for most of the time that it asked for.
+        let seconds = ttl.as_millis().div_ceil(1_000).max(1);
+        headers.insert("Nats-TTL", format!("{seconds}s").as_str());
         headers.insert("Nats-Expected-Last-Subject-Sequence", expected.to_string().as_str());
         let value = serde_json::to_vec(info).map_err(|error| QueueError::Corrupt(error.to_string()))?;
         self.publish(headers, value.into()).await

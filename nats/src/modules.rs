@@ -95,7 +95,11 @@ impl NatsModuleCache {
         let wasm = get(&store, &wasm_object(&module.digest)).await?;
         let digest = ModuleDigest::from_bytes(Sha256::digest(&wasm).into());
         if digest != module.digest {
-            return Err(QueueError::Corrupt(format!("the stored bytes of {module} have digest {digest}")));
+            // Only a cache: without the bad bytes, `want` brings good ones.
+            tracing::error!(%module, %digest, "the stored bytes have another digest and are removed");
+            let name = wasm_object(&module.digest);
+            store.delete(&name).await.map_err(|error| unavailable("remove a bad module", error))?;
+            return Err(QueueError::NotFound(name));
         }
         Ok((manifest, wasm.into()))
     }

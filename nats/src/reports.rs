@@ -49,7 +49,7 @@ impl Nats {
         let inbox = self.client.new_inbox();
         let answers =
             self.client.subscribe(inbox.clone()).await.map_err(|error| unavailable("subscribe to an inbox", error))?;
-        let intake = Intake { answers, inbox, left: 0, since: Instant::now() };
+        let intake = Intake { answers, inbox, batch: ReportBatch::default(), left: 0, since: Instant::now() };
         Ok(NatsReportSource { nats: self.clone(), topology: topology.clone(), intake: Mutex::new(intake) })
     }
 }
@@ -96,6 +96,8 @@ fn encode_within(reports: &[Report], max: usize) -> Result<Vec<bytes::Bytes>, Qu
 struct Intake {
     answers: Subscriber,
     inbox: String,
+    /// What has arrived: it stays here until it is returned, so that a dropped `next` loses nothing.
+    batch: ReportBatch,
     /// Messages that the standing pull may still bring.
     left: usize,
     since: Instant,
@@ -112,22 +114,21 @@ pub struct NatsReportSource {
 impl ReportSource for NatsReportSource {
     async fn next(&self, want: usize) -> Result<ReportBatch, QueueError> {
         let mut intake = self.intake.lock().await;
-        let mut batch = ReportBatch::default();
-        while batch.tokens.is_empty() {
+        while intake.batch.tokens.is_empty() {
             self.keep_a_pull(&mut intake).await?;
             let message = tokio::time::timeout(PULL_TIME + PULL_GRACE, intake.answers.next()).await;
             match message {
-                Ok(Some(message)) => self.take(&mut intake, message, &mut batch).await?,
+                Ok(Some(message)) => self.take(&mut intake, message).await?,
                 Ok(None) => return Err(unavailable("receive reports", "the connection is closed")),
                 Err(_) => intake.left = 0,
             }
         }
-        while batch.reports.len() < want {
+        while intake.batch.reports.len() < want {
             let Some(Some(message)) = intake.answers.next().now_or_never() else { break };
-            self.take(&mut intake, message, &mut batch).await?;
+            self.take(&mut intake, message).await?;
         }
         self.keep_a_pull(&mut intake).await?;
-        Ok(batch)
+        Ok(std::mem::take(&mut intake.batch))
     }
 
     async fn ack(&self, tokens: Vec<AckToken>) {
@@ -152,12 +153,7 @@ impl NatsReportSource {
         Ok(())
     }
 
-    async fn take(
-        &self,
-        intake: &mut Intake,
-        message: async_nats::Message,
-        batch: &mut ReportBatch,
-    ) -> Result<(), QueueError> {
+    async fn take(&self, intake: &mut Intake, message: async_nats::Message) -> Result<(), QueueError> {
         if let Some(status) = message.status.filter(|status| *status != StatusCode::OK) {
             intake.left = 0;
             if status == StatusCode::NO_RESPONDERS || status.as_u16() == 409 {
@@ -168,10 +164,10 @@ impl NatsReportSource {
         intake.left = intake.left.saturating_sub(1);
         let Some(reply) = &message.reply else { return Ok(()) };
         match decode::<Vec<Report>>(&message.payload) {
-            Ok(reports) => batch.reports.extend(reports),
+            Ok(reports) => intake.batch.reports.extend(reports),
             Err(error) => tracing::error!(%error, "reports could not be read; their tasks will be rescued"),
         }
-        batch.tokens.push(AckToken(reply.as_str().into()));
+        intake.batch.tokens.push(AckToken(reply.as_str().into()));
         Ok(())
     }
 }

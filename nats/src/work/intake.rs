@@ -23,6 +23,8 @@ const PARK_TIME: Duration = Duration::from_secs(2);
 const PULL_GRACE: Duration = Duration::from_secs(1);
 /// How long a pull that does not wait may take.
 const BATCH_TIME: Duration = Duration::from_millis(500);
+/// How long a lane is left alone after its pull was refused.
+const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 /// Most messages in one pull.
 const BATCH_MAX: usize = 512;
 /// Not more often than this are vanished consumers made anew.
@@ -34,6 +36,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Copy)]
 enum Pull {
     None,
+    /// Nothing for a while: the last pull was refused.
+    Refused {
+        since: Instant,
+    },
     /// One message, waiting.
     Parked {
         since: Instant,
@@ -54,13 +60,14 @@ struct LaneState {
 }
 
 impl LaneState {
-    fn forget_lost_pull(&mut self, now: Instant) {
-        let lost = match self.pull {
+    fn forget_old_pull(&mut self, now: Instant) {
+        let over = match self.pull {
             Pull::None => false,
+            Pull::Refused { since } => now.duration_since(since) > REFUSED_PAUSE,
             Pull::Parked { since } => now.duration_since(since) > PARK_TIME + PULL_GRACE,
             Pull::Batch { since, .. } => now.duration_since(since) > BATCH_TIME,
         };
-        if lost {
+        if over {
             self.pull = Pull::None;
         }
     }
@@ -167,7 +174,7 @@ impl Intake {
         lane.served = Instant::now();
         lane.pull = match lane.pull {
             Pull::Batch { left, since } if left > 1 => Pull::Batch { left: left - 1, since },
-            Pull::Batch { .. } | Pull::Parked { .. } | Pull::None => Pull::None,
+            Pull::Batch { .. } | Pull::Parked { .. } | Pull::Refused { .. } | Pull::None => Pull::None,
         };
         match delivery(&message.payload, reply, facts.delivered) {
             Ok(delivery) => self.arrived.push_back(delivery),
@@ -192,9 +199,9 @@ impl Intake {
         if let Pull::Batch { .. } = lane.pull {
             lane.pending = 0;
         }
-        lane.pull = Pull::None;
-        let vanished = status == StatusCode::NO_RESPONDERS || status.as_u16() == 409;
-        if vanished && self.ensured.elapsed() > ENSURE_INTERVAL {
+        let refused = status == StatusCode::NO_RESPONDERS || status.as_u16() == 409;
+        lane.pull = if refused { Pull::Refused { since: Instant::now() } } else { Pull::None };
+        if refused && self.ensured.elapsed() > ENSURE_INTERVAL {
             match self.ensure().await {
                 Ok(()) => tracing::info!("the lanes were made anew"),
                 Err(error) => tracing::warn!(%error, "the lanes could not be made anew; trying again"),
@@ -205,7 +212,7 @@ impl Intake {
     /// Asks the lane whose turn it is for up to `want` messages, one lane at a time.
     async fn pull_batch(&mut self, want: usize, parking: Parking) -> Result<(), QueueError> {
         let now = Instant::now();
-        self.lanes.iter_mut().for_each(|lane| lane.forget_lost_pull(now));
+        self.lanes.iter_mut().for_each(|lane| lane.forget_old_pull(now));
         let pulling = self.lanes.iter().any(|lane| matches!(lane.pull, Pull::Batch { .. }));
         let room = want.saturating_sub(self.arrived.len()).min(BATCH_MAX);
         if parking == Parking::Withheld || pulling || room == 0 {

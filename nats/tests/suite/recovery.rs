@@ -122,3 +122,29 @@ async fn buckets_and_lanes_are_made_anew_after_a_wipe() -> anyhow::Result<()> {
     assert_eq!(keeper.lanes().await?, []);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_stream_or_lane_is_made_anew_by_its_host() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let source = world.source().await?;
+    let (first, second) = (order(3), order(8));
+    let receiving = tokio::spawn({
+        let (first, second) = (first.clone(), second.clone());
+        async move {
+            receive_this(&source, &first).await?;
+            receive_this(&source, &second).await
+        }
+    });
+    let raw = world.raw().await?;
+    raw.get_stream("READY").await?.delete_consumer("lane-3-default").await?;
+    world.dispatch(vec![first]).await?;
+    eventually("the lane is made anew", async || Ok(world.lane_info(3).await.ok().filter(|i| i.num_pending == 0)))
+        .await?;
+    raw.delete_stream("READY").await?;
+    let dispatcher = world.nats.dispatcher();
+    eventually("the stream is made anew", async || {
+        Ok((dispatcher.dispatch(vec![second.clone()]).await == 1).then_some(()))
+    })
+    .await?;
+    soon("both orders", receiving).await??
+}
