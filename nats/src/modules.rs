@@ -116,7 +116,7 @@ impl NatsModuleCache {
 }
 
 async fn put(store: &ObjectStore, name: &str, bytes: &[u8]) -> Result<(), QueueError> {
-    if store.info(name).await.is_ok() {
+    if store.info(name).await.is_ok_and(|info| !info.deleted) {
         return Ok(());
     }
     let mut bytes = bytes;

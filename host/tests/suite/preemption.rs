@@ -13,7 +13,7 @@ use tasklane_host::local::LocalModule;
 use crate::guests::{command, fixture, limits, payload};
 
 /// How late a timer of 5 ms may be.
-const LATE_MAX: Duration = Duration::from_millis(500);
+const LATE_MAX: Duration = Duration::from_secs(5);
 /// Wall time of the hostile guests.
 const TIMEOUT_MS: u32 = 1_500;
 

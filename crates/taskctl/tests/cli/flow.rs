@@ -117,7 +117,7 @@ fn failing(dev: &Dev) {
     assert_eq!((task["outcome"]["kind"].as_str(), task["outcome"]["code"].as_i64()), (Some("exit_code"), Some(3)));
     let logs = dev.run(&["tasks", "logs", &id]);
     assert_eq!(logs.code, 0);
-    assert!(logs.out().contains("bad \u{1b}[31mluck"), "a pipe gets the log as it is: {logs:?}");
+    assert!(logs.out().contains("bad \\u{1b}[31mluck"), "what a guest says is made inert in text: {logs:?}");
     let logs = dev.run(&["tasks", "logs", &id, "-o", "json"]).json();
     assert_eq!(logs["lines"][0]["source"], "stderr");
     dev.run(&["tasks", "result", &id]).fails(5, &["task_has_no_result"]);
