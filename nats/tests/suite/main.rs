@@ -4,6 +4,7 @@
 //! ways to get it.
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be fails")]
 
+mod accounts;
 mod control;
 mod hosts;
 mod intake;
