@@ -17,6 +17,8 @@ const STACK_BYTES: usize = 512 * 1024;
 const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Core instances in one component: a Python component needs 38.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+/// Instances whose memory is given back to the kernel in one call.
+const DECOMMIT_BATCH: u32 = 16;
 /// Tables in one component.
 const TABLES_PER_COMPONENT: u32 = 8;
 
@@ -51,8 +53,10 @@ pub(crate) fn compiler() -> wasmtime::Result<Engine> {
 }
 
 fn pool(slots: u32, memory_bytes_max: usize) -> PoolingAllocationConfig {
-    // A few more than slots: an instance is given back a little after its slot.
-    let instances = slots + slots / 8 + 2;
+    // More than slots: an instance is given back a little after its slot, and its memory later still. One batch may wait to be
+    // given back to the kernel while another thread gives back a second; a third party that found neither would find the pool full.
+    let running = slots + slots / 8 + 2;
+    let instances = running + 2 * DECOMMIT_BATCH;
     // Some guests are made of many modules; small pools must have room for at least two of the largest.
     let core_instances = (8 * instances).max(2 * CORE_INSTANCES_PER_COMPONENT);
     let mut pool = PoolingAllocationConfig::new();
@@ -67,8 +71,8 @@ fn pool(slots: u32, memory_bytes_max: usize) -> PoolingAllocationConfig {
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_tables_per_module(2)
         .table_elements(20_000)
-        .max_unused_warm_slots(instances)
-        .decommit_batch_size(16)
+        .max_unused_warm_slots(running)
+        .decommit_batch_size(DECOMMIT_BATCH as usize)
         .linear_memory_keep_resident(0)
         .table_keep_resident(64 * 1024);
     pool
