@@ -11,6 +11,7 @@ mod settings;
 
 use std::sync::Arc;
 
+use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{Control, Dispatcher, LeaderStore, LeaseStore, ReportSource, StreamKeeper, TaskStore};
 use tasklane_domain::{Clock, Term};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,8 @@ pub struct SchedulerPorts {
     pub tasks: Arc<dyn TaskStore>,
     /// Leader-only transactions on them.
     pub leader: Arc<dyn LeaderStore>,
+    /// Bulk operations.
+    pub operations: Arc<dyn OperationStore>,
     /// The way to the hosts.
     pub dispatcher: Arc<dyn Dispatcher>,
     /// What the hosts report.

@@ -57,7 +57,35 @@ codes! {
     /// The deadline is past or before the start.
     DeadlinePassed = "deadline_passed", 422, "Give a deadline after now and after `run_at`.";
     /// A batch is empty or too large.
-    BatchSize = "batch_size", 422, "Send 1 to 1000 tasks in one batch.";
+    BatchSize = "batch_size", 422, "Send 1 to 20000 tasks in one batch; later batches can wait for ids of earlier ones.";
+    /// A duration cannot be read or is out of bounds.
+    DurationInvalid = "duration_invalid", 422, "Write durations such as `90s`, `1h 30m` or `P1DT2H`, at most ten years.";
+    /// Tasks of a batch wait for each other.
+    DependencyCycle = "dependency_cycle", 422, "Remove one of the named arrows.";
+    /// `after` names what is neither in the batch nor an id, or a name twice.
+    DependencyInvalid = "dependency_invalid", 422, "Name tasks of the same batch by their `name`, others by their id.";
+    /// `after` names a task that does not exist.
+    DependencyNotFound = "dependency_not_found", 422, "Submit what is waited for first, or in the same batch.";
+    /// A binding of the payload can never resolve.
+    BindingInvalid = "binding_invalid", 422, "Write {\"$from\": \"name\", \"path\": \"$.field\"} and list the name in `after`.";
+    /// `unique` makes no sense.
+    UniqueInvalid = "unique_invalid", 422, "`by` takes module, version, queue, payload, label and label:KEY; `while` takes states.";
+    /// The task does not wait for a time.
+    TaskNotWaiting = "task_not_waiting", 409, "Only scheduled and retrying tasks have a time that can be moved.";
+    /// The task cannot be submitted anew.
+    TaskNotReplayable = "task_not_replayable", 409, "Only tasks that ended as failed, cancelled or expired can be retried.";
+    /// No batch has this id.
+    BatchNotFound = "batch_not_found", 404, "Check the id; the answer to a batch's submit holds it, and so does each of its tasks.";
+    /// The batch has nothing to retry.
+    BatchNotReplayable = "batch_not_replayable", 409, "Nothing in it ended as failed, cancelled or expired.";
+    /// No bulk operation has this id.
+    OperationNotFound = "operation_not_found", 404, "Check the id; GET /api/v1/operations lists the newest.";
+    /// A bulk operation would be about every task.
+    FilterMissing = "filter_missing", 422, "Give at least one filter, or `all: true` if you mean every task.";
+    /// A task that has ended enqueues another.
+    ParentEnded = "parent_ended", 409, "Enqueue before the task ends.";
+    /// A task or a tree of tasks enqueues too much.
+    QuotaExceeded = "quota_exceeded", 429, "Enqueue fewer tasks, or let a task of its own continue.";
     /// No module has this name.
     ModuleNotFound = "module_not_found", 404, "GET /api/v1/modules lists the deployed modules.";
     /// The module has no such version.

@@ -8,5 +8,5 @@ mod request;
 mod view;
 
 pub use code::ErrorCode;
-pub use request::{BatchRequest, SubmitRequest};
+pub use request::{BatchRequest, BulkRequest, RescheduleRequest, RetryRequest, SubmitRequest, UniqueRequest};
 pub use view::*;

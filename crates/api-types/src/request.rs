@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tasklane_domain::{LimitsPatch, Priority, RetryPatch, Timestamp};
+use tasklane_domain::dependence::OnFailure;
+use tasklane_domain::{LimitsPatch, Priority, RetryPatch, StateKind, Timestamp};
 use utoipa::ToSchema;
 
 /// A task to be run.
@@ -56,6 +57,107 @@ pub struct SubmitRequest {
     /// To find it by: at most 16 pairs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// As `delay_ms`, in words: `90s`, `1h 30m`, `P1DT2H`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "1h 30m")]
+    pub delay: Option<String>,
+    /// Whom it belongs to. Default: `default`. Idempotency keys and unique tasks of one namespace never meet those of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// What the other tasks of the batch call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it waits for: names in the batch, or ids of any tasks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    /// What becomes of it when one of those ends without a result: `fail` (default), `skip` or `continue`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "fail")]
+    pub on_failure: Option<OnFailure>,
+    /// Submit it only if no task of the same kind is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique: Option<UniqueRequest>,
+}
+
+/// What makes two tasks the same kind, and when the earlier one stands in the way of the later one.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UniqueRequest {
+    /// Some of `module`, `version`, `queue`, `payload`, `label` (all labels) and `label:KEY`. Default: `module` and `payload`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<String>,
+    /// The states in which the earlier one stands in the way. Default: every state before the end; with `for`, also `succeeded`.
+    #[serde(default, rename = "while", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub while_in: Option<Vec<StateKind>>,
+    /// How long after its submission, such as `1h`. Default: for ever.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub for_time: Option<String>,
+}
+
+/// How a task is submitted anew.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryRequest {
+    /// Another version of the same module: `1.2.4`, or `latest`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Other limits; what is not named stays.
+    #[schema(value_type = Object)]
+    pub limits: LimitsPatch,
+    /// Another priority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub priority: Option<Priority>,
+}
+
+/// When a waiting task shall run instead.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RescheduleRequest {
+    /// At this time (RFC 3339); the past means at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub run_at: Option<Timestamp>,
+    /// Or this long from now: `90s`, `1h 30m`; `0s` means at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<String>,
+}
+
+/// Which tasks a bulk operation is about: all that is given must match, and something must be given.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BulkRequest {
+    /// In this state. Default: for a cancel every state before the end, for a retry `failed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub status: Option<StateKind>,
+    /// Of this module.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// Of this queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// Of this namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// With this label, `key:value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Of this batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    /// Children of this task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Submitted before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub created_before: Option<Timestamp>,
+    /// Needed where nothing else is given: every task of the cluster.
+    pub all: bool,
+    /// For a retry: what the new tasks have otherwise. `version` needs `module`.
+    pub changes: RetryRequest,
 }
 
 /// A payload that is there, even if it is `null`.
@@ -63,10 +165,13 @@ fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// 1 to 1,000 tasks, accepted all or none.
+/// 1 to 20,000 tasks, accepted all or none.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
     /// The tasks.
     pub tasks: Vec<SubmitRequest>,
+    /// A task that runs when all of them have ended, however they ended (unless its own `on_failure` says otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_complete: Option<SubmitRequest>,
 }

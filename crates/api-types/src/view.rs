@@ -41,18 +41,144 @@ pub struct Problem {
 pub struct TaskAccepted {
     /// Its id.
     pub id: String,
-    /// `queued` or `scheduled`.
+    /// `queued`, `scheduled` or `blocked`; of a task that was there before: where it stands.
     #[schema(value_type = String)]
     pub state: StateKind,
     /// Where to look.
     pub href: String,
+    /// Whether a task of the same kind was there already, which this is (`unique`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub duplicate: bool,
 }
 
 /// The answer to an accepted batch, in the order of the request.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct BatchAccepted {
-    /// One for each task.
+    /// The batch's id.
+    #[serde(default)]
+    pub batch: String,
+    /// One for each task; that of `on_complete` is the last.
     pub tasks: Vec<TaskAccepted>,
+}
+
+/// A batch and how far it is.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct BatchView {
+    /// Its id.
+    pub id: String,
+    /// Submitted.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// How many tasks.
+    pub tasks: u64,
+    /// How many of them have ended.
+    pub ended: u64,
+    /// Tasks by state.
+    pub states: BTreeMap<String, u64>,
+}
+
+/// A batch as a graph.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct GraphView {
+    /// The batch.
+    pub id: String,
+    /// Its tasks, in the order of their submission.
+    pub nodes: Vec<NodeView>,
+    /// What waits for what.
+    pub edges: Vec<EdgeView>,
+}
+
+/// A task in a graph.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NodeView {
+    /// Its id.
+    pub id: String,
+    /// Its name in the batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Name of its module.
+    pub module: String,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub state: StateKind,
+    /// Why, where it ended without a result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub outcome: Option<Outcome>,
+}
+
+/// An arrow: `task` waits for `on`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EdgeView {
+    /// What is waited for; it may be outside of the batch.
+    pub on: String,
+    /// What waits.
+    pub task: String,
+}
+
+/// An ended attempt.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AttemptView {
+    /// Which.
+    pub attempt: u16,
+    /// Where it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// When the host took it into a slot.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub started_at: Option<Timestamp>,
+    /// When it was over.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// What it came to.
+    #[schema(value_type = Object)]
+    pub outcome: Outcome,
+    /// What it used.
+    #[schema(value_type = Object)]
+    pub usage: Usage,
+    /// The end of what it said: at most 20 lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub log_tail: Vec<LogLine>,
+}
+
+/// The ended attempts of a task, the first one first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AttemptList {
+    /// The attempts.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// A bulk operation and how far it is.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct OperationView {
+    /// Its id.
+    pub id: String,
+    /// `cancel` or `retry`.
+    pub action: String,
+    /// `running` or `done`.
+    pub state: String,
+    /// Tasks that matched when it began.
+    pub total: u64,
+    /// Tasks that it was done to.
+    pub done: u64,
+    /// Tasks that it could no longer be done to.
+    pub skipped: u64,
+    /// Began.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// Where to look.
+    pub href: String,
+}
+
+/// Bulk operations, the newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct OperationList {
+    /// The operations.
+    pub operations: Vec<OperationView>,
 }
 
 /// When what happened.
@@ -129,9 +255,35 @@ pub struct TaskView {
     /// To find it by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Whom it belongs to.
+    #[serde(default)]
+    pub namespace: String,
+    /// The ended task that this one repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// The batch that it was submitted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    /// Its name in the batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The task whose guest enqueued it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// How many tasks it still waits for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waits_for: u32,
+    /// The bulk operation that cancels what descends from it, with `?tree=true` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
     /// The result, with `?wait` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<ResultView>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A result inside JSON: one of the fields, by what the bytes are.

@@ -79,6 +79,12 @@ impl From<StoreError> for ApiError {
                 Self::new(ErrorCode::TaskAlreadyEnded, format!("task {id} has already ended as {state}"))
             }
             StoreError::TaskNotFound(id) => Self::new(ErrorCode::TaskNotFound, format!("there is no task {id}")),
+            StoreError::DependencyNotFound(id) => {
+                Self::new(ErrorCode::DependencyNotFound, format!("there is no task {id} to wait for"))
+            }
+            StoreError::NotAllowed { .. } => Self::new(ErrorCode::TaskNotWaiting, error.to_string()),
+            StoreError::ParentEnded(_) => Self::new(ErrorCode::ParentEnded, error.to_string()),
+            StoreError::Quota { .. } => Self::new(ErrorCode::QuotaExceeded, error.to_string()),
             StoreError::Unavailable(source) => {
                 tracing::error!(error = %source, "the database did not answer");
                 Self::new(ErrorCode::DatabaseUnavailable, "the database did not answer")

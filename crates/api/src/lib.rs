@@ -7,6 +7,7 @@
 mod background;
 mod error;
 mod extract;
+mod graph;
 mod metrics;
 mod modules;
 pub mod ops;
@@ -14,6 +15,7 @@ mod routes;
 mod serve;
 mod state;
 mod submit;
+mod unique;
 mod views;
 mod waiters;
 

@@ -1,8 +1,10 @@
 //! Every route. Files mirror the paths.
 
+mod batches;
 mod cluster;
 mod health;
 mod modules;
+mod operations;
 mod tasks;
 
 use std::sync::Arc;
@@ -48,7 +50,18 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(tasks::get::task))
         .routes(routes!(tasks::get::result))
         .routes(routes!(tasks::get::logs))
-        .routes(routes!(tasks::cancel::cancel))
+        .routes(routes!(tasks::get::attempts))
+        .routes(routes!(tasks::change::cancel))
+        .routes(routes!(tasks::change::reschedule))
+        .routes(routes!(tasks::change::retry))
+        .routes(routes!(operations::cancel))
+        .routes(routes!(operations::retry))
+        .routes(routes!(operations::list))
+        .routes(routes!(operations::operation))
+        .routes(routes!(batches::batch))
+        .routes(routes!(batches::graph))
+        .routes(routes!(batches::cancel))
+        .routes(routes!(batches::retry))
         .routes(routes!(cluster::hosts))
         .routes(routes!(cluster::info))
         .routes(routes!(cluster::stats))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::Registry;
+use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
 };
@@ -56,6 +57,8 @@ impl Default for ApiSettings {
 pub struct ApiPorts {
     /// The rows.
     pub tasks: Arc<dyn TaskStore>,
+    /// Bulk operations.
+    pub operations: Arc<dyn OperationStore>,
     /// The modules.
     pub modules: Arc<dyn ModuleStore>,
     /// The way to the hosts.

@@ -7,8 +7,14 @@ use base64::Engine as _;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tasklane_api_types::{ErrorCode, SubmitRequest};
-use tasklane_domain::task::{Idempotency, Submitted};
-use tasklane_domain::{Labels, NewTask, Payload, PayloadKind, QueueName, RetryPolicy, StateKind, TaskId, Timestamp};
+use tasklane_domain::dependence::After;
+use tasklane_domain::name::NameError;
+use tasklane_domain::ports::TaskNews;
+use tasklane_domain::settle::SettledTask;
+use tasklane_domain::task::{Idempotency, Lineage, Submitted};
+use tasklane_domain::{
+    Labels, Namespace, NewTask, Payload, PayloadKind, QueueName, RetryPolicy, StateKind, TaskId, Timestamp, WorkOrder,
+};
 
 use crate::error::{ApiError, ApiResult};
 use crate::state::State;
@@ -29,14 +35,17 @@ pub(crate) async fn resolve(
     let module = state.modules.find(state.ports.modules.as_ref(), &request.module).await?;
     let now = state.clock.now();
     let manifest = &module.manifest;
-    let run_at = run_at(&request, now)?;
+    let wished = Wish { run_at: request.run_at, delay_ms: request.delay_ms, delay: request.delay.as_deref() };
+    let run_at = run_at(&wished, now)?;
     check_deadline(request.deadline, run_at, now)?;
     let idempotency = request.idempotency_key.clone().map(|key| promise(state, &key, &request, now)).transpose()?;
-    let queue = request.queue.as_deref().map(str::parse::<QueueName>).transpose();
-    let queue = queue.map_err(|error| ApiError::new(ErrorCode::InvalidRequest, error.to_string()))?;
+    let queue: Option<QueueName> = named(request.queue.as_deref())?;
     let limits = state.settings.limits.resolve(&request.limits, &manifest.limits);
     let retry = RetryPolicy::resolve(&request.retry, &manifest.retry);
-    Ok(NewTask {
+    let namespace: Namespace = named(request.namespace.as_deref())?.unwrap_or_default();
+    let name = named(request.name.as_deref())?;
+    let unique_wish = request.unique.clone();
+    let mut task = NewTask {
         id,
         module: module.reference(),
         queue: queue.or_else(|| manifest.queue.clone()).unwrap_or_default(),
@@ -49,24 +58,58 @@ pub(crate) async fn resolve(
         deadline: request.deadline,
         traceparent,
         idempotency,
+        unique: None,
+        namespace,
+        lineage: Lineage { name, ..Lineage::default() },
+        after: After { on_failure: request.on_failure.unwrap_or_default(), ..After::default() },
         payload: payload(state, request)?,
-    })
+    };
+    task.unique = unique_wish.map(|wish| crate::unique::resolve(&wish, &task)).transpose()?;
+    Ok(task)
+}
+
+/// A name of any kind.
+fn named<T>(text: Option<&str>) -> ApiResult<Option<T>>
+where
+    T: std::str::FromStr<Err = NameError>,
+{
+    text.map(str::parse::<T>)
+        .transpose()
+        .map_err(|error: NameError| ApiError::new(ErrorCode::InvalidRequest, error.to_string()))
 }
 
 fn labels(labels: BTreeMap<String, String>) -> ApiResult<Labels> {
     Labels::try_from(labels).map_err(|error| ApiError::new(ErrorCode::InvalidRequest, error.to_string()))
 }
 
-fn run_at(request: &SubmitRequest, now: Timestamp) -> ApiResult<Option<Timestamp>> {
-    match (request.run_at, request.delay_ms) {
-        (Some(_), Some(_)) => {
-            Err(ApiError::new(ErrorCode::InvalidRequest, "`run_at` and `delay_ms` are given, but only one can be"))
-        }
-        (None, Some(delay)) if delay > DELAY_MS_MAX => {
-            Err(ApiError::new(ErrorCode::InvalidRequest, format!("`delay_ms` is over {DELAY_MS_MAX} (ten years)")))
-        }
-        (at, delay) => Ok(at.or_else(|| delay.map(|delay| now.plus(Duration::from_millis(delay))))),
+/// When a task shall run, in one of three ways.
+pub(crate) struct Wish<'a> {
+    pub(crate) run_at: Option<Timestamp>,
+    pub(crate) delay_ms: Option<u64>,
+    pub(crate) delay: Option<&'a str>,
+}
+
+/// The time that is wished, if any.
+pub(crate) fn run_at(wish: &Wish<'_>, now: Timestamp) -> ApiResult<Option<Timestamp>> {
+    let too_long =
+        || Err(ApiError::new(ErrorCode::InvalidRequest, format!("`delay_ms` is over {DELAY_MS_MAX} (ten years)")));
+    match (wish.run_at, wish.delay_ms, wish.delay) {
+        (None, None, None) => Ok(None),
+        (Some(at), None, None) => Ok(Some(at)),
+        (None, Some(delay), None) if delay > DELAY_MS_MAX => too_long(),
+        (None, Some(delay), None) => Ok(Some(now.plus(Duration::from_millis(delay)))),
+        (None, None, Some(text)) => Ok(Some(now.plus(duration("delay", text)?))),
+        _ => Err(ApiError::new(
+            ErrorCode::InvalidRequest,
+            "more than one of `run_at`, `delay` and `delay_ms` is given, but only one can be",
+        )),
     }
+}
+
+/// A duration in words.
+pub(crate) fn duration(field: &str, text: &str) -> ApiResult<Duration> {
+    let wrong = |error| ApiError::new(ErrorCode::DurationInvalid, format!("`{field}`: {error}"));
+    tasklane_domain::duration::parse(text).map_err(wrong)
 }
 
 fn check_deadline(deadline: Option<Timestamp>, run_at: Option<Timestamp>, now: Timestamp) -> ApiResult<()> {
@@ -123,20 +166,45 @@ pub(crate) async fn commit(state: &State, tasks: Vec<NewTask>) -> ApiResult<Vec<
     let states: Vec<StateKind> = tasks.iter().map(NewTask::initial_state).collect();
     let orders: Vec<_> = tasks.iter().map(NewTask::order).collect();
     let first_due = tasks.iter().filter_map(|task| task.run_at.into_iter().chain(task.deadline).min()).min();
-    let answers = state.ports.tasks.submit(tasks).await?;
+    let answer = state.ports.tasks.submit(tasks).await?;
     state.metrics.submitted.inc_by(count);
-    for (answer, order) in answers.iter().zip(orders) {
-        if let (Submitted::Fresh(_), Some(order)) = (answer, order)
-            && state.dispatch.put(order).is_err()
-        {
+    let fresh = answer.tasks.iter().zip(orders).filter(|(one, _)| matches!(one, Submitted::Fresh(_)));
+    dispatch(state, fresh.filter_map(|(_, order)| order).chain(answer.ready));
+    announce(state, &answer.settled).await;
+    nudge(state, first_due).await;
+    Ok(answer.tasks.into_iter().zip(states).collect())
+}
+
+/// Puts orders on their way; where there is no room, rescue publishes them.
+pub(crate) fn dispatch(state: &State, orders: impl IntoIterator<Item = WorkOrder>) {
+    for order in orders {
+        if state.dispatch.put(order).is_err() {
             state.metrics.dispatch_dropped.inc();
         }
     }
-    nudge(state, first_due).await;
-    Ok(answers.into_iter().zip(states).collect())
 }
 
-async fn nudge(state: &State, due: Option<Timestamp>) {
+/// Tells those who wait, here and in other processes, what changed.
+pub(crate) async fn announce(state: &State, settled: &[SettledTask]) {
+    let one = |task: &SettledTask| TaskNews {
+        task: task.id,
+        state: task.state,
+        queue: task.queue.clone(),
+        module: task.module.clone(),
+    };
+    let news: Vec<TaskNews> = settled.iter().map(one).collect();
+    if news.is_empty() {
+        return;
+    }
+    state.waiters.wake(&news);
+    if let Err(error) = state.ports.control.announce(&news).await {
+        tracing::debug!(%error, "news were not announced");
+    }
+    nudge(state, settled.iter().filter_map(|task| task.due_at).min()).await;
+}
+
+/// Tells the leader of a time, perhaps sooner than it knows.
+pub(crate) async fn nudge(state: &State, due: Option<Timestamp>) {
     let Some(due) = due else { return };
     if let Err(error) = state.ports.control.nudge_due(due).await {
         tracing::debug!(%error, "the leader was not nudged; it will look by itself");

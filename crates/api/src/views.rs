@@ -1,10 +1,13 @@
 //! The domain's records as clients see them.
 
 use base64::Engine as _;
-use tasklane_api_types::{ClusterStats, LaneView, ModuleView, ResultView, TaskView, Timings};
+use tasklane_api_types::{AttemptView, ClusterStats, LaneView, ModuleView, ResultView, TaskView, Timings};
 use tasklane_domain::query::Stats;
-use tasklane_domain::task::Task;
-use tasklane_domain::{ModuleRecord, PayloadKind};
+use tasklane_domain::task::{AttemptRecord, Task};
+use tasklane_domain::{ModuleRecord, PayloadKind, StateKind};
+
+/// Lines of its log that are shown with an attempt.
+const LOG_TAIL_LINES: usize = 20;
 
 pub(crate) fn task(task: Task) -> TaskView {
     #[expect(clippy::cast_precision_loss, reason = "microseconds of a wait fit a float for people")]
@@ -35,7 +38,28 @@ pub(crate) fn task(task: Task) -> TaskView {
         limits: task.limits,
         retry: task.retry,
         labels: task.labels.into(),
+        namespace: task.namespace.to_string(),
+        origin: task.lineage.origin.map(|id| id.to_string()),
+        batch: task.lineage.batch.map(|id| id.to_string()),
+        name: task.lineage.name.map(|name| name.to_string()),
+        parent: task.lineage.parent.map(|parent| parent.task.to_string()),
+        waits_for: if task.state == StateKind::Blocked { task.waits_for } else { 0 },
+        operation: None,
         result: None,
+    }
+}
+
+pub(crate) fn attempt(record: AttemptRecord) -> AttemptView {
+    let lines: Vec<_> = record.log.lines().cloned().collect();
+    let kept = lines.len().saturating_sub(LOG_TAIL_LINES);
+    AttemptView {
+        attempt: record.attempt.get(),
+        host: record.host.map(|host| host.to_string()),
+        started_at: record.started_at,
+        ended_at: record.ended_at,
+        outcome: record.outcome,
+        usage: record.usage,
+        log_tail: lines.into_iter().skip(kept).collect(),
     }
 }
 

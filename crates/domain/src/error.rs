@@ -63,6 +63,28 @@ pub enum StoreError {
     /// No such task.
     #[error("there is no task {0}")]
     TaskNotFound(TaskId),
+    /// A task waits for one that does not exist.
+    #[error("there is no task {0} to wait for")]
+    DependencyNotFound(TaskId),
+    /// The state machine does not allow it.
+    #[error("task {id}: {why}")]
+    NotAllowed {
+        /// The task.
+        id: TaskId,
+        /// Why not.
+        why: crate::state::TransitionError,
+    },
+    /// The task that enqueues has ended.
+    #[error("task {0} has ended and can enqueue no more tasks")]
+    ParentEnded(TaskId),
+    /// A task, or the tree that it belongs to, has enqueued too much.
+    #[error("{what} may have at most {max} tasks below it")]
+    Quota {
+        /// What is full: the task, or its whole tree.
+        what: &'static str,
+        /// The limit.
+        max: u64,
+    },
 }
 
 /// Why the queue (NATS) did not do it.

@@ -72,6 +72,16 @@ uuid_id!(
     "task id"
 );
 uuid_id!(
+    /// Names tasks that were submitted together.
+    BatchId,
+    "batch id"
+);
+uuid_id!(
+    /// Names one bulk operation.
+    OperationId,
+    "operation id"
+);
+uuid_id!(
     /// Names one life of a host process: a restarted host has a new id.
     HostId,
     "host id"

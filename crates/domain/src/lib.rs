@@ -4,18 +4,24 @@
 //! and does no I/O. State changes are pure functions here; adapters only compare-and-set what they decide.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod binding;
+pub mod children;
 pub mod cluster;
+pub mod dependence;
+pub mod duration;
 pub mod error;
 pub mod id;
 pub mod limits;
 pub mod log;
 pub mod module;
 pub mod name;
+pub mod operation;
 pub mod outcome;
 pub mod payload;
 pub mod ports;
 pub mod priority;
 pub mod query;
+pub mod replay;
 pub mod retry;
 pub mod settle;
 pub mod state;
@@ -24,10 +30,10 @@ pub mod time;
 pub mod work;
 
 pub use cluster::{HostInfo, HostStatus, Lane, Lease, Term};
-pub use id::{Attempt, DeliveryId, HostId, ModuleDigest, TaskId};
+pub use id::{Attempt, BatchId, DeliveryId, HostId, ModuleDigest, OperationId, TaskId};
 pub use limits::{Limits, LimitsPatch, LimitsPolicy};
 pub use module::{Manifest, ModuleKind, ModuleRecord, ModuleRef};
-pub use name::{Labels, ModuleName, ModuleVersion, QueueName};
+pub use name::{Labels, ModuleName, ModuleVersion, Namespace, QueueName, TaskName};
 pub use outcome::{Outcome, OutcomeKind, Usage};
 pub use payload::{Payload, PayloadKind};
 pub use priority::Priority;

@@ -110,6 +110,20 @@ fn pick_u32(field: &'static str, wishes: [Option<u32>; 2], default: u32, max: u3
     Ok(u32::try_from(asked).unwrap_or(max))
 }
 
+impl Limits {
+    /// These with what the patch names. The patch must have been checked against a policy.
+    #[must_use]
+    pub fn patched(self, patch: &LimitsPatch) -> Self {
+        Self {
+            fuel: patch.fuel.unwrap_or(self.fuel),
+            timeout_ms: patch.timeout_ms.unwrap_or(self.timeout_ms),
+            memory_bytes: patch.memory_bytes.unwrap_or(self.memory_bytes),
+            output_bytes: patch.output_bytes.unwrap_or(self.output_bytes),
+            log_bytes: patch.log_bytes.unwrap_or(self.log_bytes),
+        }
+    }
+}
+
 impl LimitsPolicy {
     /// The task's wish before the module's before the cluster's default.
     ///

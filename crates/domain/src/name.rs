@@ -103,6 +103,24 @@ token_name!(
     "queue name"
 );
 
+token_name!(
+    /// What a task is called inside its batch, for `after` and bindings. Same rule as [`ModuleName`].
+    TaskName,
+    "task name"
+);
+token_name!(
+    /// Whom a task belongs to: idempotency keys and unique tasks of one namespace never meet those of another. Same rule as
+    /// [`ModuleName`]; `default` if unnamed.
+    Namespace,
+    "namespace"
+);
+
+impl Default for Namespace {
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
 impl Default for QueueName {
     fn default() -> Self {
         Self("default".into())

@@ -2,9 +2,16 @@
 //!
 //! Made by the host (`host/src/classify.rs`), judged by [`crate::settle`], stored and shown by everyone else.
 
+mod set;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::id::TaskId;
+use crate::state::StateKind;
+
+pub use set::{OutcomeSet, OutcomeSetError};
 
 /// Longest error message kept with an outcome, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 4096;
@@ -92,6 +99,25 @@ pub enum Outcome {
         /// Which.
         message: String,
     },
+    /// A task that it waited for ended without a result: no attempt took place.
+    DependencyFailed {
+        /// Which task.
+        on: TaskId,
+        /// How that ended.
+        state: StateKind,
+    },
+    /// As [`Outcome::DependencyFailed`], where the task asked to be skipped then.
+    Skipped {
+        /// Which task.
+        on: TaskId,
+        /// How that ended.
+        state: StateKind,
+    },
+    /// A binding of the payload to another task's result could not be resolved: no attempt took place.
+    InputUnresolved {
+        /// Which binding, and why.
+        message: String,
+    },
 }
 
 /// An [`Outcome`] without its data: for metrics, filters and tables.
@@ -124,9 +150,35 @@ pub enum OutcomeKind {
     HostLost,
     /// See [`Outcome::HostError`].
     HostError,
+    /// See [`Outcome::DependencyFailed`].
+    DependencyFailed,
+    /// See [`Outcome::Skipped`].
+    Skipped,
+    /// See [`Outcome::InputUnresolved`].
+    InputUnresolved,
 }
 
 impl OutcomeKind {
+    /// Every kind.
+    pub const ALL: [Self; 16] = [
+        Self::Ok,
+        Self::TaskError,
+        Self::OutOfFuel,
+        Self::TimedOut,
+        Self::OutOfMemory,
+        Self::StackOverflow,
+        Self::OutputTooLarge,
+        Self::Trap,
+        Self::ExitCode,
+        Self::Cancelled,
+        Self::Expired,
+        Self::HostLost,
+        Self::HostError,
+        Self::DependencyFailed,
+        Self::Skipped,
+        Self::InputUnresolved,
+    ];
+
     /// The one name used in SQL, JSON, metrics and the terminal.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -144,6 +196,9 @@ impl OutcomeKind {
             Self::Expired => "expired",
             Self::HostLost => "host_lost",
             Self::HostError => "host_error",
+            Self::DependencyFailed => "dependency_failed",
+            Self::Skipped => "skipped",
+            Self::InputUnresolved => "input_unresolved",
         }
     }
 }
@@ -175,6 +230,9 @@ impl Outcome {
             Self::Expired => OutcomeKind::Expired,
             Self::HostLost { .. } => OutcomeKind::HostLost,
             Self::HostError { .. } => OutcomeKind::HostError,
+            Self::DependencyFailed { .. } => OutcomeKind::DependencyFailed,
+            Self::Skipped { .. } => OutcomeKind::Skipped,
+            Self::InputUnresolved { .. } => OutcomeKind::InputUnresolved,
         }
     }
 
@@ -193,9 +251,22 @@ impl Outcome {
             | Self::OutputTooLarge { .. }
             | Self::Cancelled
             | Self::Expired
-            | Self::HostLost { .. } => false,
+            | Self::HostLost { .. }
+            | Self::DependencyFailed { .. }
+            | Self::Skipped { .. }
+            | Self::InputUnresolved { .. } => false,
         };
         if retryable { Retryability::Retryable } else { Retryability::Permanent }
+    }
+
+    /// Whether nothing can follow it, whatever a retry policy lists: the guest's own word, and the end of the task's time.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::TaskError { retryability: Retryability::Permanent, .. }
+                | Self::TimedOut { bound: TimeBound::Deadline }
+        )
     }
 
     /// The guest's wish for the next attempt, in milliseconds.
@@ -211,7 +282,8 @@ impl Outcome {
             Self::TaskError { message, .. }
             | Self::Trap { message }
             | Self::ExitCode { message, .. }
-            | Self::HostError { message } => Some(message),
+            | Self::HostError { message }
+            | Self::InputUnresolved { message } => Some(message),
             Self::Ok
             | Self::OutOfFuel
             | Self::TimedOut { .. }
@@ -220,7 +292,9 @@ impl Outcome {
             | Self::OutputTooLarge { .. }
             | Self::Cancelled
             | Self::Expired
-            | Self::HostLost { .. } => None,
+            | Self::HostLost { .. }
+            | Self::DependencyFailed { .. }
+            | Self::Skipped { .. } => None,
         }
     }
 }

@@ -10,21 +10,22 @@ use bytes::Bytes;
 
 use crate::cluster::{HostInfo, Lane, LaneStatus, LeaderInfo, Lease, Term};
 use crate::error::{QueueError, StoreError};
-use crate::id::{ModuleDigest, TaskId};
+use crate::id::{BatchId, ModuleDigest, TaskId};
 use crate::module::{Manifest, ModuleKind, ModuleRecord, ModuleRef};
 use crate::name::{ModuleName, ModuleVersion, QueueName};
 use crate::query::{PageRequest, Stats, TaskFilter, TaskPage};
 use crate::settle::{Refusal, SettledTask};
 use crate::state::StateKind;
-use crate::task::{NewTask, Submitted, Task, TaskLog, TaskResult};
+use crate::task::{AttemptRecord, Batch, Edge, NewTask, SubmitAnswer, Task, TaskLog, TaskResult};
 use crate::time::Timestamp;
 use crate::work::{AckToken, Delivery, Report, WorkOrder};
 
 /// The task rows: the truth.
 #[async_trait]
 pub trait TaskStore: Send + Sync + 'static {
-    /// Commits all or none (at most 1,000). Returns only after the commit is on disk; answers in the order given.
-    async fn submit(&self, tasks: Vec<NewTask>) -> Result<Vec<Submitted>, StoreError>;
+    /// Commits all or none. Returns only after the commit is on disk; answers in the order given. Tasks with `lineage.batch` must
+    /// all have the same.
+    async fn submit(&self, tasks: Vec<NewTask>) -> Result<SubmitAnswer, StoreError>;
 
     /// One task without payload, result and log.
     async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError>;
@@ -38,11 +39,26 @@ pub trait TaskStore: Send + Sync + 'static {
     /// One task's log.
     async fn log(&self, id: TaskId) -> Result<Option<TaskLog>, StoreError>;
 
+    /// The ended attempts of one task, the first one first; at most as many as a retry policy allows.
+    async fn attempts(&self, id: TaskId) -> Result<Option<Vec<AttemptRecord>>, StoreError>;
+
+    /// A batch with its counts.
+    async fn batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError>;
+
+    /// What the tasks of a batch wait for, in the batch or outside: at most `limit` arrows.
+    async fn edges(&self, id: BatchId, limit: u32) -> Result<Vec<Edge>, StoreError>;
+
+    /// The tasks that one task waits for: at most `limit`.
+    async fn dependencies(&self, id: TaskId, limit: u32) -> Result<Vec<TaskId>, StoreError>;
+
+    /// Moves the time of a scheduled or retrying task; `NotAllowed` for any other.
+    async fn reschedule(&self, id: TaskId, due: Timestamp) -> Result<(), StoreError>;
+
     /// A page of tasks, newest first.
     async fn list(&self, filter: &TaskFilter, page: PageRequest) -> Result<TaskPage, StoreError>;
 
-    /// Ends a non-terminal task as cancelled and tells the state it had. `AlreadyEnded` and `TaskNotFound` otherwise.
-    async fn cancel(&self, id: TaskId, now: Timestamp) -> Result<StateKind, StoreError>;
+    /// Ends a non-terminal task as cancelled. `AlreadyEnded` and `TaskNotFound` otherwise.
+    async fn cancel(&self, id: TaskId, now: Timestamp) -> Result<Cancelled, StoreError>;
 
     /// Judges reports ([`crate::settle::judge`]) and commits what follows, in one transaction.
     async fn settle(&self, reports: Vec<Report>, now: Timestamp) -> Result<SettleAnswer, StoreError>;
@@ -61,7 +77,29 @@ pub struct SettleAnswer {
     pub settled: Vec<SettledTask>,
     /// Reports that were refused.
     pub refused: Vec<(TaskId, Refusal)>,
-    /// Orders to publish now (handed back deliveries).
+    /// Orders to publish now: handed back deliveries, and tasks that waited for others.
+    pub ready: Vec<WorkOrder>,
+}
+
+/// What [`TaskStore::cancel`] did.
+#[derive(Debug)]
+pub struct Cancelled {
+    /// The state that the task had.
+    pub before: StateKind,
+    /// It, and what it took with it.
+    pub settled: Vec<SettledTask>,
+    /// Orders to publish now: of tasks that waited for its end, whatever it be.
+    pub ready: Vec<WorkOrder>,
+}
+
+/// What [`LeaderStore::expire`] did.
+#[derive(Debug, Default)]
+pub struct Expired {
+    /// Tasks that ended: expired ones, and what they took with them.
+    pub settled: Vec<SettledTask>,
+    /// How many expired.
+    pub count: usize,
+    /// Orders to publish now: of tasks that waited for their end, whatever it be.
     pub ready: Vec<WorkOrder>,
 }
 
@@ -104,7 +142,7 @@ pub trait LeaderStore: Send + Sync + 'static {
     async fn promote_due(&self, term: Term, now: Timestamp, limit: u32) -> Result<Promoted, StoreError>;
 
     /// Ends rows whose deadline passed before a start as `expired`, at most `limit`.
-    async fn expire(&self, term: Term, now: Timestamp, limit: u32) -> Result<Vec<SettledTask>, StoreError>;
+    async fn expire(&self, term: Term, now: Timestamp, limit: u32) -> Result<Expired, StoreError>;
 
     /// Publishes anew what is no longer on its way: rows `queued` or `running` whose `published_at` is before their lane's
     /// watermark. Marks at most `limit` of them as published now with a higher dispatch, and returns their orders.

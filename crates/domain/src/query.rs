@@ -1,7 +1,9 @@
 //! What can be asked of the store: filters, pages, counts.
 
-use crate::id::TaskId;
-use crate::name::{ModuleName, QueueName};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{BatchId, TaskId};
+use crate::name::{ModuleName, Namespace, QueueName};
 use crate::state::StateKind;
 use crate::task::Task;
 use crate::time::Timestamp;
@@ -10,7 +12,8 @@ use crate::time::Timestamp;
 pub const PAGE_ROWS_MAX: u32 = 200;
 
 /// All that is `Some` must match.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TaskFilter {
     /// State.
     pub state: Option<StateKind>,
@@ -20,6 +23,14 @@ pub struct TaskFilter {
     pub queue: Option<QueueName>,
     /// A label with this value.
     pub label: Option<(String, String)>,
+    /// Namespace.
+    pub namespace: Option<Namespace>,
+    /// Tasks that were submitted together.
+    pub batch: Option<BatchId>,
+    /// Tasks that the guest of this one enqueued.
+    pub parent: Option<TaskId>,
+    /// Submitted before this time.
+    pub created_before: Option<Timestamp>,
 }
 
 /// Newest first; `before` is the last id of the previous page.

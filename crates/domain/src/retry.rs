@@ -8,15 +8,26 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::id::Attempt;
+use crate::outcome::{Outcome, OutcomeSet, Retryability};
 
 /// Most attempts that a policy may allow.
 pub const ATTEMPTS_MAX: u16 = 100;
 /// Longest delay that a policy or a guest may ask for, in milliseconds: 24 hours.
 pub const DELAY_MS_MAX: u32 = 24 * 60 * 60 * 1000;
 
+/// How the waits grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backoff {
+    /// Each wait is `factor` times the last, up to `backoff_ms_max`.
+    #[default]
+    Exponential,
+    /// Every wait is `backoff_ms`.
+    Fixed,
+}
+
 /// Attempts and the waits between them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RetryPolicy {
     /// Attempts in all, the first included: 1 to 100. Default 3.
     pub max_attempts: u16,
@@ -28,11 +39,26 @@ pub struct RetryPolicy {
     pub backoff_ms_max: u32,
     /// Random share of a wait that is taken off, 0 to 1, so that tasks that failed together do not return together. Default 0.2.
     pub jitter: f64,
+    /// How the waits grow. Default: exponential.
+    #[serde(default)]
+    pub backoff: Backoff,
+    /// The outcomes after which another attempt follows; `None` (the default) leaves it to [`Outcome::retryability`]. A guest's
+    /// own permanent error and a passed deadline are never tried again, whatever is listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_on: Option<OutcomeSet>,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { max_attempts: 3, backoff_ms: 1_000, factor: 2.0, backoff_ms_max: 600_000, jitter: 0.2 }
+        Self {
+            max_attempts: 3,
+            backoff_ms: 1_000,
+            factor: 2.0,
+            backoff_ms_max: 600_000,
+            jitter: 0.2,
+            backoff: Backoff::default(),
+            retry_on: None,
+        }
     }
 }
 
@@ -55,6 +81,12 @@ pub struct RetryPatch {
     /// See [`RetryPolicy::jitter`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<f64>,
+    /// See [`RetryPolicy::backoff`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<Backoff>,
+    /// See [`RetryPolicy::retry_on`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_on: Option<OutcomeSet>,
 }
 
 /// A retry setting outside its bounds.
@@ -80,6 +112,8 @@ impl RetryPolicy {
             factor: task.factor.or(module.factor).unwrap_or(default.factor),
             backoff_ms_max: task.backoff_ms_max.or(module.backoff_ms_max).unwrap_or(default.backoff_ms_max),
             jitter: task.jitter.or(module.jitter).unwrap_or(default.jitter),
+            backoff: task.backoff.or(module.backoff).unwrap_or_default(),
+            retry_on: task.retry_on.or(module.retry_on),
         }
         .checked()
     }
@@ -110,11 +144,24 @@ impl RetryPolicy {
         attempt.get() < self.max_attempts
     }
 
+    /// Whether this outcome is one that another attempt may follow.
+    #[must_use]
+    pub fn covers(&self, outcome: &Outcome) -> bool {
+        match self.retry_on {
+            None => outcome.retryability() == Retryability::Retryable,
+            Some(listed) => listed.contains(outcome.kind()) && !outcome.is_final(),
+        }
+    }
+
     /// The wait after `attempt`; `random` is from 0 to 1.
     #[must_use]
     pub fn delay_after(&self, attempt: Attempt, after_ms: Option<u32>, random: f64) -> Duration {
         let doublings = i32::from(attempt.get().saturating_sub(1));
-        let grown = f64::from(self.backoff_ms) * self.factor.powi(doublings);
+        let growth = match self.backoff {
+            Backoff::Exponential => self.factor.powi(doublings),
+            Backoff::Fixed => 1.0,
+        };
+        let grown = f64::from(self.backoff_ms) * growth;
         let capped = grown.min(f64::from(self.backoff_ms_max));
         let jittered = capped * (1.0 - self.jitter * random.clamp(0.0, 1.0));
         let wished = f64::from(after_ms.unwrap_or(0).min(DELAY_MS_MAX));
@@ -133,6 +180,46 @@ mod tests {
         let policy = RetryPolicy { jitter: 0.0, backoff_ms_max: 3_000, ..RetryPolicy::default() };
         let waits: Vec<u128> = (1..=4).map(|n| policy.delay_after(Attempt::new(n), None, 0.5).as_millis()).collect();
         assert_eq!(waits, [1_000, 2_000, 3_000, 3_000]);
+    }
+
+    #[test]
+    fn a_fixed_backoff_does_not_grow() {
+        let policy = RetryPolicy { jitter: 0.0, backoff: Backoff::Fixed, ..RetryPolicy::default() };
+        let waits: Vec<u128> = (1..=3).map(|n| policy.delay_after(Attempt::new(n), None, 0.5).as_millis()).collect();
+        assert_eq!(waits, [1_000, 1_000, 1_000]);
+    }
+
+    #[test]
+    fn listed_outcomes_replace_the_default() {
+        let policy = |json: &str| {
+            let patch: RetryPatch = serde_json::from_str(json).unwrap();
+            RetryPolicy::resolve(&patch, &RetryPatch::default()).unwrap()
+        };
+        let listed = policy(r#"{"retry_on":["out_of_fuel","exit_code"]}"#);
+        let exit = |code| Outcome::ExitCode { code, message: String::new() };
+        assert!(listed.covers(&Outcome::OutOfFuel) && listed.covers(&exit(1)));
+        assert!(!listed.covers(&Outcome::Trap { message: String::new() }));
+        let usual = policy("{}");
+        assert!(!usual.covers(&Outcome::OutOfFuel) && !usual.covers(&exit(1)) && usual.covers(&exit(75)));
+        assert!(usual.covers(&Outcome::Trap { message: String::new() }));
+        assert!(!policy(r#"{"retry_on":[]}"#).covers(&exit(75)));
+    }
+
+    #[test]
+    fn what_is_never_tried_again_is_not_whatever_is_listed() {
+        let patch: RetryPatch = serde_json::from_str(r#"{"retry_on":["task_error","timed_out"]}"#).unwrap();
+        let policy = RetryPolicy::resolve(&patch, &RetryPatch::default()).unwrap();
+        let permanent = Outcome::TaskError {
+            retryability: Retryability::Permanent,
+            code: "bad-input".to_owned(),
+            message: String::new(),
+            details: None,
+            retry_after_ms: None,
+        };
+        assert!(!policy.covers(&permanent));
+        assert!(!policy.covers(&Outcome::TimedOut { bound: crate::outcome::TimeBound::Deadline }));
+        assert!(serde_json::from_str::<RetryPatch>(r#"{"retry_on":["ok"]}"#).is_err());
+        assert!(serde_json::from_str::<RetryPatch>(r#"{"retry_on":["nonsense"]}"#).is_err());
     }
 
     #[test]

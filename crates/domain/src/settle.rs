@@ -5,7 +5,7 @@
 
 use crate::id::{Attempt, DeliveryId, HostId};
 use crate::name::QueueName;
-use crate::outcome::{Outcome, OutcomeKind, Retryability};
+use crate::outcome::{Outcome, OutcomeKind};
 use crate::priority::Priority;
 use crate::retry::RetryPolicy;
 use crate::state::{StateKind, TaskEvent, TaskState, TransitionError, Verdict};
@@ -79,10 +79,12 @@ fn verdict(facts: &TaskFacts, attempt: Attempt, ended: &Ended, now: Timestamp, r
         | OutcomeKind::Trap
         | OutcomeKind::ExitCode
         | OutcomeKind::HostLost
-        | OutcomeKind::HostError => {}
+        | OutcomeKind::HostError
+        | OutcomeKind::DependencyFailed
+        | OutcomeKind::Skipped
+        | OutcomeKind::InputUnresolved => {}
     }
-    let permanent = ended.outcome.retryability() == Retryability::Permanent;
-    if permanent || !facts.retry.allows_after(attempt) {
+    if !facts.retry.covers(&ended.outcome) || !facts.retry.allows_after(attempt) {
         return Verdict::Fail;
     }
     let due = now.plus(facts.retry.delay_after(attempt, ended.outcome.retry_after_ms(), random));
@@ -121,7 +123,7 @@ pub const fn host_lost(delivery: DeliveryId) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::TimeBound;
+    use crate::outcome::{Retryability, TimeBound};
     use crate::work::HandBack;
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);

@@ -9,6 +9,7 @@
 //!                                    │ due  ┌──────────┐  │
 //!                                    └───── │ retrying │◀─┘
 //!                                           └──────────┘
+//!  blocked ─ unblocked ─▶ queued or scheduled; blocked ─ dependency failed ─▶ failed or cancelled;
 //!  any non-terminal ─ cancel ─▶ cancelled;  scheduled, blocked, queued, retrying ─ deadline ─▶ expired
 //! ```
 //! A report of the end may arrive while the row still says `queued`: a start is only reported when the run lasts.
@@ -159,7 +160,21 @@ pub enum TaskEvent {
     /// Its time has come.
     Due,
     /// What it waited for is done.
-    Unblocked,
+    Unblocked {
+        /// Its own time, if it has one.
+        not_before: Option<Timestamp>,
+    },
+    /// Something that it waited for ended without a result, and it asked to fail then.
+    DependencyFailed,
+    /// Something that it waited for ended without a result, and it asked to be skipped then.
+    Skipped,
+    /// It was unblocked, but its payload could not be made from the results of the others.
+    InputUnresolved,
+    /// Somebody moved its time.
+    Rescheduled {
+        /// Not before this time; the past means at once.
+        due: Timestamp,
+    },
     /// A host says that a guest runs.
     Started {
         /// Which attempt.
@@ -250,7 +265,10 @@ impl TaskState {
         }
         match event {
             TaskEvent::Due => self.due(now),
-            TaskEvent::Unblocked => self.unblocked(),
+            TaskEvent::Unblocked { not_before } => self.blocked(unblocked(not_before, now)),
+            TaskEvent::DependencyFailed | TaskEvent::InputUnresolved => self.blocked(Self::Failed),
+            TaskEvent::Skipped => self.blocked(Self::Cancelled),
+            TaskEvent::Rescheduled { due } => self.rescheduled(due),
             TaskEvent::Started { attempt, host } => self.expects(attempt).map(|()| Self::Running { attempt, host }),
             TaskEvent::HandedBack { attempt } => self.expects(attempt).map(|()| Self::Queued { attempt }),
             TaskEvent::Ended { attempt, verdict } => self.expects(attempt).map(|()| verdict.state_after(attempt)),
@@ -286,11 +304,23 @@ impl TaskState {
         }
     }
 
-    fn unblocked(self) -> Result<Self, TransitionError> {
-        if self == Self::Blocked {
-            return Ok(Self::Queued { attempt: Attempt::FIRST });
+    /// `after`, if it is blocked.
+    fn blocked(self, after: Self) -> Result<Self, TransitionError> {
+        if self == Self::Blocked { Ok(after) } else { Err(TransitionError::NotAllowed(self.kind())) }
+    }
+
+    fn rescheduled(self, due: Timestamp) -> Result<Self, TransitionError> {
+        match self {
+            Self::Scheduled { .. } => Ok(Self::Scheduled { due }),
+            Self::Retrying { attempt, .. } => Ok(Self::Retrying { attempt, due }),
+            Self::Blocked
+            | Self::Queued { .. }
+            | Self::Running { .. }
+            | Self::Succeeded
+            | Self::Failed
+            | Self::Cancelled
+            | Self::Expired => Err(TransitionError::NotAllowed(self.kind())),
         }
-        Err(TransitionError::NotAllowed(self.kind()))
     }
 
     fn deadline_passed(self) -> Result<Self, TransitionError> {
@@ -309,6 +339,13 @@ impl TaskState {
     }
 }
 
+fn unblocked(not_before: Option<Timestamp>, now: Timestamp) -> TaskState {
+    match not_before {
+        Some(due) if due > now => TaskState::Scheduled { due },
+        Some(_) | None => TaskState::Queued { attempt: Attempt::FIRST },
+    }
+}
+
 impl Verdict {
     const fn state_after(self, attempt: Attempt) -> TaskState {
         match self {
@@ -322,102 +359,4 @@ impl Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_micros(1_000);
-    const LATER: Timestamp = Timestamp::from_micros(2_000);
-
-    fn queued() -> TaskState {
-        TaskState::Queued { attempt: Attempt::FIRST }
-    }
-
-    fn ended(verdict: Verdict) -> TaskEvent {
-        TaskEvent::Ended { attempt: Attempt::FIRST, verdict }
-    }
-
-    #[test]
-    fn the_end_may_be_told_without_a_start() {
-        assert_eq!(queued().apply(ended(Verdict::Succeed), NOW), Ok(TaskState::Succeeded));
-    }
-
-    #[test]
-    fn a_retry_waits_and_then_queues_the_next_attempt() {
-        let waiting = queued().apply(ended(Verdict::Retry { due: LATER }), NOW).unwrap();
-        assert_eq!(waiting.apply(TaskEvent::Due, NOW), Err(TransitionError::NotAllowed(StateKind::Retrying)));
-        assert_eq!(waiting.apply(TaskEvent::Due, LATER), Ok(TaskState::Queued { attempt: Attempt::new(2) }));
-    }
-
-    #[test]
-    fn a_stale_attempt_changes_nothing() {
-        let second = TaskState::Queued { attempt: Attempt::new(2) };
-        assert!(matches!(second.apply(ended(Verdict::Fail), NOW), Err(TransitionError::StaleAttempt { .. })));
-    }
-
-    #[test]
-    fn a_running_task_does_not_expire() {
-        let running = TaskState::Running { attempt: Attempt::FIRST, host: HostId::new() };
-        assert!(running.apply(TaskEvent::DeadlinePassed, NOW).is_err());
-        assert_eq!(queued().apply(TaskEvent::DeadlinePassed, NOW), Ok(TaskState::Expired));
-    }
-
-    #[test]
-    fn names_survive_their_text_form() {
-        for kind in StateKind::ALL {
-            assert_eq!(kind.as_str().parse(), Ok(kind));
-        }
-    }
-
-    fn any_event() -> impl Strategy<Value = TaskEvent> {
-        let attempt = (1_u16..4).prop_map(Attempt::new);
-        let verdict = prop_oneof![
-            Just(Verdict::Succeed),
-            Just(Verdict::Fail),
-            Just(Verdict::Cancel),
-            (0_i64..3_000).prop_map(|at| Verdict::Retry { due: Timestamp::from_micros(at) }),
-        ];
-        prop_oneof![
-            Just(TaskEvent::Due),
-            Just(TaskEvent::Unblocked),
-            Just(TaskEvent::CancelAsked),
-            Just(TaskEvent::DeadlinePassed),
-            attempt
-                .clone()
-                .prop_map(|attempt| TaskEvent::Started { attempt, host: HostId::from_uuid(uuid::Uuid::nil()) }),
-            attempt.clone().prop_map(|attempt| TaskEvent::HandedBack { attempt }),
-            (attempt, verdict).prop_map(|(attempt, verdict)| TaskEvent::Ended { attempt, verdict }),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn no_terminal_state_is_ever_left(events in prop::collection::vec(any_event(), 0..40)) {
-            let mut state = TaskState::Scheduled { due: NOW };
-            for event in events {
-                let before = state;
-                if let Ok(after) = state.apply(event, LATER) {
-                    prop_assert!(!before.kind().is_terminal());
-                    state = after;
-                }
-            }
-        }
-
-        #[test]
-        fn an_attempt_number_never_falls(events in prop::collection::vec(any_event(), 0..40)) {
-            let number = |state: &TaskState| state.attempt().map_or(0, Attempt::get);
-            let mut state = TaskState::Queued { attempt: Attempt::FIRST };
-            let mut highest = 1;
-            for event in events {
-                if let Ok(after) = state.apply(event, LATER) {
-                    state = after;
-                    if !state.kind().is_terminal() {
-                        prop_assert!(number(&state) >= highest);
-                        highest = number(&state);
-                    }
-                }
-            }
-        }
-    }
-}
+mod tests;

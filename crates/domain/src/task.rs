@@ -5,15 +5,18 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Attempt, DeliveryId, HostId, TaskId};
+use crate::dependence::{After, OnFailure};
+use crate::id::{Attempt, BatchId, DeliveryId, HostId, TaskId};
 use crate::limits::Limits;
 use crate::log::LogCapture;
 use crate::module::ModuleRef;
-use crate::name::{Labels, QueueName};
+use crate::name::{Labels, Namespace, QueueName, TaskName};
 use crate::outcome::{Outcome, Usage};
 use crate::payload::Payload;
 use crate::priority::Priority;
+use crate::query::StateCount;
 use crate::retry::RetryPolicy;
+use crate::settle::SettledTask;
 use crate::state::StateKind;
 use crate::time::Timestamp;
 use crate::work::{Progress, WorkOrder};
@@ -47,12 +50,64 @@ pub struct NewTask {
     pub traceparent: Option<String>,
     /// Makes repeating the submit safe.
     pub idempotency: Option<Idempotency>,
+    /// Refuses a second task of the same kind.
+    pub unique: Option<Unique>,
+    /// Whom it belongs to.
+    pub namespace: Namespace,
+    /// Where it comes from.
+    pub lineage: Lineage,
+    /// What it waits for.
+    pub after: After,
+}
+
+/// Where a task comes from. Empty for one that a client submitted by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lineage {
+    /// The ended task that this one repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<TaskId>,
+    /// The tasks that it was submitted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchId>,
+    /// Its name among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<TaskName>,
+    /// The task whose guest enqueued it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+}
+
+/// The task whose guest enqueued this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// Which task.
+    pub task: TaskId,
+    /// The first of all: the one that has no parent.
+    pub root: TaskId,
+    /// 1 for a child of the root.
+    pub depth: u16,
+    /// The guest's name for the child: unique below one parent, so that a repeated attempt enqueues nothing twice.
+    pub key: String,
+}
+
+/// Refuses a task while one of the same kind is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unique {
+    /// SHA-256 of what makes two tasks the same kind (namespace, module, payload, label, as asked).
+    pub hash: [u8; 32],
+    /// The states in which an earlier task stands in the way.
+    pub while_in: Vec<StateKind>,
+    /// How long after its submission an earlier task stands in the way, in milliseconds; `None`: for ever.
+    pub for_ms: Option<u64>,
 }
 
 impl NewTask {
     /// The state in which it is committed.
     #[must_use]
     pub fn initial_state(&self) -> StateKind {
+        if !self.after.on.is_empty() {
+            return StateKind::Blocked;
+        }
         if self.run_at.is_some_and(|due| due > self.created_at) { StateKind::Scheduled } else { StateKind::Queued }
     }
 
@@ -94,6 +149,19 @@ pub enum Submitted {
     Fresh(TaskId),
     /// Its idempotency key was used before for this same body: this is the first task.
     Repeated(TaskId),
+    /// A task of the same kind is there already and stands in the way: this is it.
+    Duplicate(TaskId),
+}
+
+/// What the store answers to a submit.
+#[derive(Debug, Default)]
+pub struct SubmitAnswer {
+    /// One for each task, in their order.
+    pub tasks: Vec<Submitted>,
+    /// Orders to publish that [`NewTask::order`] does not give: of tasks that waited for what had already ended.
+    pub ready: Vec<WorkOrder>,
+    /// Tasks that ended at once, because what they waited for had failed.
+    pub settled: Vec<SettledTask>,
 }
 
 impl Submitted {
@@ -101,7 +169,7 @@ impl Submitted {
     #[must_use]
     pub const fn id(self) -> TaskId {
         match self {
-            Self::Fresh(id) | Self::Repeated(id) => id,
+            Self::Fresh(id) | Self::Repeated(id) | Self::Duplicate(id) => id,
         }
     }
 }
@@ -151,6 +219,55 @@ pub struct Task {
     pub progress: Option<Progress>,
     /// W3C trace context of the submit.
     pub traceparent: Option<String>,
+    /// Whom it belongs to.
+    pub namespace: Namespace,
+    /// Where it comes from.
+    pub lineage: Lineage,
+    /// What the failure of a task that it waits for means.
+    pub on_failure: OnFailure,
+    /// How many tasks it still waits for.
+    pub waits_for: u32,
+}
+
+/// An ended attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptRecord {
+    /// Which.
+    pub attempt: Attempt,
+    /// Where it ran.
+    pub host: Option<HostId>,
+    /// When the host took it into a slot.
+    pub started_at: Option<Timestamp>,
+    /// When it was over.
+    pub ended_at: Option<Timestamp>,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// What it used.
+    pub usage: Usage,
+    /// What it said.
+    pub log: LogCapture,
+}
+
+/// Tasks that were submitted together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Its name for ever.
+    pub id: BatchId,
+    /// When.
+    pub created_at: Timestamp,
+    /// How many tasks.
+    pub tasks: u64,
+    /// Its tasks by state; states without tasks are missing.
+    pub states: Vec<StateCount>,
+}
+
+/// One arrow of a batch's graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
+    /// The task that is waited for.
+    pub on: TaskId,
+    /// The task that waits.
+    pub task: TaskId,
 }
 
 impl Task {

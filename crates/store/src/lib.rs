@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tasklane_domain::error::StoreError;
+use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
 
 /// One open database, as the ports that it implements.
@@ -26,6 +27,8 @@ pub struct Stores {
     pub modules: Arc<dyn ModuleStore>,
     /// Leader-only transactions.
     pub leader: Arc<dyn LeaderStore>,
+    /// Bulk operations.
+    pub operations: Arc<dyn OperationStore>,
     commits: Arc<AtomicU64>,
 }
 
@@ -53,8 +56,8 @@ pub async fn open(url: &str) -> Result<Stores, StoreError> {
 
 fn stores<S>(store: S, commits: Arc<AtomicU64>) -> Stores
 where
-    S: TaskStore + ModuleStore + LeaderStore,
+    S: TaskStore + ModuleStore + LeaderStore + OperationStore,
 {
     let store = Arc::new(store);
-    Stores { tasks: store.clone(), modules: store.clone(), leader: store, commits }
+    Stores { tasks: store.clone(), modules: store.clone(), leader: store.clone(), operations: store, commits }
 }

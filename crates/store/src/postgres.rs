@@ -37,10 +37,24 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[path = "shared/adapter.rs"]
 mod adapter;
+#[path = "shared/cancel.rs"]
+mod cancel;
+#[path = "shared/children.rs"]
+mod children;
+#[path = "shared/dependence.rs"]
+mod dependence;
+#[path = "shared/filter.rs"]
+mod filter;
+#[path = "shared/history.rs"]
+mod history;
 #[path = "shared/leader.rs"]
 mod leader;
 #[path = "shared/modules.rs"]
 mod modules;
+#[path = "shared/news.rs"]
+mod news;
+#[path = "shared/operations.rs"]
+mod operations;
 #[path = "shared/read.rs"]
 mod read;
 #[path = "shared/row.rs"]
@@ -49,6 +63,10 @@ mod row;
 mod settle;
 #[path = "shared/submit.rs"]
 mod submit;
+#[path = "shared/unblock.rs"]
+mod unblock;
+#[path = "shared/unique.rs"]
+mod unique;
 #[path = "shared/values.rs"]
 mod values;
 

@@ -10,10 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tasklane_domain::error::StoreError;
-use tasklane_domain::ports::{Deployed, Promoted, SettleAnswer};
-use tasklane_domain::settle::SettledTask;
-use tasklane_domain::state::StateKind;
-use tasklane_domain::task::{NewTask, Submitted};
+use tasklane_domain::operation::{Operation, Step};
+use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
+use tasklane_domain::task::{NewTask, SubmitAnswer};
 use tasklane_domain::{Lane, Lease, ModuleRecord, Report, TaskId, Term, Timestamp, WorkOrder};
 use tokio::sync::{mpsc, oneshot};
 
@@ -22,12 +21,20 @@ const WAITING_MAX: usize = 8_192;
 /// Rows after which a transaction takes in no further operation.
 const ROWS_PER_TRANSACTION_MAX: usize = 4_000;
 
+/// PostgreSQL's codes for a deadlock and a failed serialization (its manual, appendix A).
+const COLLISIONS: [&str; 2] = ["40P01", "40001"];
+/// How often one operation may collide.
+const COLLISIONS_MAX: u32 = 5;
+
 /// What can be asked of the writer.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     Submit(Arc<Vec<NewTask>>),
     Settle(Arc<Vec<Report>>, Timestamp),
     Cancel(TaskId, Timestamp),
+    Reschedule(TaskId, Timestamp),
+    BeginOperation(Arc<Operation>),
+    StepOperation(Term, Timestamp, u32),
     Deploy(Arc<ModuleRecord>, Bytes),
     OpenTerm(Lease),
     PromoteDue(Term, Timestamp, u32),
@@ -43,20 +50,28 @@ impl Op {
             Self::PromoteDue(_, _, limit) | Self::Expire(_, _, limit) | Self::Redispatch(_, _, _, limit) => {
                 usize::try_from(*limit).unwrap_or(usize::MAX)
             }
-            Self::Cancel(..) | Self::Deploy(..) | Self::OpenTerm(_) => 1,
+            Self::StepOperation(_, _, limit) => usize::try_from(*limit).unwrap_or(usize::MAX),
+            Self::Cancel(..)
+            | Self::Reschedule(..)
+            | Self::BeginOperation(_)
+            | Self::Deploy(..)
+            | Self::OpenTerm(_) => 1,
         }
     }
 }
 
 /// What it answers, in the same order.
 pub(crate) enum Answer {
-    Submitted(Vec<Submitted>),
+    Submitted(SubmitAnswer),
     Settled(SettleAnswer),
-    Cancelled(StateKind),
+    Cancelled(Cancelled),
+    Rescheduled,
+    OperationBegun(Operation),
+    OperationStep(Option<Step>),
     Deployed(Deployed),
     Term(Term),
     Promoted(Promoted),
-    Expired(Vec<SettledTask>),
+    Expired(Expired),
     Redispatched(Vec<WorkOrder>),
 }
 
@@ -125,11 +140,24 @@ fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (Vec<Op>, Vec<
     (ops, callers)
 }
 
+/// Two processes that lock the same rows in another order make PostgreSQL end one of them: its turn comes again.
+async fn patiently(backend: &mut impl Backend, ops: &[Op]) -> Result<Vec<Answered>, sqlx::Error> {
+    let mut answers = backend.transact(ops).await;
+    for _ in 1..COLLISIONS_MAX {
+        match &answers {
+            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| COLLISIONS.contains(&&*code)) => {}
+            Ok(_) | Err(_) => break,
+        }
+        answers = backend.transact(ops).await;
+    }
+    answers
+}
+
 async fn one_by_one(backend: &mut impl Backend, ops: &[Op], error: sqlx::Error) -> Vec<Answered> {
     tracing::warn!(%error, operations = ops.len(), "a transaction failed; trying its operations one by one");
     let mut answers = Vec::with_capacity(ops.len());
     for op in ops {
-        let alone = backend.transact(std::slice::from_ref(op)).await;
+        let alone = patiently(backend, std::slice::from_ref(op)).await;
         answers.push(match alone {
             Ok(mut answer) => answer.pop().unwrap_or_else(|| Err(StoreError::Corrupt("no answer".to_owned()))),
             Err(error) => Err(crate::error::unavailable(error)),

@@ -3,9 +3,11 @@
 //! Called by `crates/store/tests` through [`store_conformance!`](crate::store_conformance), which makes one test of each check, so
 //! that a failing check is named. A check gets a [`World`] with an empty database of its own.
 
+pub mod dependence;
 pub mod durability;
 pub mod history;
 pub mod leader;
+pub mod life;
 pub mod modules;
 pub mod reads;
 pub mod settle;
@@ -72,6 +74,30 @@ macro_rules! store_conformance {
             durability::terms_survive_reopening,
             durability::concurrent_starters_migrate_once,
             durability::two_processes_share_one_database,
+            dependence::the_last_dependence_releases_what_waits,
+            dependence::every_way_to_end_counts_once,
+            dependence::a_failure_goes_as_far_as_it_is_let,
+            dependence::what_has_ended_before_is_not_waited_for,
+            dependence::an_unknown_dependence_refuses_the_batch,
+            dependence::bindings_take_results_into_payloads,
+            dependence::a_released_task_waits_for_its_own_time,
+            dependence::a_wide_fan_in_releases_once,
+            dependence::a_wide_fan_out_releases_all,
+            dependence::a_batch_is_counted_and_drawn,
+            dependence::a_repeated_workflow_is_the_first,
+            dependence::random_graphs_end_in_order,
+            life::every_attempt_is_kept,
+            life::a_waiting_task_can_be_moved,
+            life::a_replay_names_its_origin,
+            life::the_first_of_a_kind_stands_in_the_way,
+            life::of_many_of_a_kind_one_is_stored,
+            life::a_child_is_enqueued_once,
+            life::children_are_counted,
+            life::a_bulk_cancel_takes_what_matches,
+            life::a_bulk_retry_submits_what_failed,
+            life::a_tree_is_cancelled_whole,
+            life::a_former_leader_operates_no_more,
+            life::namespaces_keep_keys_apart,
             history::random_histories_follow_the_state_machine,
         }
     };

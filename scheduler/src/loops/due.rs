@@ -1,12 +1,14 @@
-//! due: queues what has waited for its time, and expires what has waited too long.
+//! due: queues what has waited for its time, expires what has waited too long, and takes bulk operations a batch further.
 //!
 //! Leader only. Sleeps exactly until the next due time, or until a nudge tells of a sooner one; looks by itself at least every
 //! [`LOOK_INTERVAL_MAX`], since nudges are best effort. A crash between commit and publish is mended by `rescue`.
 
 use std::time::Duration;
 
-use tasklane_domain::Timestamp;
+use tasklane_domain::error::StoreError;
+use tasklane_domain::operation::{Operation, Progress};
 use tasklane_domain::ports::live::Receiver;
+use tasklane_domain::{TaskId, Term, Timestamp, WorkOrder};
 
 use super::announce;
 use crate::leader::note_failure;
@@ -14,6 +16,10 @@ use crate::{Office, Room};
 
 /// Longest sleep.
 const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(5);
+/// Rows of one batch of a bulk operation: small, so that submits and settles are not kept waiting.
+const OPERATION_ROWS_MAX: u32 = 500;
+/// Tasks in one message to the hosts.
+const CANCELS_PER_MESSAGE_MAX: usize = 1_000;
 /// Wait after an error.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
 
@@ -47,23 +53,48 @@ async fn subscribe(room: &Room) -> Option<Receiver<Timestamp>> {
 }
 
 /// One look: returns when to look again.
-async fn look(
-    room: &Room,
-    term: tasklane_domain::Term,
-    now: Timestamp,
-) -> Result<Timestamp, tasklane_domain::error::StoreError> {
+async fn look(room: &Room, term: Term, now: Timestamp) -> Result<Timestamp, StoreError> {
     let limit = room.settings.batch_rows_max;
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let expired = room.ports.leader.expire(term, now, limit).await?;
     let promoted = room.ports.leader.promote_due(term, now, limit).await?;
-    room.metrics.expired.inc_by(expired.len() as u64);
+    room.metrics.expired.inc_by(expired.count as u64);
     room.metrics.promoted.inc_by(promoted.ready.len() as u64);
-    announce(room, &expired).await;
-    let full = expired.len().max(promoted.ready.len()) >= usize::try_from(limit).unwrap_or(usize::MAX);
-    if !promoted.ready.is_empty() {
-        room.ports.dispatcher.dispatch(promoted.ready).await;
-    }
+    let full = expired.count.max(promoted.ready.len()) >= most;
+    announce(room, &expired.settled).await;
+    dispatch(room, expired.ready).await;
+    dispatch(room, promoted.ready).await;
+    let busy = operate(room, term, now).await?;
     let latest = now.plus(LOOK_INTERVAL_MAX);
-    Ok(if full { now } else { promoted.next_due.unwrap_or(latest).min(latest) })
+    Ok(if full || busy { now } else { promoted.next_due.unwrap_or(latest).min(latest) })
+}
+
+async fn dispatch(room: &Room, orders: Vec<WorkOrder>) {
+    if !orders.is_empty() {
+        room.ports.dispatcher.dispatch(orders).await;
+    }
+}
+
+/// Takes the oldest bulk operation a batch further; `true` while there may be more to do.
+async fn operate(room: &Room, term: Term, now: Timestamp) -> Result<bool, StoreError> {
+    let Some(step) = room.ports.operations.step(term, now, OPERATION_ROWS_MAX).await? else { return Ok(false) };
+    if step.operation.progress == Progress::Done {
+        let Operation { id, done, skipped, .. } = step.operation;
+        tracing::info!(operation = %id, done, skipped, "a bulk operation is done");
+    }
+    stop(room, &step.stop).await;
+    announce(room, &step.settled).await;
+    dispatch(room, step.ready).await;
+    Ok(true)
+}
+
+/// Tells hosts to stop guests, in messages of bounded size.
+async fn stop(room: &Room, tasks: &[TaskId]) {
+    for some in tasks.chunks(CANCELS_PER_MESSAGE_MAX) {
+        if let Err(error) = room.ports.control.cancel(some).await {
+            tracing::warn!(%error, "hosts were not told of cancels; running guests go on to their end, in vain");
+        }
+    }
 }
 
 /// Sleeps until `wake_at` or a sooner time that a nudge tells.

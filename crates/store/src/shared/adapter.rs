@@ -6,17 +6,18 @@ use std::sync::atomic::AtomicU64;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tasklane_domain::error::StoreError;
-use tasklane_domain::ports::{Deployed, LeaderStore, ModuleStore, Promoted, SettleAnswer, TaskStore};
+use tasklane_domain::operation::{Operation, OperationStore, Step};
+use tasklane_domain::ports::{
+    Cancelled, Deployed, Expired, LeaderStore, ModuleStore, Promoted, SettleAnswer, TaskStore,
+};
 use tasklane_domain::query::{PageRequest, Stats, TaskFilter, TaskPage};
-use tasklane_domain::settle::SettledTask;
-use tasklane_domain::state::StateKind;
-use tasklane_domain::task::{NewTask, Submitted, Task, TaskLog, TaskResult};
+use tasklane_domain::task::{AttemptRecord, Batch, Edge, NewTask, SubmitAnswer, Task, TaskLog, TaskResult};
 use tasklane_domain::{
-    Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, Payload, Report, TaskId, Term, Timestamp,
-    WorkOrder,
+    BatchId, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload, Report, TaskId,
+    Term, Timestamp, WorkOrder,
 };
 
-use super::{BEGIN, Db, WriteConnection, leader, modules, read, settle, submit};
+use super::{BEGIN, Db, WriteConnection, cancel, history, leader, modules, operations, read, settle, submit};
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
 
@@ -49,9 +50,20 @@ impl Backend for WriteConnection {
 
 async fn transaction(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, sqlx::Error> {
     sqlx::query::<Db>(BEGIN).execute(&mut *conn).await?;
-    let answers = apply(conn, ops).await.map_err(|error| sqlx::Error::Protocol(chain(&error)))?;
+    let answers = apply(conn, ops).await.map_err(driver_error)?;
     sqlx::query::<Db>("COMMIT").execute(&mut *conn).await?;
     Ok(answers)
+}
+
+/// The driver's own error, where there is one: the writer looks at its code.
+fn driver_error(error: StoreError) -> sqlx::Error {
+    match error {
+        StoreError::Unavailable(source) => match source.downcast::<sqlx::Error>() {
+            Ok(driver) => *driver,
+            Err(other) => sqlx::Error::Protocol(chain(other.as_ref())),
+        },
+        other => sqlx::Error::Protocol(chain(&other)),
+    }
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -87,7 +99,13 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
     Ok(match op {
         Op::Submit(_) => Err(corrupt("submit", "was applied before")),
         Op::Settle(reports, now) => Ok(Answer::Settled(settle::settle(conn, reports, *now).await?)),
-        Op::Cancel(id, now) => leader::cancel(conn, *id, *now).await?.map(Answer::Cancelled),
+        Op::Cancel(id, now) => cancel::cancel(conn, *id, *now).await?.map(Answer::Cancelled),
+        Op::Reschedule(id, due) => cancel::reschedule(conn, *id, *due).await?.map(|()| Answer::Rescheduled),
+        Op::BeginOperation(operation) => Ok(Answer::OperationBegun(operations::begin(conn, operation).await?)),
+        Op::StepOperation(term, now, limit) => match leader::check(conn, *term).await? {
+            Ok(()) => Ok(Answer::OperationStep(operations::step(conn, *now, *limit).await?)),
+            Err(stale) => Err(stale),
+        },
         Op::Deploy(record, wasm) => modules::deploy(conn, record, wasm).await?.map(Answer::Deployed),
         Op::OpenTerm(lease) => leader::open_term(conn, *lease).await?.map(Answer::Term),
         Op::PromoteDue(term, now, limit) => match leader::check(conn, *term).await? {
@@ -111,7 +129,7 @@ fn unexpected<T>() -> Result<T, StoreError> {
 
 #[async_trait]
 impl TaskStore for Store {
-    async fn submit(&self, tasks: Vec<NewTask>) -> Result<Vec<Submitted>, StoreError> {
+    async fn submit(&self, tasks: Vec<NewTask>) -> Result<SubmitAnswer, StoreError> {
         if let Answer::Submitted(answer) = self.writer.ask(Op::Submit(Arc::new(tasks))).await? {
             return Ok(answer);
         }
@@ -138,9 +156,32 @@ impl TaskStore for Store {
         read::list(&self.readers, filter, page).await
     }
 
-    async fn cancel(&self, id: TaskId, now: Timestamp) -> Result<StateKind, StoreError> {
-        if let Answer::Cancelled(state) = self.writer.ask(Op::Cancel(id, now)).await? {
-            return Ok(state);
+    async fn attempts(&self, id: TaskId) -> Result<Option<Vec<AttemptRecord>>, StoreError> {
+        history::attempts(&self.readers, id).await
+    }
+
+    async fn batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
+        history::batch(&self.readers, id).await
+    }
+
+    async fn edges(&self, id: BatchId, limit: u32) -> Result<Vec<Edge>, StoreError> {
+        history::edges(&self.readers, id, limit).await
+    }
+
+    async fn dependencies(&self, id: TaskId, limit: u32) -> Result<Vec<TaskId>, StoreError> {
+        history::dependencies(&self.readers, id, limit).await
+    }
+
+    async fn reschedule(&self, id: TaskId, due: Timestamp) -> Result<(), StoreError> {
+        if let Answer::Rescheduled = self.writer.ask(Op::Reschedule(id, due)).await? {
+            return Ok(());
+        }
+        unexpected()
+    }
+
+    async fn cancel(&self, id: TaskId, now: Timestamp) -> Result<Cancelled, StoreError> {
+        if let Answer::Cancelled(cancelled) = self.writer.ask(Op::Cancel(id, now)).await? {
+            return Ok(cancelled);
         }
         unexpected()
     }
@@ -158,6 +199,31 @@ impl TaskStore for Store {
 
     async fn ping(&self) -> Result<(), StoreError> {
         read::ping(&self.readers).await
+    }
+}
+
+#[async_trait]
+impl OperationStore for Store {
+    async fn begin(&self, operation: Operation) -> Result<Operation, StoreError> {
+        if let Answer::OperationBegun(operation) = self.writer.ask(Op::BeginOperation(Arc::new(operation))).await? {
+            return Ok(operation);
+        }
+        unexpected()
+    }
+
+    async fn operation(&self, id: OperationId) -> Result<Option<Operation>, StoreError> {
+        operations::operation(&self.readers, id).await
+    }
+
+    async fn operations(&self) -> Result<Vec<Operation>, StoreError> {
+        operations::operations(&self.readers).await
+    }
+
+    async fn step(&self, term: Term, now: Timestamp, limit: u32) -> Result<Option<Step>, StoreError> {
+        if let Answer::OperationStep(step) = self.writer.ask(Op::StepOperation(term, now, limit)).await? {
+            return Ok(step);
+        }
+        unexpected()
     }
 }
 
@@ -203,7 +269,7 @@ impl LeaderStore for Store {
         unexpected()
     }
 
-    async fn expire(&self, term: Term, now: Timestamp, limit: u32) -> Result<Vec<SettledTask>, StoreError> {
+    async fn expire(&self, term: Term, now: Timestamp, limit: u32) -> Result<Expired, StoreError> {
         if let Answer::Expired(answer) = self.writer.ask(Op::Expire(term, now, limit)).await? {
             return Ok(answer);
         }

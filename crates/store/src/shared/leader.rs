@@ -1,18 +1,13 @@
 //! Leader-only changes. Inside the writer's transaction; each checks its term there, so a stale leader cannot commit.
 
 use tasklane_domain::error::StoreError;
-use tasklane_domain::ports::Promoted;
-use tasklane_domain::settle::SettledTask;
-use tasklane_domain::{
-    DeliveryId, HostId, Lane, Lease, Outcome, OutcomeKind, StateKind, TaskId, Term, Timestamp, Usage, WorkOrder,
-};
+use tasklane_domain::ports::{Expired, Promoted};
+use tasklane_domain::{DeliveryId, Lane, Lease, Outcome, OutcomeKind, StateKind, Term, Timestamp, Usage, WorkOrder};
 
-use super::row::{
-    DbRow, Ending, ORDER_COLUMNS, attempt, delivery, get, host, id_bytes, named, order, parsed, priority, task_id,
-    to_json,
-};
+use super::dependence::{End, release};
+use super::row::{DbRow, Ending, ORDER_COLUMNS, delivery, get, id_bytes, order, parsed, task_id, to_json};
 use super::values::{list, pieces};
-use super::{Db, LOCK_ROWS};
+use super::{Db, LOCK_ROWS, news};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -121,11 +116,12 @@ async fn next_due(conn: &mut Conn) -> Result<Option<Timestamp>, StoreError> {
 }
 
 /// Ends what waited beyond its deadline.
-pub(super) async fn expire(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<Vec<SettledTask>, StoreError> {
+pub(super) async fn expire(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<Expired, StoreError> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT id, module_name, queue, priority, attempt, host FROM tasks \
+        "SELECT {}, followed FROM tasks \
          WHERE deadline <= $1 AND deadline IS NOT NULL AND state IN ('scheduled', 'blocked', 'queued', 'retrying') \
-         ORDER BY deadline LIMIT $2{LOCK_ROWS}"
+         ORDER BY deadline LIMIT $2{LOCK_ROWS}",
+        news::COLUMNS
     ));
     let rows = sqlx::query::<Db>(sql)
         .bind(now.as_micros())
@@ -133,28 +129,28 @@ pub(super) async fn expire(conn: &mut Conn, now: Timestamp, limit: u32) -> Resul
         .fetch_all(&mut *conn)
         .await
         .map_err(unavailable)?;
-    let expired = rows.iter().map(|row| named(row, expired_news(row))).collect::<Result<Vec<_>, _>>()?;
+    let told = |row| news::of(row, StateKind::Expired, Some(OutcomeKind::Expired));
+    let expired = rows.iter().map(told).collect::<Result<Vec<_>, _>>()?;
     let ending = to_json(&Ending { outcome: Outcome::Expired, usage: Usage::default() })?;
     for task in &expired {
         let sql = "UPDATE tasks SET state = 'expired', ended_at = $1, due_at = NULL, ending = $2 WHERE id = $3";
         let query = sqlx::query::<Db>(sql).bind(now.as_micros()).bind(ending.clone()).bind(id_bytes(task.id));
         query.execute(&mut *conn).await.map_err(unavailable)?;
     }
-    Ok(expired)
+    let released = release(conn, followed(&rows, StateKind::Expired)?, now).await?;
+    let count = expired.len();
+    Ok(Expired { settled: [expired, released.settled].concat(), count, ready: released.ready })
 }
 
-fn expired_news(row: &DbRow) -> Result<SettledTask, StoreError> {
-    Ok(SettledTask {
-        id: task_id(row, "id")?,
-        module: parsed(row, "module_name")?,
-        queue: parsed(row, "queue")?,
-        priority: priority(row)?,
-        state: StateKind::Expired,
-        attempt: attempt(row)?,
-        host: host(row)?.unwrap_or_else(|| HostId::from_uuid(uuid::Uuid::nil())),
-        outcome: Some(OutcomeKind::Expired),
-        due_at: None,
-    })
+/// Those of the rows that somebody waits for.
+pub(super) fn followed(rows: &[DbRow], state: StateKind) -> Result<Vec<End>, StoreError> {
+    let mut ends = Vec::new();
+    for row in rows {
+        if get::<i64>(row, "followed")? != 0 {
+            ends.push((task_id(row, "id")?, state));
+        }
+    }
+    Ok(ends)
 }
 
 /// Publishes anew what is no longer on its way.
@@ -187,28 +183,4 @@ pub(super) async fn redispatch(
     }
     publish(conn, &ready, now, "").await?;
     Ok(ready)
-}
-
-/// Cancels one task that has not ended.
-pub(super) async fn cancel(
-    conn: &mut Conn,
-    id: TaskId,
-    now: Timestamp,
-) -> Result<Result<StateKind, StoreError>, StoreError> {
-    let sql = sqlx::AssertSqlSafe(format!("SELECT state FROM tasks WHERE id = $1{LOCK_ROWS}"));
-    let row = sqlx::query::<Db>(sql).bind(id_bytes(id)).fetch_optional(&mut *conn).await.map_err(unavailable)?;
-    let Some(row) = row else { return Ok(Err(StoreError::TaskNotFound(id))) };
-    let state: StateKind = parsed(&row, "state")?;
-    if state.is_terminal() {
-        return Ok(Err(StoreError::AlreadyEnded { id, state }));
-    }
-    let ending = to_json(&Ending { outcome: Outcome::Cancelled, usage: Usage::default() })?;
-    sqlx::query::<Db>("UPDATE tasks SET state = 'cancelled', ended_at = $1, due_at = NULL, ending = $2 WHERE id = $3")
-        .bind(now.as_micros())
-        .bind(ending)
-        .bind(id_bytes(id))
-        .execute(conn)
-        .await
-        .map_err(unavailable)?;
-    Ok(Ok(state))
 }

@@ -9,6 +9,7 @@ use tasklane_domain::task::{Task, TaskLog, TaskResult};
 use tasklane_domain::{Payload, TaskId};
 
 use super::Db;
+use super::filter::{Bound, Filtered};
 use super::row::{self, DbRow, Said, TASK_COLUMNS, attempt, get, id_bytes, json, named, parsed, priority, time};
 use crate::error::{corrupt, unavailable};
 
@@ -40,56 +41,18 @@ pub(super) async fn log(pool: &Pool, id: TaskId) -> Result<Option<TaskLog>, Stor
     said.map_or_else(silent, |said| Ok(TaskLog { attempt: said.attempt, log: said.log })).map(Some)
 }
 
-/// What a page's query binds, in the order of its numbers.
-enum Bound {
-    Text(String),
-    Bytes(Vec<u8>),
-    Number(i64),
-}
-
-fn page_query(filter: &TaskFilter, page: PageRequest) -> (String, Vec<Bound>) {
-    let mut bound = Vec::new();
-    let mut wanted = Vec::new();
-    let mut add = |condition: &str, value: Bound| {
-        bound.push(value);
-        wanted.push(condition.replace('?', &format!("${}", bound.len())));
-    };
-    if let Some(state) = filter.state {
-        add("state = ?", Bound::Text(state.as_str().to_owned()));
-    }
-    if let Some(module) = &filter.module {
-        add("module_name = ?", Bound::Text(module.as_str().to_owned()));
-    }
-    if let Some(queue) = &filter.queue {
-        add("queue = ?", Bound::Text(queue.as_str().to_owned()));
-    }
-    if let Some((key, value)) = &filter.label {
-        add("id IN (SELECT task_id FROM task_labels WHERE key = ?", Bound::Text(key.clone()));
-        add("value = ?)", Bound::Text(value.clone()));
-    }
+pub(super) async fn list(pool: &Pool, filter: &TaskFilter, page: PageRequest) -> Result<TaskPage, StoreError> {
+    let most = page.limit.clamp(1, PAGE_ROWS_MAX);
+    let mut query = Filtered::select(TASK_COLUMNS, "tasks");
+    query.matching(filter);
     if let Some(before) = page.before {
-        add("id < ?", Bound::Bytes(id_bytes(before)));
+        query.and("id < ?", Bound::Bytes(id_bytes(before)));
     }
     // One more than asked for tells whether there is a next page.
-    add("?", Bound::Number(i64::from(page.limit.clamp(1, PAGE_ROWS_MAX)) + 1));
-    let limit = wanted.pop().unwrap_or_default();
-    let condition = if wanted.is_empty() { String::new() } else { format!("WHERE {}", wanted.join(" AND ")) };
-    (format!("SELECT {TASK_COLUMNS} FROM tasks {condition} ORDER BY id DESC LIMIT {limit}"), bound)
-}
-
-pub(super) async fn list(pool: &Pool, filter: &TaskFilter, page: PageRequest) -> Result<TaskPage, StoreError> {
-    let (sql, bound) = page_query(filter, page);
-    let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql));
-    for value in bound {
-        query = match value {
-            Bound::Text(text) => query.bind(text),
-            Bound::Bytes(bytes) => query.bind(bytes),
-            Bound::Number(number) => query.bind(number),
-        };
-    }
-    let rows = query.fetch_all(pool).await.map_err(unavailable)?;
+    let rows =
+        query.query(&format!("ORDER BY id DESC LIMIT {}", most + 1)).fetch_all(pool).await.map_err(unavailable)?;
     let mut tasks = rows.iter().map(row::task).collect::<Result<Vec<_>, _>>()?;
-    let most = usize::try_from(page.limit.clamp(1, PAGE_ROWS_MAX)).unwrap_or(usize::MAX);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
     let more = tasks.len() > most;
     tasks.truncate(most);
     let next = if more { tasks.last().map(|task| task.id) } else { None };

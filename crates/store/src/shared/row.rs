@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
+use tasklane_domain::dependence::OnFailure;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::log::LogCapture;
-use tasklane_domain::task::{NewTask, Task};
+use tasklane_domain::task::{Lineage, NewTask, Parent, Task};
 use tasklane_domain::{
-    Attempt, DeliveryId, HostId, Labels, Limits, ModuleDigest, ModuleRef, Outcome, Payload, PayloadKind, Priority,
-    RetryPolicy, StateKind, TaskId, Timestamp, Usage, WorkOrder,
+    Attempt, BatchId, DeliveryId, HostId, Labels, Limits, ModuleDigest, ModuleRef, Outcome, Payload, PayloadKind,
+    Priority, RetryPolicy, StateKind, TaskId, Timestamp, Usage, WorkOrder,
 };
 
 use super::Db;
@@ -18,7 +19,8 @@ pub(super) type DbRow = <Db as sqlx::Database>::Row;
 
 /// The columns of [`task`].
 pub(super) const TASK_COLUMNS: &str = "id, module_name, module_version, module_digest, queue, priority, state, attempt, \
-     delivery, spec, created_at, queued_at, due_at, deadline, started_at, ended_at, host, ending, progress";
+     delivery, spec, created_at, queued_at, due_at, deadline, started_at, ended_at, host, ending, progress, namespace, \
+     origin, batch, name, parent, root, depth, child_key, waits_for, on_failure, not_before";
 /// The columns of [`order`].
 pub(super) const ORDER_COLUMNS: &str = "id, module_name, module_version, module_digest, queue, priority, state, attempt, \
      delivery, spec, deadline, payload, payload_kind";
@@ -32,6 +34,9 @@ pub(super) struct Spec {
     pub(super) labels: Labels,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) traceparent: Option<String>,
+    /// What the payload's bindings call the tasks that this one waits for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) bindings: Vec<(String, TaskId)>,
 }
 
 /// What an ended attempt left.
@@ -151,6 +156,7 @@ pub(super) fn task(row: &DbRow) -> Result<Task, StoreError> {
 fn task_of(row: &DbRow) -> Result<Task, StoreError> {
     let spec = spec(row)?;
     let ending: Option<Ending> = json(row, "ending")?;
+    let blocked = get::<&str>(row, "state")? == StateKind::Blocked.as_str();
     let (outcome, usage) = ending.map(|ending| (ending.outcome, ending.usage)).unzip();
     Ok(Task {
         id: task_id(row, "id")?,
@@ -165,7 +171,7 @@ fn task_of(row: &DbRow) -> Result<Task, StoreError> {
         labels: spec.labels,
         created_at: required_time(row, "created_at")?,
         queued_at: time(row, "queued_at")?,
-        due_at: time(row, "due_at")?,
+        due_at: time(row, "due_at")?.or(time(row, "not_before")?.filter(|_| blocked)),
         started_at: time(row, "started_at")?,
         ended_at: time(row, "ended_at")?,
         deadline: time(row, "deadline")?,
@@ -174,7 +180,41 @@ fn task_of(row: &DbRow) -> Result<Task, StoreError> {
         usage,
         progress: json(row, "progress")?,
         traceparent: spec.traceparent,
+        namespace: parsed(row, "namespace")?,
+        lineage: lineage(row)?,
+        on_failure: on_failure(row)?,
+        waits_for: u32::try_from(get::<i64>(row, "waits_for")?).unwrap_or(0),
     })
+}
+
+fn lineage(row: &DbRow) -> Result<Lineage, StoreError> {
+    let id = |column| get::<Option<&[u8]>>(row, column)?.map(uuid).transpose();
+    let name = get::<Option<&str>>(row, "name")?.map(|text| text.parse().map_err(|why| corrupt("name", why)));
+    Ok(Lineage {
+        origin: id("origin")?.map(TaskId::from_uuid),
+        batch: id("batch")?.map(BatchId::from_uuid),
+        name: name.transpose()?,
+        parent: id("parent")?.map(|parent| parent_of(row, TaskId::from_uuid(parent))).transpose()?,
+    })
+}
+
+fn parent_of(row: &DbRow, task: TaskId) -> Result<Parent, StoreError> {
+    Ok(Parent {
+        task,
+        root: task_id(row, "root")?,
+        depth: u16::try_from(get::<i64>(row, "depth")?).map_err(|why| corrupt("depth", why))?,
+        key: get::<&str>(row, "child_key")?.to_owned(),
+    })
+}
+
+/// What the failure of a task that the row's task waits for means.
+pub(super) fn on_failure(row: &DbRow) -> Result<OnFailure, StoreError> {
+    match get::<Option<&str>>(row, "on_failure")? {
+        None | Some("fail") => Ok(OnFailure::Fail),
+        Some("skip") => Ok(OnFailure::Skip),
+        Some("continue") => Ok(OnFailure::Continue),
+        Some(other) => Err(corrupt("on_failure", other)),
+    }
 }
 
 pub(super) fn payload(row: &DbRow) -> Result<Payload, StoreError> {
@@ -211,12 +251,14 @@ fn order_of(row: &DbRow, dispatch: DeliveryId, queued_at: Timestamp) -> Result<W
 }
 
 /// What a new task's row says of it beside its own columns.
-pub(super) fn spec_of(task: &NewTask) -> Result<String, StoreError> {
+/// `bindings`: what the payload's bindings call the tasks that it waits for.
+pub(super) fn spec_of(task: &NewTask, bindings: &[(String, TaskId)]) -> Result<String, StoreError> {
     to_json(&Spec {
         limits: task.limits,
         retry: task.retry,
         labels: task.labels.clone(),
         traceparent: task.traceparent.clone(),
+        bindings: bindings.to_vec(),
     })
 }
 

@@ -14,8 +14,9 @@ use tasklane_domain::{
     HostId, ModuleName, Outcome, OutcomeKind, Priority, QueueName, Report, StateKind, TaskId, Timestamp,
 };
 
+use super::dependence::{End, release};
 use super::row::{
-    DbRow, Ending, ORDER_COLUMNS, Said, attempt, delivery, host, id_bytes, named, order, parsed, priority, spec,
+    DbRow, Ending, ORDER_COLUMNS, Said, attempt, delivery, get, host, id_bytes, named, order, parsed, priority, spec,
     task_id, time, to_json,
 };
 use super::values::{list, pieces, values};
@@ -33,22 +34,27 @@ struct Known {
     queue: QueueName,
     priority: Priority,
     started_at: Option<Timestamp>,
+    /// Whether another task waits for it.
+    followed: bool,
 }
 
 /// Settles the reports in their order.
 pub(super) async fn settle(conn: &mut Conn, reports: &[Report], now: Timestamp) -> Result<SettleAnswer, StoreError> {
     let mut answer = SettleAnswer::default();
     let (happy, mut others) = split(reports);
-    let settled = settle_ok(conn, &happy).await?;
+    let mut ends = Vec::new();
+    let settled = settle_ok(conn, &happy, &mut ends).await?;
     others.extend(happy.iter().map(|(report, _)| *report).filter(|report| !settled.contains_key(&report.task)));
     answer.settled.extend(settled.into_values());
-    if others.is_empty() {
-        return Ok(answer);
+    if !others.is_empty() {
+        let mut known = load(conn, &others).await?;
+        for report in others {
+            settle_one(conn, report, known.get_mut(&report.task), now, &mut answer, &mut ends).await?;
+        }
     }
-    let mut known = load(conn, &others).await?;
-    for report in others {
-        settle_one(conn, report, known.get_mut(&report.task), now, &mut answer).await?;
-    }
+    let released = release(conn, ends, now).await?;
+    answer.settled.extend(released.settled);
+    answer.ready.extend(released.ready);
     Ok(answer)
 }
 
@@ -59,7 +65,7 @@ fn split(reports: &[Report]) -> (Vec<Happy<'_>>, Vec<&Report>) {
     for report in reports {
         *count.entry(report.task).or_default() += 1;
     }
-    let (mut happy, mut others) = (Vec::with_capacity(reports.len()), Vec::new());
+    let (mut happy, mut others): (Vec<Happy<'_>>, Vec<&Report>) = (Vec::with_capacity(reports.len()), Vec::new());
     for report in reports {
         match &report.body {
             ReportBody::Ended(ended) if ended.outcome == Outcome::Ok && count.get(&report.task) == Some(&1) => {
@@ -70,10 +76,16 @@ fn split(reports: &[Report]) -> (Vec<Happy<'_>>, Vec<&Report>) {
             }
         }
     }
+    // One order for everybody, so that two transactions rarely wait for each other.
+    happy.sort_unstable_by_key(|(report, _)| report.task);
     (happy, others)
 }
 
-async fn settle_ok(conn: &mut Conn, happy: &[Happy<'_>]) -> Result<HashMap<TaskId, SettledTask>, StoreError> {
+async fn settle_ok(
+    conn: &mut Conn,
+    happy: &[Happy<'_>],
+    ends: &mut Vec<End>,
+) -> Result<HashMap<TaskId, SettledTask>, StoreError> {
     let mut settled = HashMap::with_capacity(happy.len());
     for piece in pieces(happy) {
         let sql = format!(
@@ -81,7 +93,7 @@ async fn settle_ok(conn: &mut Conn, happy: &[Happy<'_>]) -> Result<HashMap<TaskI
              UPDATE tasks SET state = 'succeeded', delivery = v.delivery, host = v.host, started_at = v.started_at, \
              ended_at = v.ended_at, ending = v.ending, result = v.result, log = v.log FROM v \
              WHERE tasks.id = v.id AND tasks.state IN ('queued', 'running') AND tasks.attempt = v.attempt \
-             AND tasks.delivery <= v.delivery RETURNING tasks.id, tasks.module_name, tasks.queue, tasks.priority",
+             AND tasks.delivery <= v.delivery RETURNING tasks.id, tasks.module_name, tasks.queue, tasks.priority, tasks.followed",
             values(piece.len(), &OK_COLUMNS)
         );
         let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql));
@@ -102,6 +114,9 @@ async fn settle_ok(conn: &mut Conn, happy: &[Happy<'_>]) -> Result<HashMap<TaskI
         for row in &rows {
             let id = task_id(row, "id")?;
             let report = by_id.get(&id).ok_or_else(|| corrupt("settle", "a row that was not asked for"))?;
+            if get::<i64>(row, "followed")? != 0 {
+                ends.push((id, StateKind::Succeeded));
+            }
             settled.insert(id, news(row, report)?);
         }
     }
@@ -138,7 +153,7 @@ async fn load(conn: &mut Conn, reports: &[&Report]) -> Result<HashMap<TaskId, Kn
     let mut known = HashMap::with_capacity(ids.len());
     for piece in pieces(&ids) {
         let sql = format!(
-            "SELECT id, state, attempt, delivery, host, due_at, deadline, started_at, spec, module_name, queue, priority \
+            "SELECT id, state, attempt, delivery, host, due_at, deadline, started_at, spec, module_name, queue, priority, followed \
              FROM tasks WHERE id IN ({}) ORDER BY id{LOCK_ROWS}",
             list(piece.len())
         );
@@ -166,11 +181,12 @@ fn known_of(row: &DbRow) -> Result<Known, StoreError> {
         queue: parsed(row, "queue")?,
         priority: priority(row)?,
         started_at: time(row, "started_at")?,
+        followed: get::<i64>(row, "followed")? != 0,
     })
 }
 
 /// The whole state of a row.
-fn state_of(row: &DbRow) -> Result<TaskState, StoreError> {
+pub(super) fn state_of(row: &DbRow) -> Result<TaskState, StoreError> {
     let attempt = attempt(row)?;
     let due = || time(row, "due_at")?.ok_or_else(|| corrupt("due_at", "missing"));
     Ok(match parsed(row, "state")? {
@@ -194,6 +210,7 @@ async fn settle_one(
     known: Option<&mut Known>,
     now: Timestamp,
     answer: &mut SettleAnswer,
+    ends: &mut Vec<End>,
 ) -> Result<(), StoreError> {
     let Some(known) = known else {
         answer.refused.push((report.task, Refusal::Unknown));
@@ -213,6 +230,9 @@ async fn settle_one(
     known.facts.state = after;
     if matches!(report.body, ReportBody::HandedBack(_)) {
         answer.ready.push(reload_order(conn, report.task, known, now).await?);
+    }
+    if known.followed && after.kind().is_terminal() {
+        ends.push((report.task, after.kind()));
     }
     answer.settled.push(told(report, known, after));
     Ok(())

@@ -1,65 +1,179 @@
 //! submit: the rows of new tasks, and the promises of idempotency keys. Inside the writer's transaction.
+//!
+//! What a submit may collide with or wait for (keys, kinds, parents, dependences) is looked at first, under a savepoint, so that a
+//! submit which is refused leaves nothing; then the rows of all submits are inserted together.
+
+use std::collections::{HashMap, HashSet};
 
 use tasklane_domain::error::StoreError;
-use tasklane_domain::task::{Idempotency, NewTask, Submitted};
-use tasklane_domain::{Attempt, DeliveryId, StateKind, TaskId};
+use tasklane_domain::task::{Idempotency, NewTask, SubmitAnswer, Submitted};
+use tasklane_domain::{Attempt, DeliveryId, StateKind, TaskId, Timestamp};
 
-use super::Db;
+use super::dependence::{self, Released};
 use super::row::{get, id_bytes, spec_of, state_text, task_id};
 use super::values::{pieces, values};
+use super::{Db, children, unique};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
 
+/// The columns of a task that has nothing special.
 const COLUMNS: [&str; 17] = [
     "bytes", "text", "text", "bytes", "text", "int", "text", "int", "int", "text", "bytes", "text", "int", "int",
     "int", "int", "int",
 ];
+/// The further columns of one that has.
+const LIFE_COLUMNS: [&str; 12] =
+    ["text", "bytes", "bytes", "text", "bytes", "bytes", "int", "text", "int", "text", "int", "int"];
 
-/// The answers to each submit of one transaction; a conflict fails its own submit and leaves the others.
+/// A task to be inserted, with what was found out about it.
+pub(super) struct Fresh<'a> {
+    pub(super) task: &'a NewTask,
+    /// What it waits for: each once, under the ids that were answered.
+    pub(super) waits: dependence::Waits,
+}
+
+/// One transaction's submits.
+#[derive(Default)]
+struct Gathered<'a> {
+    fresh: Vec<Fresh<'a>>,
+    ids: HashSet<TaskId>,
+    /// Tasks that somebody waits for.
+    followed: HashSet<TaskId>,
+}
+
+/// The answers to each submit of one transaction; a refusal fails its own submit and leaves the others.
 pub(super) async fn submit(
     conn: &mut Conn,
     submits: &[&[NewTask]],
-) -> Result<Vec<Result<Vec<Submitted>, StoreError>>, StoreError> {
-    let mut fresh: Vec<&NewTask> = Vec::new();
+) -> Result<Vec<Result<SubmitAnswer, StoreError>>, StoreError> {
+    let mut all = Gathered::default();
     let mut answers = Vec::with_capacity(submits.len());
     for tasks in submits {
-        let keyed = tasks.iter().any(|task| task.idempotency.is_some());
-        let answer = if keyed { promise(conn, tasks).await? } else { Ok(all_fresh(tasks)) };
-        if let Ok(answer) = &answer {
-            let committed = tasks.iter().zip(answer).filter(|(_, one)| matches!(one, Submitted::Fresh(_)));
-            fresh.extend(committed.map(|(task, _)| task));
-        }
-        answers.push(answer);
+        let answer = if tasks.iter().any(is_special) {
+            special(conn, tasks, &mut all).await?
+        } else {
+            Ok(plain(tasks, &mut all))
+        };
+        answers.push(answer.map(|tasks| SubmitAnswer { tasks, ..SubmitAnswer::default() }));
     }
-    insert(conn, &fresh).await?;
-    insert_labels(conn, &fresh).await?;
+    insert_all(conn, &all).await?;
+    let released = dependence::begin(conn, &all.fresh).await?;
+    share(&mut answers, released);
     Ok(answers)
 }
 
-fn all_fresh(tasks: &[NewTask]) -> Vec<Submitted> {
+/// Gives what was released to the submit that it belongs to; what fits none goes to the last, so that nothing is lost.
+fn share(answers: &mut [Result<SubmitAnswer, StoreError>], released: Released) {
+    if released.ready.is_empty() && released.settled.is_empty() {
+        return;
+    }
+    if let Some(answer) = answers.iter_mut().rev().find_map(|answer| answer.as_mut().ok()) {
+        answer.ready.extend(released.ready);
+        answer.settled.extend(released.settled);
+    }
+}
+
+fn is_special(task: &NewTask) -> bool {
+    task.idempotency.is_some() || task.unique.is_some() || task.lineage.parent.is_some() || !task.after.on.is_empty()
+}
+
+fn plain<'a>(tasks: &'a [NewTask], all: &mut Gathered<'a>) -> Vec<Submitted> {
+    all.ids.extend(tasks.iter().map(|task| task.id));
+    all.fresh.extend(tasks.iter().map(|task| Fresh { task, waits: dependence::Waits::default() }));
     tasks.iter().map(|task| Submitted::Fresh(task.id)).collect()
 }
 
-/// Claims the keys of one submit. A conflict gives back those that it had claimed.
-async fn promise(conn: &mut Conn, tasks: &[NewTask]) -> Result<Result<Vec<Submitted>, StoreError>, StoreError> {
+/// Looks at what one submit may collide with. A refusal gives back what it had claimed.
+async fn special<'a>(
+    conn: &mut Conn,
+    tasks: &'a [NewTask],
+    all: &mut Gathered<'a>,
+) -> Result<Result<Vec<Submitted>, StoreError>, StoreError> {
     execute(conn, "SAVEPOINT promise").await?;
-    let mut answers = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        let answer = match &task.idempotency {
-            None => Ok(Submitted::Fresh(task.id)),
-            Some(promise) => claim(conn, task, promise).await?,
-        };
-        match answer {
-            Ok(answer) => answers.push(answer),
-            Err(conflict) => {
-                execute(conn, "ROLLBACK TO SAVEPOINT promise").await?;
-                return Ok(Err(conflict));
-            }
+    match look(conn, tasks, &all.ids).await? {
+        Ok((answers, fresh)) => {
+            execute(conn, "RELEASE SAVEPOINT promise").await?;
+            all.ids.extend(fresh.iter().map(|one| one.task.id));
+            all.followed.extend(fresh.iter().flat_map(|one| one.waits.on.iter().copied()));
+            all.fresh.extend(fresh);
+            Ok(Ok(answers))
+        }
+        Err(refusal) => {
+            execute(conn, "ROLLBACK TO SAVEPOINT promise").await?;
+            execute(conn, "RELEASE SAVEPOINT promise").await?;
+            Ok(Err(refusal))
         }
     }
-    execute(conn, "RELEASE SAVEPOINT promise").await?;
-    Ok(Ok(answers))
+}
+
+type Looked<'a> = Result<(Vec<Submitted>, Vec<Fresh<'a>>), StoreError>;
+
+async fn look<'a>(conn: &mut Conn, tasks: &'a [NewTask], others: &HashSet<TaskId>) -> Result<Looked<'a>, StoreError> {
+    let mut answers = Vec::with_capacity(tasks.len());
+    let mut ids: HashSet<TaskId> = HashSet::with_capacity(tasks.len());
+    for task in tasks {
+        let pending = |id: &TaskId| ids.contains(id) || others.contains(id);
+        match claim_all(conn, task, &pending).await? {
+            Ok(answer) => answers.push(answer),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+        ids.insert(task.id);
+    }
+    let pairs = || tasks.iter().zip(&answers);
+    let renamed: HashMap<TaskId, TaskId> = pairs().map(|(task, answer)| (task.id, answer.id())).collect();
+    let new: Vec<&NewTask> =
+        pairs().filter(|(_, one)| matches!(one, Submitted::Fresh(_))).map(|(task, _)| task).collect();
+    let fresh = match dependence::look(conn, &new, &renamed).await? {
+        Ok(waits) => new.into_iter().zip(waits).map(|(task, waits)| Fresh { task, waits }).collect(),
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ok(Ok((answers, fresh)))
+}
+
+/// Everything that may make a task another one than the client thinks.
+async fn claim_all(
+    conn: &mut Conn,
+    task: &NewTask,
+    pending: &(impl Fn(&TaskId) -> bool + Sync),
+) -> Result<Result<Submitted, StoreError>, StoreError> {
+    if let Some(promise) = &task.idempotency {
+        match claim(conn, task, promise).await? {
+            Ok(Submitted::Fresh(_)) => {}
+            other => return Ok(other),
+        }
+    }
+    if let Some(parent) = &task.lineage.parent {
+        match children::admit(conn, task, parent).await? {
+            Ok(Submitted::Fresh(_)) => {}
+            other => return Ok(other),
+        }
+    }
+    let Some(unique) = &task.unique else { return Ok(Ok(Submitted::Fresh(task.id))) };
+    let answer = unique::claim(conn, task, unique, pending).await?;
+    if let (Submitted::Duplicate(first), Some(promise)) = (answer, &task.idempotency) {
+        point_key_at(conn, task, promise, first).await?;
+    }
+    Ok(Ok(answer))
+}
+
+/// A key whose task turned out to be there already stands for that one.
+async fn point_key_at(conn: &mut Conn, task: &NewTask, promise: &Idempotency, first: TaskId) -> Result<(), StoreError> {
+    sqlx::query::<Db>("UPDATE idempotency_keys SET task_id = $1 WHERE key = $2")
+        .bind(id_bytes(first))
+        .bind(scoped(task, promise))
+        .execute(conn)
+        .await
+        .map(drop)
+        .map_err(unavailable)
+}
+
+/// The key as stored: those of other namespaces than the default one carry it in front, after a character that no key can have.
+fn scoped(task: &NewTask, promise: &Idempotency) -> String {
+    match task.namespace.as_str() {
+        "default" => promise.key.clone(),
+        namespace => format!("{namespace}\n{}", promise.key),
+    }
 }
 
 /// The first task of a key, which is this one unless the key is taken and has not expired.
@@ -72,7 +186,7 @@ async fn claim(
                ON CONFLICT (key) DO UPDATE SET body_hash = excluded.body_hash, task_id = excluded.task_id, \
                expires_at = excluded.expires_at WHERE idempotency_keys.expires_at <= $5 RETURNING task_id";
     let claimed = sqlx::query::<Db>(sql)
-        .bind(promise.key.clone())
+        .bind(scoped(task, promise))
         .bind(promise.body_hash.to_vec())
         .bind(id_bytes(task.id))
         .bind(promise.expires_at.as_micros())
@@ -84,7 +198,7 @@ async fn claim(
         return Ok(Ok(Submitted::Fresh(task.id)));
     }
     let row = sqlx::query::<Db>("SELECT task_id, body_hash FROM idempotency_keys WHERE key = $1")
-        .bind(promise.key.clone())
+        .bind(scoped(task, promise))
         .fetch_one(&mut *conn)
         .await
         .map_err(unavailable)?;
@@ -105,16 +219,46 @@ async fn execute(conn: &mut Conn, sql: &'static str) -> Result<(), StoreError> {
     sqlx::query::<Db>(sql).execute(conn).await.map(drop).map_err(unavailable)
 }
 
-async fn insert(conn: &mut Conn, tasks: &[&NewTask]) -> Result<(), StoreError> {
-    for piece in pieces(tasks) {
-        let sql = format!(
-            "INSERT INTO tasks (id, module_name, module_version, module_digest, queue, priority, state, attempt, delivery, \
-             spec, payload, payload_kind, created_at, queued_at, published_at, due_at, deadline) VALUES {} ON CONFLICT (id) DO NOTHING",
-            values(piece.len(), &COLUMNS)
-        );
+async fn insert_all(conn: &mut Conn, all: &Gathered<'_>) -> Result<(), StoreError> {
+    let (plain, special): (Vec<&Fresh<'_>>, Vec<&Fresh<'_>>) =
+        all.fresh.iter().partition(|one| is_plain(one, &all.followed));
+    insert(conn, &plain, None).await?;
+    insert(conn, &special, Some(&all.followed)).await?;
+    let tasks: Vec<&NewTask> = all.fresh.iter().map(|one| one.task).collect();
+    insert_labels(conn, &tasks).await?;
+    insert_batches(conn, &tasks).await
+}
+
+/// Whether the further columns have nothing to say: most tasks, and the fast path.
+fn is_plain(one: &Fresh<'_>, followed: &HashSet<TaskId>) -> bool {
+    let task = one.task;
+    task.lineage.origin.is_none()
+        && task.lineage.batch.is_none()
+        && task.lineage.parent.is_none()
+        && task.after.on.is_empty()
+        && task.namespace.as_str() == "default"
+        && !followed.contains(&task.id)
+}
+
+const INTO: &str = "INSERT INTO tasks (id, module_name, module_version, module_digest, queue, priority, state, attempt, delivery, \
+     spec, payload, payload_kind, created_at, queued_at, published_at, due_at, deadline";
+const LIFE: &str =
+    ", namespace, origin, batch, name, parent, root, depth, child_key, waits_for, on_failure, not_before, followed";
+
+/// Inserts rows with the further columns, if `followed` is given, or without.
+async fn insert(conn: &mut Conn, all: &[&Fresh<'_>], followed: Option<&HashSet<TaskId>>) -> Result<(), StoreError> {
+    let (columns, more) = match followed {
+        None => (COLUMNS.to_vec(), ""),
+        Some(_) => ([&COLUMNS[..], &LIFE_COLUMNS[..]].concat(), LIFE),
+    };
+    for piece in pieces(all) {
+        let sql = format!("{INTO}{more}) VALUES {} ON CONFLICT (id) DO NOTHING", values(piece.len(), &columns));
         let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql));
-        for task in piece {
-            query = bind_task(query, task)?;
+        for one in piece {
+            query = bind_task(query, one)?;
+            if let Some(followed) = followed {
+                query = bind_life(query, one, followed.contains(&one.task.id));
+            }
         }
         query.execute(&mut *conn).await.map_err(unavailable)?;
     }
@@ -123,7 +267,8 @@ async fn insert(conn: &mut Conn, tasks: &[&NewTask]) -> Result<(), StoreError> {
 
 type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
 
-fn bind_task<'q>(query: Query<'q>, task: &NewTask) -> Result<Query<'q>, StoreError> {
+fn bind_task<'q>(query: Query<'q>, one: &Fresh<'_>) -> Result<Query<'q>, StoreError> {
+    let task = one.task;
     let state = task.initial_state();
     let queued_at = (state == StateKind::Queued).then_some(task.created_at.as_micros());
     let due_at = task.run_at.filter(|_| state == StateKind::Scheduled).map(|due| due.as_micros());
@@ -137,7 +282,7 @@ fn bind_task<'q>(query: Query<'q>, task: &NewTask) -> Result<Query<'q>, StoreErr
         .bind(state_text(state))
         .bind(i64::from(Attempt::FIRST.get()))
         .bind(i64::from(DeliveryId::FIRST_DISPATCH.raw()))
-        .bind(spec_of(task)?)
+        .bind(spec_of(task, &one.waits.names)?)
         .bind(task.payload.bytes.to_vec())
         .bind(task.payload.kind.as_str())
         .bind(task.created_at.as_micros())
@@ -145,6 +290,46 @@ fn bind_task<'q>(query: Query<'q>, task: &NewTask) -> Result<Query<'q>, StoreErr
         .bind(queued_at)
         .bind(due_at)
         .bind(task.deadline.map(|deadline| deadline.as_micros())))
+}
+
+fn bind_life<'q>(query: Query<'q>, one: &Fresh<'_>, followed: bool) -> Query<'q> {
+    let task = one.task;
+    let parent = task.lineage.parent.as_ref();
+    let blocked = !task.after.on.is_empty();
+    query
+        .bind(task.namespace.as_str().to_owned())
+        .bind(task.lineage.origin.map(id_bytes))
+        .bind(task.lineage.batch.map(|batch| batch.as_uuid().as_bytes().to_vec()))
+        .bind(task.lineage.name.as_ref().map(|name| name.as_str().to_owned()))
+        .bind(parent.map(|parent| id_bytes(parent.task)))
+        .bind(parent.map(|parent| id_bytes(parent.root)))
+        .bind(i64::from(parent.map_or(0, |parent| parent.depth)))
+        .bind(parent.map(|parent| parent.key.clone()))
+        .bind(i64::from(one.waits.count))
+        .bind(blocked.then(|| task.after.on_failure.as_str()))
+        .bind(task.run_at.filter(|_| blocked).map(Timestamp::as_micros))
+        .bind(i64::from(followed))
+}
+
+async fn insert_batches(conn: &mut Conn, tasks: &[&NewTask]) -> Result<(), StoreError> {
+    let mut batches: HashMap<_, (i64, Timestamp)> = HashMap::new();
+    for task in tasks {
+        if let Some(batch) = task.lineage.batch {
+            batches.entry(batch).or_insert((0, task.created_at)).0 += 1;
+        }
+    }
+    for (batch, (count, created_at)) in batches {
+        sqlx::query::<Db>(
+            "INSERT INTO batches (id, created_at, tasks) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(batch.as_uuid().as_bytes().to_vec())
+        .bind(created_at.as_micros())
+        .bind(count)
+        .execute(&mut *conn)
+        .await
+        .map_err(unavailable)?;
+    }
+    Ok(())
 }
 
 async fn insert_labels(conn: &mut Conn, tasks: &[&NewTask]) -> Result<(), StoreError> {

@@ -52,6 +52,7 @@ impl Control {
         let nats = self.nats.clone();
         let ports = ApiPorts {
             tasks: self.stores.tasks.clone(),
+            operations: self.stores.operations.clone(),
             modules: self.stores.modules.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
             cache: Arc::new(self.nats.module_cache(&topology)),
@@ -76,6 +77,7 @@ impl Control {
         let ports = SchedulerPorts {
             tasks: self.stores.tasks.clone(),
             leader: self.stores.leader.clone(),
+            operations: self.stores.operations.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
             reports: Arc::new(self.nats.report_source(&topology).await?),
             keeper: Arc::new(self.nats.keeper(&topology, Arc::new(SystemClock))),

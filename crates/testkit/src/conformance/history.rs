@@ -142,7 +142,7 @@ async fn promote(world: &World, term: Term, model: &mut Model) -> anyhow::Result
 async fn expire(world: &World, term: Term, model: &mut Model) -> anyhow::Result<()> {
     let passed = model.facts.deadline.is_some_and(|deadline| deadline <= model.now);
     let wanted = model.facts.state.apply(TaskEvent::DeadlinePassed, model.now).ok().filter(|_| passed);
-    let answer = world.stores.leader.expire(term, model.now, 10).await?;
+    let answer = world.stores.leader.expire(term, model.now, 10).await?.settled;
     ensure!(answer.len() == usize::from(wanted.is_some()), "{answer:?} where {wanted:?} was wanted");
     if let Some(state) = wanted {
         become_(model, state);

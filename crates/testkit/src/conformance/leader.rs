@@ -65,7 +65,7 @@ pub async fn a_former_leader_is_refused(world: World) -> anyhow::Result<()> {
     world.expect_state(due, StateKind::Scheduled).await?;
     world.expect_state(late, StateKind::Queued).await?;
     ensure!(world.task(late).await?.delivery == DeliveryId::FIRST_DISPATCH);
-    ensure!(leader.expire(current, at(60), 10).await?.len() == 1);
+    ensure!(leader.expire(current, at(60), 10).await?.settled.len() == 1);
     Ok(())
 }
 
@@ -149,10 +149,10 @@ pub async fn what_never_started_expires(world: World) -> anyhow::Result<()> {
     world.settle(report(retrying, ended(failing())), at(1)).await?;
     world.settle(report(running, started()), at(1)).await?;
     let term = world.lead().await?;
-    ensure!(world.stores.leader.expire(term, at(9), 10).await?.is_empty());
-    let mut expired = world.stores.leader.expire(term, at(12), 2).await?;
+    ensure!(world.stores.leader.expire(term, at(9), 10).await?.settled.is_empty());
+    let mut expired = world.stores.leader.expire(term, at(12), 2).await?.settled;
     ensure!(expired.len() == 2, "the limit was not kept");
-    expired.extend(world.stores.leader.expire(term, at(12), 10).await?);
+    expired.extend(world.stores.leader.expire(term, at(12), 10).await?.settled);
     let ids: Vec<TaskId> = expired.iter().map(|one| one.id).collect();
     ensure!(ids == [scheduled, queued, retrying], "not the earliest first: {ids:?}");
     ensure!(expired.iter().all(|one| one.state == StateKind::Expired && one.outcome == Some(OutcomeKind::Expired)));

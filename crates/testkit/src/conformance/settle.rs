@@ -323,7 +323,7 @@ pub async fn a_cancel_ends_any_task_that_has_not_ended(world: World) -> anyhow::
     world.settle(report(retrying, ended(failing())), at(1)).await?;
     for id in [scheduled, queued, running, retrying] {
         let before = world.task(id).await?.state;
-        ensure!(world.stores.tasks.cancel(id, at(9)).await? == before);
+        ensure!(world.stores.tasks.cancel(id, at(9)).await?.before == before);
         let row = world.task(id).await?;
         ensure!(row.state == StateKind::Cancelled && row.outcome == Some(Outcome::Cancelled));
         ensure!(row.ended_at == Some(at(9)) && row.due_at.is_none());

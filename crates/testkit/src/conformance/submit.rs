@@ -60,7 +60,7 @@ pub async fn a_batch_of_any_size_is_stored_whole(world: World) -> anyhow::Result
     for size in [1, 2, 7, 8, 9, 57, 251, 1_000] {
         let batch = tasks(size)?;
         let ids: Vec<TaskId> = batch.iter().map(|task| task.id).collect();
-        let answers = world.stores.tasks.submit(batch).await?;
+        let answers = world.stores.tasks.submit(batch).await?.tasks;
         let wanted: Vec<Submitted> = ids.iter().copied().map(Submitted::Fresh).collect();
         ensure!(answers == wanted, "a batch of {size} was answered otherwise");
         for id in ids {
@@ -81,7 +81,7 @@ pub async fn a_batch_with_a_conflict_leaves_nothing(world: World) -> anyhow::Res
         ensure!(world.stores.tasks.task(id).await?.is_none(), "task {id} of a refused batch is there");
     }
     let next = keyed("free", 9)?;
-    let answers = world.stores.tasks.submit(vec![next.clone()]).await?;
+    let answers = world.stores.tasks.submit(vec![next.clone()]).await?.tasks;
     ensure!(answers == [Submitted::Fresh(next.id)], "the refused batch kept its key");
     Ok(())
 }
@@ -90,7 +90,7 @@ pub async fn a_batch_with_a_conflict_leaves_nothing(world: World) -> anyhow::Res
 pub async fn the_same_key_and_body_is_one_task(world: World) -> anyhow::Result<()> {
     let first = world.submit(keyed("order-1", 1)?).await?;
     let second = keyed("order-1", 1)?;
-    let answers = world.stores.tasks.submit(vec![second.clone(), task()?]).await?;
+    let answers = world.stores.tasks.submit(vec![second.clone(), task()?]).await?.tasks;
     ensure!(answers.first() == Some(&Submitted::Repeated(first)), "{answers:?}");
     ensure!(matches!(answers.get(1), Some(Submitted::Fresh(_))), "{answers:?}");
     ensure!(world.stores.tasks.task(second.id).await?.is_none());
@@ -120,14 +120,14 @@ pub async fn an_expired_key_is_free_again(world: World) -> anyhow::Result<()> {
     let second = world.submit(after.clone()).await?;
     ensure!(second == after.id && second != first);
     let again = NewTask { created_at: at(3601), id: TaskId::new(), ..after };
-    ensure!(world.stores.tasks.submit(vec![again]).await? == [Submitted::Repeated(second)]);
+    ensure!(world.stores.tasks.submit(vec![again]).await?.tasks == [Submitted::Repeated(second)]);
     Ok(())
 }
 
 /// Within one batch the first use wins too.
 pub async fn one_key_twice_in_a_batch_is_one_task(world: World) -> anyhow::Result<()> {
     let (first, second) = (keyed("twice", 1)?, keyed("twice", 1)?);
-    let answers = world.stores.tasks.submit(vec![first.clone(), second]).await?;
+    let answers = world.stores.tasks.submit(vec![first.clone(), second]).await?.tasks;
     ensure!(answers == [Submitted::Fresh(first.id), Submitted::Repeated(first.id)], "{answers:?}");
     Ok(())
 }
@@ -144,10 +144,10 @@ pub async fn concurrent_submits_with_one_key_make_one_task(world: World) -> anyh
     let mut fresh = Vec::new();
     let mut repeated = Vec::new();
     while let Some(answer) = callers.join_next().await {
-        for one in answer?? {
+        for one in answer??.tasks {
             match one {
                 Submitted::Fresh(id) => fresh.push(id),
-                Submitted::Repeated(id) => repeated.push(id),
+                Submitted::Repeated(id) | Submitted::Duplicate(id) => repeated.push(id),
             }
         }
     }
@@ -177,7 +177,7 @@ pub async fn a_conflict_does_not_hurt_its_neighbours(world: World) -> anyhow::Re
 pub async fn submitting_an_id_again_does_not_double_it(world: World) -> anyhow::Result<()> {
     let new = NewTask { labels: labels(&[("a", "b")])?, ..keyed("again", 1)? };
     for _ in 0..2 {
-        let answers = world.stores.tasks.submit(vec![new.clone(), task()?]).await?;
+        let answers = world.stores.tasks.submit(vec![new.clone(), task()?]).await?.tasks;
         ensure!(answers.first() == Some(&Submitted::Fresh(new.id)), "{answers:?}");
     }
     let plain = task()?;

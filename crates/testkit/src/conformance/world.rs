@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
+use tasklane_domain::dependence::After;
 use tasklane_domain::log::{LogCapture, LogLevel, LogLine, LogSource};
 use tasklane_domain::outcome::Retryability;
 use tasklane_domain::ports::SettleAnswer;
-use tasklane_domain::task::{Idempotency, Submitted};
+use tasklane_domain::task::{Idempotency, Lineage, Submitted};
 use tasklane_domain::work::{Ended, HandBack};
 use tasklane_domain::{
-    Attempt, DeliveryId, HostId, Labels, Lease, Limits, ModuleDigest, ModuleRef, NewTask, Outcome, Payload, Priority,
-    QueueName, Report, ReportBody, RetryPolicy, StateKind, Task, TaskId, Term, Timestamp, Usage,
+    Attempt, DeliveryId, HostId, Labels, Lease, Limits, ModuleDigest, ModuleRef, Namespace, NewTask, Outcome, Payload,
+    Priority, QueueName, Report, ReportBody, RetryPolicy, StateKind, Task, TaskId, Term, Timestamp, Usage,
 };
 use tasklane_store::Stores;
 use tempfile::TempDir;
@@ -72,7 +73,7 @@ impl World {
     /// When the store refuses it.
     pub async fn submit(&self, task: NewTask) -> anyhow::Result<TaskId> {
         let answers = self.stores.tasks.submit(vec![task]).await?;
-        answers.first().copied().map(Submitted::id).context("one answer")
+        answers.tasks.first().copied().map(Submitted::id).context("one answer")
     }
 
     /// The task's row.
@@ -137,6 +138,10 @@ pub fn task() -> anyhow::Result<NewTask> {
         deadline: None,
         traceparent: None,
         idempotency: None,
+        unique: None,
+        namespace: Namespace::default(),
+        lineage: Lineage::default(),
+        after: After::default(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! `GET /api/v1/tasks/{id}`, `/result`, `/logs`.
+//! `GET /api/v1/tasks/{id}`, `/result`, `/logs`, `/attempts`.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, header};
-use tasklane_api_types::{ErrorCode, LogView, Problem, TaskView};
+use tasklane_api_types::{AttemptList, ErrorCode, LogView, Problem, TaskView};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::task::TaskLog;
 use tasklane_domain::{PayloadKind, StateKind, TaskId};
@@ -88,6 +88,24 @@ pub(crate) async fn logs(
     let (dropped_lines, dropped_bytes) = (log.dropped_lines, log.dropped_bytes);
     let lines = log.head.into_iter().chain(log.tail).collect();
     Ok(Json(LogView { attempt: attempt.get(), lines, dropped_lines, dropped_bytes }).into_response())
+}
+
+/// The ended attempts, the first one first, each with the end of what it said.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{id}/attempts", tag = "tasks", params(("id" = String, Path, description = "Task id")),
+    responses(
+        (status = 200, description = "The attempts", body = AttemptList),
+        (status = "4XX", description = "No such task", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn attempts(
+    State(room): State<Arc<Room>>,
+    IdPath(id): IdPath,
+    params: Params,
+) -> ApiResult<Json<AttemptList>> {
+    params.only(&[])?;
+    let attempts = room.ports.tasks.attempts(id).await?.ok_or_else(|| not_found(id))?;
+    Ok(Json(AttemptList { attempts: attempts.into_iter().map(views::attempt).collect() }))
 }
 
 /// A guest's text that cannot steer the terminal of who reads it.

@@ -17,7 +17,7 @@ use crate::views;
 
 /// Rows on a page that asks for no number.
 const PAGE_ROWS: u32 = 50;
-const PARAMETERS: [&str; 6] = ["status", "module", "queue", "label", "cursor", "limit"];
+const PARAMETERS: [&str; 9] = ["status", "module", "queue", "label", "cursor", "limit", "namespace", "batch", "parent"];
 
 /// Tasks that match every filter.
 #[utoipa::path(
@@ -27,6 +27,9 @@ const PARAMETERS: [&str; 6] = ["status", "module", "queue", "label", "cursor", "
         ("module" = Option<String>, Query, description = "A module's name"),
         ("queue" = Option<String>, Query, description = "A queue"),
         ("label" = Option<String>, Query, description = "`key:value`"),
+        ("namespace" = Option<String>, Query, description = "A namespace"),
+        ("batch" = Option<String>, Query, description = "A batch's id"),
+        ("parent" = Option<String>, Query, description = "The id of the task whose guest enqueued them"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("limit" = Option<u32>, Query, description = "1 to 200, default 50"),
     ),
@@ -49,6 +52,9 @@ pub(crate) async fn list(State(room): State<Arc<Room>>, params: Params) -> ApiRe
         ("module" = Option<String>, Query, description = "A module's name"),
         ("queue" = Option<String>, Query, description = "A queue"),
         ("label" = Option<String>, Query, description = "`key:value`"),
+        ("namespace" = Option<String>, Query, description = "A namespace"),
+        ("batch" = Option<String>, Query, description = "A batch's id"),
+        ("parent" = Option<String>, Query, description = "The id of the task whose guest enqueued them"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("limit" = Option<u32>, Query, description = "1 to 200, default 50"),
     ),
@@ -87,6 +93,10 @@ async fn page(room: &Room, params: &Params, state: Option<StateKind>) -> ApiResu
         module: params.parsed("module")?,
         queue: params.parsed("queue")?,
         label: params.get("label").map(label).transpose()?,
+        namespace: params.parsed("namespace")?,
+        batch: params.parsed("batch")?,
+        parent: params.parsed("parent")?,
+        created_before: None,
     };
     let before = params.get("cursor").map(decode_cursor).transpose()?;
     let page = room.ports.tasks.list(&filter, PageRequest { before, limit }).await?;
@@ -94,7 +104,8 @@ async fn page(room: &Room, params: &Params, state: Option<StateKind>) -> ApiResu
     Ok(Json(TaskList { tasks: page.tasks.into_iter().map(views::task).collect(), next_cursor }))
 }
 
-fn label(text: &str) -> ApiResult<(String, String)> {
+/// `key:value`.
+pub(crate) fn label(text: &str) -> ApiResult<(String, String)> {
     let pair = text.split_once(':').map(|(key, value)| (key.to_owned(), value.to_owned()));
     pair.ok_or_else(|| ApiError::new(ErrorCode::InvalidQuery, format!("label: `{text}` is not key:value")))
 }

@@ -10,16 +10,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use tasklane_api_types::{BatchAccepted, BatchRequest, ErrorCode, Problem, SubmitRequest, TaskAccepted, TaskView};
 use tasklane_domain::task::Submitted;
-use tasklane_domain::{NewTask, StateKind, TaskId};
+use tasklane_domain::{BatchId, NewTask, StateKind, TaskId};
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params};
+use crate::graph::{complete, connect, mark};
 use crate::state::State as Room;
 use crate::submit::{commit, resolve};
 use crate::views;
 
 /// Tasks in one batch.
-const BATCH_TASKS_MAX: usize = 1_000;
+const BATCH_TASKS_MAX: usize = 20_000;
 /// Longest trace context that is kept, in bytes.
 const TRACEPARENT_BYTES_MAX: usize = 64;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -60,8 +61,11 @@ pub(crate) async fn submit(
     }
     let id = TaskId::new();
     let waiter = wait.map(|_| room.waiters.wait_for(id));
-    let task = resolve(&room, request, id, traceparent(&headers)).await?;
-    let (answer, state) = commit(&room, vec![task]).await?.pop().ok_or_else(no_answer)?;
+    let after = std::mem::take(&mut request.after);
+    let mut tasks = [resolve(&room, request, id, traceparent(&headers)).await?];
+    connect(&mut tasks, vec![after])?;
+    let (answer, state) = commit(&room, tasks.into()).await?.pop().ok_or_else(no_answer)?;
+    let state = state_now(&room, answer, state).await?;
     if let (Some(wait), Some(mut waiter)) = (wait, waiter) {
         if answer.id() != id {
             waiter = room.waiters.wait_for(answer.id());
@@ -78,14 +82,27 @@ fn key_of(headers: &HeaderMap) -> ApiResult<Option<&str>> {
     headers.get("idempotency-key").map(HeaderValue::to_str).transpose().map_err(wrong)
 }
 
+/// Where a task that was there before stands by now.
+async fn state_now(room: &Room, answer: Submitted, initial: StateKind) -> ApiResult<StateKind> {
+    if matches!(answer, Submitted::Fresh(_)) {
+        return Ok(initial);
+    }
+    Ok(room.ports.tasks.task(answer.id()).await?.map_or(initial, |task| task.state))
+}
+
 fn no_answer() -> ApiError {
     ApiError::new(ErrorCode::Internal, "something is wrong on our side")
 }
 
+fn view(answer: Submitted, state: StateKind) -> TaskAccepted {
+    let id = answer.id();
+    TaskAccepted { id: id.to_string(), state, href: href(id), duplicate: matches!(answer, Submitted::Duplicate(_)) }
+}
+
 fn accepted(answer: Submitted, state: StateKind) -> Response {
     let id = answer.id();
-    let body = TaskAccepted { id: id.to_string(), state, href: href(id) };
-    let mut response = (StatusCode::ACCEPTED, [(header::LOCATION, href(id))], Json(body)).into_response();
+    let mut response =
+        (StatusCode::ACCEPTED, [(header::LOCATION, href(id))], Json(view(answer, state))).into_response();
     if matches!(answer, Submitted::Repeated(_)) {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
@@ -118,7 +135,7 @@ async fn ended(room: &Room, waiter: &crate::waiters::Waiter, wait: Duration) -> 
     Ok(Some((StatusCode::OK, [(header::LOCATION, href(id))], Json(view)).into_response()))
 }
 
-/// Submit up to 1,000 tasks, all or none.
+/// Submit up to 20,000 tasks, all or none. They may wait for each other (`name`, `after`).
 #[utoipa::path(
     post, path = "/api/v1/tasks/batch", tag = "tasks", request_body = BatchRequest,
     responses(
@@ -138,31 +155,51 @@ pub(crate) async fn submit_batch(
     if !(1..=BATCH_TASKS_MAX).contains(&count) {
         return Err(ApiError::new(ErrorCode::BatchSize, format!("the batch has {count} tasks")));
     }
-    let trace = traceparent(&headers);
-    let mut tasks = Vec::with_capacity(count);
-    let key = key_of(&headers)?;
-    for (index, mut request) in batch.tasks.into_iter().enumerate() {
-        if let Some(key) = key {
-            name_in_batch(&mut request, key, index)?;
-        }
-        let task = resolve(&room, request, TaskId::new(), trace.clone()).await;
-        tasks.push(task.map_err(|error| error.errors(vec![format!("/tasks/{index}")]))?);
-    }
-    if key.is_some() {
-        bind_to_batch(&mut tasks);
-    }
+    let mut tasks = together(&room, batch, &headers).await?;
+    let made = mark(&mut tasks);
     let accepted = commit(&room, tasks).await?;
     let replayed = accepted.iter().all(|(answer, _)| matches!(answer, Submitted::Repeated(_)));
-    let one = |(answer, state): (Submitted, StateKind)| {
-        let id = answer.id();
-        TaskAccepted { id: id.to_string(), state, href: href(id) }
+    let batch = if replayed { first_batch(&room, &accepted).await? } else { Some(made) };
+    let body = BatchAccepted {
+        batch: batch.map(|id| id.to_string()).unwrap_or_default(),
+        tasks: accepted.into_iter().map(|(answer, state)| view(answer, state)).collect(),
     };
-    let body = BatchAccepted { tasks: accepted.into_iter().map(one).collect() };
     let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
     if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// Every task of a batch resolved, and connected with the others.
+async fn together(room: &Room, batch: BatchRequest, headers: &HeaderMap) -> ApiResult<Vec<NewTask>> {
+    let trace = traceparent(headers);
+    let key = key_of(headers)?;
+    let completion = batch.on_complete.as_ref().map(|request| request.on_failure);
+    let requests: Vec<SubmitRequest> = batch.tasks.into_iter().chain(batch.on_complete).collect();
+    let (mut tasks, mut after) = (Vec::with_capacity(requests.len()), Vec::with_capacity(requests.len()));
+    for (index, mut request) in requests.into_iter().enumerate() {
+        if let Some(key) = key {
+            name_in_batch(&mut request, key, index)?;
+        }
+        after.push(std::mem::take(&mut request.after));
+        let task = resolve(room, request, TaskId::new(), trace.clone()).await;
+        tasks.push(task.map_err(|error| error.errors(vec![format!("/tasks/{index}")]))?);
+    }
+    if key.is_some() {
+        bind_to_batch(&mut tasks, &after);
+    }
+    connect(&mut tasks, after)?;
+    if let Some(asked) = completion {
+        complete(&mut tasks, asked);
+    }
+    Ok(tasks)
+}
+
+/// The batch of the first submit, where this one repeats it.
+async fn first_batch(room: &Room, accepted: &[(Submitted, StateKind)]) -> ApiResult<Option<BatchId>> {
+    let Some((first, _)) = accepted.first() else { return Ok(None) };
+    Ok(room.ports.tasks.task(first.id()).await?.and_then(|task| task.lineage.batch))
 }
 
 /// The key of one task of a batch whose header has a key.
@@ -175,10 +212,14 @@ fn name_in_batch(request: &mut SubmitRequest, key: &str, index: usize) -> ApiRes
     Ok(())
 }
 
-/// Makes every key of the batch stand for the whole: a longer or shorter batch under the same key is another request.
-fn bind_to_batch(tasks: &mut [NewTask]) {
+/// Makes every key of the batch stand for the whole: another batch under the same key is another request.
+fn bind_to_batch(tasks: &mut [NewTask], after: &[Vec<String>]) {
     let keyed = tasks.iter().flat_map(|task| &task.idempotency);
-    let whole: [u8; 32] = keyed.fold(Sha256::new(), |hash, one| hash.chain_update(one.body_hash)).finalize().into();
+    let hash = keyed.fold(Sha256::new(), |hash, one| hash.chain_update(one.body_hash));
+    // An ordinary batch has the hash that it always had.
+    let edges =
+        after.iter().enumerate().flat_map(|(place, names)| names.iter().map(move |name| format!("{place}<{name};")));
+    let whole: [u8; 32] = edges.fold(hash, |hash, edge| hash.chain_update(edge)).finalize().into();
     tasks.iter_mut().flat_map(|task| &mut task.idempotency).for_each(|one| one.body_hash = whole);
 }
 

@@ -1,0 +1,208 @@
+//! `/api/v1/batches/{id}`: how far a batch is, its graph, cancel and retry.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use tasklane_api_types::{
+    BatchAccepted, BatchView, EdgeView, ErrorCode, GraphView, NodeView, OperationView, Problem, TaskAccepted,
+};
+use tasklane_domain::dependence::After;
+use tasklane_domain::error::StoreError;
+use tasklane_domain::operation::{Action, Operation, Target};
+use tasklane_domain::query::{PAGE_ROWS_MAX, PageRequest, TaskFilter};
+use tasklane_domain::replay::{self, Changes};
+use tasklane_domain::task::{Batch, Edge, Task};
+use tasklane_domain::{BatchId, NewTask, TaskId, binding};
+
+use super::operations::{accepted, begin};
+use crate::error::{ApiError, ApiResult};
+use crate::extract::{Params, TextPath};
+use crate::graph::mark;
+use crate::state::State as Room;
+use crate::submit::commit;
+
+/// Most tasks of a graph, and most arrows for each of them on average.
+const GRAPH_TASKS_MAX: usize = 20_100;
+const GRAPH_EDGES_MAX: u32 = 200_000;
+
+async fn batch_of(room: &Room, text: &str) -> ApiResult<Batch> {
+    let wrong = |error: tasklane_domain::id::IdError| ApiError::new(ErrorCode::InvalidId, error.to_string());
+    let id: BatchId = text.parse().map_err(wrong)?;
+    let missing = || ApiError::new(ErrorCode::BatchNotFound, format!("there is no batch {id}"));
+    room.ports.tasks.batch(id).await?.ok_or_else(missing)
+}
+
+/// How far a batch is.
+#[utoipa::path(
+    get, path = "/api/v1/batches/{id}", tag = "batches", params(("id" = String, Path, description = "Batch id")),
+    responses(
+        (status = 200, description = "Its tasks by state", body = BatchView),
+        (status = "4XX", description = "No such batch", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn batch(
+    State(room): State<Arc<Room>>,
+    TextPath(id): TextPath<String>,
+    params: Params,
+) -> ApiResult<Json<BatchView>> {
+    params.only(&[])?;
+    let batch = batch_of(&room, &id).await?;
+    Ok(Json(BatchView {
+        id: batch.id.to_string(),
+        created_at: batch.created_at,
+        tasks: batch.tasks,
+        ended: batch.states.iter().filter(|one| one.state.is_terminal()).map(|one| one.count).sum(),
+        states: batch.states.iter().map(|one| (one.state.to_string(), one.count)).collect(),
+    }))
+}
+
+/// Every task of a batch, in the order of submission.
+async fn tasks_of(room: &Room, id: BatchId) -> ApiResult<Vec<Task>> {
+    let filter = TaskFilter { batch: Some(id), ..TaskFilter::default() };
+    let (mut all, mut before) = (Vec::new(), None);
+    while all.len() < GRAPH_TASKS_MAX {
+        let page = room.ports.tasks.list(&filter, PageRequest { before, limit: PAGE_ROWS_MAX }).await?;
+        all.extend(page.tasks);
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    all.reverse();
+    Ok(all)
+}
+
+/// A batch as a graph with states.
+#[utoipa::path(
+    get, path = "/api/v1/batches/{id}/graph", tag = "batches", params(("id" = String, Path, description = "Batch id")),
+    responses(
+        (status = 200, description = "Tasks and what waits for what", body = GraphView),
+        (status = "4XX", description = "No such batch", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn graph(
+    State(room): State<Arc<Room>>,
+    TextPath(id): TextPath<String>,
+    params: Params,
+) -> ApiResult<Json<GraphView>> {
+    params.only(&[])?;
+    let batch = batch_of(&room, &id).await?;
+    let node = |task: Task| NodeView {
+        id: task.id.to_string(),
+        name: task.lineage.name.map(|name| name.to_string()),
+        module: task.module.name.to_string(),
+        state: task.state,
+        outcome: task.outcome.filter(|_| task.state != tasklane_domain::StateKind::Succeeded),
+    };
+    let edges = room.ports.tasks.edges(batch.id, GRAPH_EDGES_MAX).await?;
+    Ok(Json(GraphView {
+        id: batch.id.to_string(),
+        nodes: tasks_of(&room, batch.id).await?.into_iter().map(node).collect(),
+        edges: edges.iter().map(|edge| EdgeView { on: edge.on.to_string(), task: edge.task.to_string() }).collect(),
+    }))
+}
+
+/// Cancel everything in a batch that has not ended.
+#[utoipa::path(
+    post, path = "/api/v1/batches/{id}/cancel", tag = "batches", params(("id" = String, Path, description = "Batch id")),
+    responses(
+        (status = 202, description = "Begun", body = OperationView),
+        (status = "4XX", description = "No such batch", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn cancel(
+    State(room): State<Arc<Room>>,
+    TextPath(id): TextPath<String>,
+    params: Params,
+) -> ApiResult<Response> {
+    params.only(&[])?;
+    let batch = batch_of(&room, &id).await?;
+    let target = Target::Matching(TaskFilter { batch: Some(batch.id), ..TaskFilter::default() });
+    let operation = begin(&room, Operation::new(Action::Cancel, target, room.clock.now())).await?;
+    Ok(accepted(&operation))
+}
+
+/// Retry a workflow from where it failed.
+///
+/// A new batch with a new task for each that ended as failed, cancelled or expired; what succeeded is not run again, and its
+/// results are used.
+#[utoipa::path(
+    post, path = "/api/v1/batches/{id}/retry", tag = "batches", params(("id" = String, Path, description = "Batch id")),
+    responses(
+        (status = 202, description = "The new batch", body = BatchAccepted),
+        (status = 409, description = "Nothing to retry", body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", description = "No such batch", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn retry(
+    State(room): State<Arc<Room>>,
+    TextPath(id): TextPath<String>,
+    params: Params,
+) -> ApiResult<Response> {
+    params.only(&[])?;
+    let batch = batch_of(&room, &id).await?;
+    let all = tasks_of(&room, batch.id).await?;
+    let edges = room.ports.tasks.edges(batch.id, GRAPH_EDGES_MAX).await?;
+    let mut new = Vec::new();
+    let plan = Replan::of(&all, &edges);
+    for old in all.iter().filter(|task| plan.new_ids.contains_key(&task.id)) {
+        new.push(plan.replayed(&room, old).await?);
+    }
+    if new.is_empty() {
+        let detail = format!("nothing in batch {} ended as failed, cancelled or expired", batch.id);
+        return Err(ApiError::new(ErrorCode::BatchNotReplayable, detail));
+    }
+    let made = mark(&mut new);
+    let view = |(answer, state): (tasklane_domain::task::Submitted, _)| {
+        let href = format!("/api/v1/tasks/{}", answer.id());
+        TaskAccepted { id: answer.id().to_string(), state, href, duplicate: false }
+    };
+    let tasks = commit(&room, new).await?.into_iter().map(view).collect();
+    Ok((StatusCode::ACCEPTED, Json(BatchAccepted { batch: made.to_string(), tasks })).into_response())
+}
+
+/// What a workflow looks like when it is run again from where it failed.
+struct Replan<'a> {
+    /// The new task of each old one that is run again.
+    new_ids: HashMap<TaskId, TaskId>,
+    waits: HashMap<TaskId, Vec<TaskId>>,
+    names: HashMap<String, &'a Task>,
+}
+
+impl<'a> Replan<'a> {
+    fn of(all: &'a [Task], edges: &[Edge]) -> Self {
+        let again = all.iter().filter(|task| replay::check(task.state).is_ok());
+        let mut waits: HashMap<TaskId, Vec<TaskId>> = HashMap::new();
+        for edge in edges {
+            waits.entry(edge.task).or_default().push(edge.on);
+        }
+        let named = all.iter().filter_map(|task| task.lineage.name.as_ref().map(|name| (name.to_string(), task)));
+        Self { new_ids: again.map(|task| (task.id, TaskId::new())).collect(), waits, names: named.collect() }
+    }
+
+    fn now(&self, id: TaskId) -> TaskId {
+        self.new_ids.get(&id).copied().unwrap_or(id)
+    }
+
+    async fn replayed(&self, room: &Room, old: &Task) -> ApiResult<NewTask> {
+        let missing = || ApiError::from(StoreError::TaskNotFound(old.id));
+        let payload = room.ports.tasks.payload(old.id).await?.ok_or_else(missing)?;
+        let mut task = replay::replay(old, payload, &Changes::default(), self.now(old.id), room.clock.now());
+        task.lineage.name.clone_from(&old.lineage.name);
+        let waits: Vec<TaskId> = self.waits.get(&old.id).into_iter().flatten().map(|on| self.now(*on)).collect();
+        // A payload whose bindings were resolved before has none left.
+        let bound = if waits.is_empty() {
+            Default::default()
+        } else {
+            binding::references(&task.payload.bytes).unwrap_or_default()
+        };
+        let id_of = |name: &str| self.names.get(name).map(|task| task.id).or_else(|| name.parse().ok());
+        let names = bound.into_iter().filter_map(|name| id_of(&name).map(|id| (name, self.now(id)))).collect();
+        task.after = After { on: waits, on_failure: old.on_failure, names };
+        Ok(task)
+    }
+}

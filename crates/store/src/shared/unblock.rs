@@ -1,0 +1,149 @@
+//! unblock: tasks whose dependences have all ended become queued, with the others' results bound into their payloads.
+//!
+//! Inside the writer's transaction. Guarantees: a payload whose bindings do not resolve ends its task with a clear error instead
+//! of running it; a task with a time of its own becomes scheduled.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use tasklane_domain::binding::{self, BindingError};
+use tasklane_domain::error::StoreError;
+use tasklane_domain::state::TaskEvent;
+use tasklane_domain::{Outcome, Payload, StateKind, TaskId, TaskState, Timestamp, WorkOrder};
+
+use super::dependence::{End, Released, end_blocked, shifted, unblocked};
+use super::row::{DbRow, ORDER_COLUMNS, delivery, get, id_bytes, order, payload, spec, task_id};
+use super::values::{list, pieces};
+use super::{Db, LOCK_ROWS, news};
+use crate::error::{corrupt, unavailable};
+
+type Conn = <Db as sqlx::Database>::Connection;
+
+/// Largest payload with everything bound, in bytes: what fits into one order at the NATS server's usual limit of 1 MiB.
+const BOUND_BYTES_MAX: usize = 768 * 1024;
+
+/// Queues (or schedules) these blocked tasks. Returns those that could not be, if somebody waits for them.
+pub(super) async fn unblock(
+    conn: &mut Conn,
+    ids: &[TaskId],
+    now: Timestamp,
+    released: &mut Released,
+) -> Result<Vec<End>, StoreError> {
+    let mut queued = Vec::new();
+    let mut ends = Vec::new();
+    for piece in pieces(ids) {
+        let sql = format!(
+            "SELECT {ORDER_COLUMNS}, host, not_before FROM tasks WHERE state = 'blocked' AND waits_for <= 0 AND id IN ({}) \
+             ORDER BY id{LOCK_ROWS}",
+            list(piece.len())
+        );
+        let query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql));
+        let query = piece.iter().fold(query, |query, id| query.bind(id_bytes(*id)));
+        for row in &query.fetch_all(&mut *conn).await.map_err(unavailable)? {
+            match unblock_one(conn, row, now, released).await? {
+                Unblocked::Queued(order) => queued.push(*order),
+                Unblocked::Scheduled => {}
+                Unblocked::Unresolved(why) => {
+                    let outcome = Outcome::InputUnresolved { message: why };
+                    let id = [task_id(row, "id")?];
+                    ends.extend(end_blocked(conn, &id, TaskEvent::InputUnresolved, &outcome, now, released).await?);
+                }
+            }
+        }
+    }
+    publish(conn, &queued, now).await?;
+    released.ready.extend(queued);
+    Ok(ends)
+}
+
+enum Unblocked {
+    Queued(Box<WorkOrder>),
+    Scheduled,
+    Unresolved(String),
+}
+
+async fn unblock_one(
+    conn: &mut Conn,
+    row: &DbRow,
+    now: Timestamp,
+    released: &mut Released,
+) -> Result<Unblocked, StoreError> {
+    let mut order = order(row, delivery(row)?, now)?;
+    let bindings = spec(row)?.bindings;
+    if !bindings.is_empty() {
+        match bind(conn, &bindings, &payload(row)?).await? {
+            Ok(bytes) => order.payload = store_payload(conn, &order, bytes).await?,
+            Err(why) => return Ok(Unblocked::Unresolved(why)),
+        }
+    }
+    let after = TaskState::Blocked.apply(unblocked(row)?, now).map_err(|why| corrupt("dependences", why))?;
+    let mut told = news::of(row, after.kind(), None)?;
+    told.due_at = after.due_at();
+    released.settled.push(told);
+    let TaskState::Scheduled { due } = after else { return Ok(Unblocked::Queued(Box::new(order))) };
+    schedule(conn, order.task, due).await?;
+    Ok(Unblocked::Scheduled)
+}
+
+/// The payload with the results of others in their places, or why that cannot be.
+async fn bind(
+    conn: &mut Conn,
+    bindings: &[(String, TaskId)],
+    payload: &Payload,
+) -> Result<Result<Bytes, String>, StoreError> {
+    let mut results: HashMap<&str, Bytes> = HashMap::with_capacity(bindings.len());
+    for (name, id) in bindings {
+        if let Some(result) = result_of(conn, *id).await? {
+            results.insert(name, result);
+        }
+    }
+    let bound = binding::resolve(&payload.bytes, |name| results.get(name).cloned());
+    Ok(bound.map_err(|error: BindingError| error.to_string()).and_then(|bytes| {
+        let size = bytes.len();
+        if size <= BOUND_BYTES_MAX {
+            return Ok(bytes);
+        }
+        Err(format!("the payload with everything bound has {size} bytes; at most {BOUND_BYTES_MAX} are allowed: bind smaller parts"))
+    }))
+}
+
+async fn result_of(conn: &mut Conn, id: TaskId) -> Result<Option<Bytes>, StoreError> {
+    let sql = "SELECT result FROM tasks WHERE id = $1 AND state = 'succeeded'";
+    let row = sqlx::query::<Db>(sql).bind(id_bytes(id)).fetch_optional(conn).await.map_err(unavailable)?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(get::<Option<Vec<u8>>>(&row, "result")?.unwrap_or_default().into()))
+}
+
+async fn store_payload(conn: &mut Conn, order: &WorkOrder, bytes: Bytes) -> Result<Payload, StoreError> {
+    sqlx::query::<Db>("UPDATE tasks SET payload = $1 WHERE id = $2")
+        .bind(bytes.to_vec())
+        .bind(id_bytes(order.task))
+        .execute(conn)
+        .await
+        .map_err(unavailable)?;
+    Ok(Payload { kind: order.payload.kind, bytes })
+}
+
+async fn schedule(conn: &mut Conn, id: TaskId, due: Timestamp) -> Result<(), StoreError> {
+    sqlx::query::<Db>("UPDATE tasks SET state = 'scheduled', due_at = $1 WHERE id = $2 AND state = 'blocked'")
+        .bind(due.as_micros())
+        .bind(id_bytes(id))
+        .execute(conn)
+        .await
+        .map(drop)
+        .map_err(unavailable)
+}
+
+async fn publish(conn: &mut Conn, orders: &[WorkOrder], now: Timestamp) -> Result<(), StoreError> {
+    for piece in pieces(orders) {
+        let sql = format!(
+            "UPDATE tasks SET state = '{}', queued_at = $1, published_at = $1 WHERE state = 'blocked' AND id IN ({})",
+            StateKind::Queued.as_str(),
+            shifted(2, piece.len())
+        );
+        let query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql)).bind(now.as_micros());
+        let query = piece.iter().fold(query, |query, order| query.bind(id_bytes(order.task)));
+        query.execute(&mut *conn).await.map_err(unavailable)?;
+    }
+    Ok(())
+}
