@@ -1,4 +1,5 @@
 //! Dependences: what waits is released, or ended, in the very transaction that ends what it waits for.
+#![expect(clippy::indexing_slicing, reason = "a check that indexes wrongly fails, as it should")]
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;

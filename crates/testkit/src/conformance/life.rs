@@ -1,4 +1,5 @@
 //! The rest of a task's life: attempts, replay, other times, unique tasks, children, bulk operations.
+#![expect(clippy::indexing_slicing, reason = "a check that indexes wrongly fails, as it should")]
 
 use std::time::Duration;
 
