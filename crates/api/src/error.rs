@@ -21,9 +21,20 @@ pub(crate) type ApiResult<T> = Result<T, ApiError>;
 /// Seconds after which a client may try again.
 const RETRY_AFTER_SECONDS: &str = "2";
 
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
 impl ApiError {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), hint: None, errors: Vec::new() }
+    }
+
+    /// Which kind.
+    pub(crate) const fn code(&self) -> ErrorCode {
+        self.code
     }
 
     /// Something better than the code's own hint.
