@@ -12,7 +12,10 @@ mod settings;
 use std::sync::Arc;
 
 use tasklane_domain::operation::OperationStore;
-use tasklane_domain::ports::{Control, Dispatcher, LeaderStore, LeaseStore, ReportSource, StreamKeeper, TaskStore};
+use tasklane_domain::ports::{
+    Control, Dispatcher, LeaderStore, LeaseStore, ModuleStore, ReportSource, StreamKeeper, TaskStore,
+};
+use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::{Clock, Term};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +31,10 @@ pub struct SchedulerPorts {
     pub leader: Arc<dyn LeaderStore>,
     /// Bulk operations.
     pub operations: Arc<dyn OperationStore>,
+    /// Recurring schedules.
+    pub schedules: Arc<dyn ScheduleStore>,
+    /// The modules, to find the newest version of one.
+    pub modules: Arc<dyn ModuleStore>,
     /// The way to the hosts.
     pub dispatcher: Arc<dyn Dispatcher>,
     /// What the hosts report.

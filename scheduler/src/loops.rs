@@ -1,9 +1,11 @@
 //! The scheduler's duties, one file each. `settle` runs on every scheduler; the others only while it leads.
 
+pub(crate) mod cron;
 pub(crate) mod due;
 pub(crate) mod rescue;
 pub(crate) mod settle;
 pub(crate) mod trim;
+mod wake;
 
 use tasklane_domain::ports::TaskNews;
 use tasklane_domain::settle::SettledTask;

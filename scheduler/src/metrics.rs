@@ -14,6 +14,7 @@ pub struct Metrics {
     pub(crate) term: IntGauge,
     pub(crate) stale_terms: IntCounter,
     pub(crate) promoted: IntCounter,
+    pub(crate) fired: IntCounter,
     pub(crate) expired: IntCounter,
     pub(crate) rescued: IntCounter,
     pub(crate) trimmed: IntCounter,
@@ -65,6 +66,7 @@ impl Metrics {
                 "tasklane_promoted_total",
                 "Scheduled and retrying tasks queued at their time.",
             )?,
+            fired: counter(registry, "tasklane_schedule_fired_total", "Instants of schedules that became tasks.")?,
             expired: counter(registry, "tasklane_expired_total", "Tasks whose deadline passed before a start.")?,
             rescued: counter(
                 registry,

@@ -78,6 +78,18 @@ codes! {
     BatchNotFound = "batch_not_found", 404, "Check the id; the answer to a batch's submit holds it, and so does each of its tasks.";
     /// The batch has nothing to retry.
     BatchNotReplayable = "batch_not_replayable", 409, "Nothing in it ended as failed, cancelled or expired.";
+    /// No schedule has this name.
+    ScheduleNotFound = "schedule_not_found", 404, "GET /api/v1/schedules lists them.";
+    /// A schedule of this name is there.
+    ScheduleExists = "schedule_exists", 409, "Choose another name, or delete the old one first.";
+    /// The cluster has as many schedules as it may have.
+    SchedulesFull = "schedules_full", 422, "Delete schedules that nobody needs; 10,000 is the limit.";
+    /// The expression cannot be read, or never fires.
+    CronInvalid = "cron_invalid", 422, "Write five or six cron fields, @daily and friends, or @every 90s; POST /api/v1/schedules/preview explains one.";
+    /// No time zone has this name.
+    TimezoneUnknown = "timezone_unknown", 422, "Use an IANA name such as Europe/Vienna or UTC.";
+    /// A schedule's setting or its task makes no sense.
+    ScheduleInvalid = "schedule_invalid", 422, "Correct the field that the detail names.";
     /// No bulk operation has this id.
     OperationNotFound = "operation_not_found", 404, "Check the id; GET /api/v1/operations lists the newest.";
     /// A bulk operation would be about every task.

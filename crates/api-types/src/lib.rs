@@ -8,5 +8,8 @@ mod request;
 mod view;
 
 pub use code::ErrorCode;
-pub use request::{BatchRequest, BulkRequest, RescheduleRequest, RetryRequest, SubmitRequest, UniqueRequest};
+pub use request::{
+    BatchRequest, BulkRequest, PreviewRequest, RescheduleRequest, RetryRequest, ScheduleRequest, SubmitRequest,
+    UniqueRequest,
+};
 pub use view::*;

@@ -93,6 +93,8 @@ impl From<StoreError> for ApiError {
             StoreError::DependencyNotFound(id) => {
                 Self::new(ErrorCode::DependencyNotFound, format!("there is no task {id} to wait for"))
             }
+            StoreError::ScheduleExists(_) => Self::new(ErrorCode::ScheduleExists, error.to_string()),
+            StoreError::SchedulesFull(_) => Self::new(ErrorCode::SchedulesFull, error.to_string()),
             StoreError::NotAllowed { .. } => Self::new(ErrorCode::TaskNotWaiting, error.to_string()),
             StoreError::ParentEnded(_) => Self::new(ErrorCode::ParentEnded, error.to_string()),
             StoreError::Quota { .. } => Self::new(ErrorCode::QuotaExceeded, error.to_string()),

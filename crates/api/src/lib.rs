@@ -13,6 +13,7 @@ mod metrics;
 mod modules;
 pub mod ops;
 mod routes;
+mod schedules;
 mod serve;
 mod state;
 mod submit;

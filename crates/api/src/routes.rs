@@ -5,6 +5,7 @@ mod cluster;
 mod health;
 mod modules;
 mod operations;
+mod schedules;
 mod tasks;
 
 use std::sync::Arc;
@@ -58,6 +59,13 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(operations::retry))
         .routes(routes!(operations::list))
         .routes(routes!(operations::operation))
+        .routes(routes!(schedules::create, schedules::list))
+        .routes(routes!(schedules::preview))
+        .routes(routes!(schedules::schedule, schedules::delete))
+        .routes(routes!(schedules::pause))
+        .routes(routes!(schedules::resume))
+        .routes(routes!(schedules::run_now))
+        .routes(routes!(schedules::next))
         .routes(routes!(batches::batch))
         .routes(routes!(batches::graph))
         .routes(routes!(batches::cancel))

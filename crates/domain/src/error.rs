@@ -74,6 +74,12 @@ pub enum StoreError {
         /// Why not.
         why: crate::state::TransitionError,
     },
+    /// A schedule of this name is there.
+    #[error("there is a schedule `{0}` already")]
+    ScheduleExists(crate::name::ScheduleName),
+    /// The cluster has as many schedules as it may have.
+    #[error("there are {0} schedules already, which is the limit")]
+    SchedulesFull(u32),
     /// The task that enqueues has ended.
     #[error("task {0} has ended and can enqueue no more tasks")]
     ParentEnded(TaskId),

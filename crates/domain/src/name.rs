@@ -109,6 +109,11 @@ token_name!(
     "task name"
 );
 token_name!(
+    /// What a recurring schedule is called. Same rule as [`ModuleName`].
+    ScheduleName,
+    "schedule name"
+);
+token_name!(
     /// Whom a task belongs to: idempotency keys and unique tasks of one namespace never meet those of another. Same rule as
     /// [`ModuleName`]; `default` if unnamed.
     Namespace,

@@ -59,6 +59,8 @@ mod operations;
 mod read;
 #[path = "shared/row.rs"]
 mod row;
+#[path = "shared/schedules.rs"]
+mod schedules;
 #[path = "shared/settle.rs"]
 mod settle;
 #[path = "shared/submit.rs"]

@@ -12,8 +12,9 @@ use bytes::Bytes;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
+use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
-use tasklane_domain::{Lane, Lease, ModuleRecord, Report, TaskId, Term, Timestamp, WorkOrder};
+use tasklane_domain::{Lane, Lease, ModuleRecord, Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder};
 use tokio::sync::{mpsc, oneshot};
 
 /// Operations that wait; a caller beyond that waits to be taken in.
@@ -35,6 +36,11 @@ pub(crate) enum Op {
     Reschedule(TaskId, Timestamp),
     BeginOperation(Arc<Operation>),
     StepOperation(Term, Timestamp, u32),
+    CreateSchedule(Arc<Schedule>),
+    RemoveSchedule(ScheduleName),
+    SetActivity(ScheduleName, Activity, Option<Timestamp>),
+    NoteTask(ScheduleName, TaskId),
+    Fire(Term, Arc<Fire>, Timestamp),
     Deploy(Arc<ModuleRecord>, Bytes),
     OpenTerm(Lease),
     PromoteDue(Term, Timestamp, u32),
@@ -54,6 +60,11 @@ impl Op {
             Self::Cancel(..)
             | Self::Reschedule(..)
             | Self::BeginOperation(_)
+            | Self::CreateSchedule(_)
+            | Self::RemoveSchedule(_)
+            | Self::SetActivity(..)
+            | Self::NoteTask(..)
+            | Self::Fire(..)
             | Self::Deploy(..)
             | Self::OpenTerm(_) => 1,
         }
@@ -68,6 +79,10 @@ pub(crate) enum Answer {
     Rescheduled,
     OperationBegun(Operation),
     OperationStep(Option<Step>),
+    ScheduleCreated,
+    /// Whether there was one.
+    ScheduleChanged(bool),
+    Fired(Fired),
     Deployed(Deployed),
     Term(Term),
     Promoted(Promoted),

@@ -10,6 +10,7 @@ pub mod leader;
 pub mod life;
 pub mod modules;
 pub mod reads;
+pub mod schedules;
 pub mod settle;
 pub mod submit;
 pub mod world;
@@ -98,6 +99,12 @@ macro_rules! store_conformance {
             life::a_tree_is_cancelled_whole,
             life::a_former_leader_operates_no_more,
             life::namespaces_keep_keys_apart,
+            schedules::a_schedule_reads_back_whole,
+            schedules::schedules_become_due_at_their_time,
+            schedules::a_plan_is_committed_once,
+            schedules::overlaps_are_settled_with_the_firing,
+            schedules::firings_are_forgotten_in_time,
+            schedules::fifty_leaders_fire_each_instant_once,
             history::random_histories_follow_the_state_machine,
         }
     };

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Operation, Progress};
-use tasklane_domain::ports::live::Receiver;
 use tasklane_domain::{TaskId, Term, Timestamp, WorkOrder};
 
 use super::announce;
+use super::wake::{sleep_until, subscribe};
 use crate::leader::note_failure;
 use crate::{Office, Room};
 
@@ -42,16 +42,6 @@ pub(crate) async fn run(room: Room, office: Office) {
     }
 }
 
-async fn subscribe(room: &Room) -> Option<Receiver<Timestamp>> {
-    match room.ports.control.due_nudges().await {
-        Ok(nudges) => Some(nudges),
-        Err(error) => {
-            tracing::warn!(%error, "nudges cannot be heard; due tasks may be late");
-            None
-        }
-    }
-}
-
 /// One look: returns when to look again.
 async fn look(room: &Room, term: Term, now: Timestamp) -> Result<Timestamp, StoreError> {
     let limit = room.settings.batch_rows_max;
@@ -69,7 +59,7 @@ async fn look(room: &Room, term: Term, now: Timestamp) -> Result<Timestamp, Stor
     Ok(if full || busy { now } else { promoted.next_due.unwrap_or(latest).min(latest) })
 }
 
-async fn dispatch(room: &Room, orders: Vec<WorkOrder>) {
+pub(super) async fn dispatch(room: &Room, orders: Vec<WorkOrder>) {
     if !orders.is_empty() {
         room.ports.dispatcher.dispatch(orders).await;
     }
@@ -89,31 +79,10 @@ async fn operate(room: &Room, term: Term, now: Timestamp) -> Result<bool, StoreE
 }
 
 /// Tells hosts to stop guests, in messages of bounded size.
-async fn stop(room: &Room, tasks: &[TaskId]) {
+pub(super) async fn stop(room: &Room, tasks: &[TaskId]) {
     for some in tasks.chunks(CANCELS_PER_MESSAGE_MAX) {
         if let Err(error) = room.ports.control.cancel(some).await {
             tracing::warn!(%error, "hosts were not told of cancels; running guests go on to their end, in vain");
         }
-    }
-}
-
-/// Sleeps until `wake_at` or a sooner time that a nudge tells.
-async fn sleep_until(room: &Room, mut wake_at: Timestamp, nudges: &mut Option<Receiver<Timestamp>>) {
-    loop {
-        let left = wake_at.since(room.clock.now());
-        if left.is_zero() {
-            return;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(left) => return,
-            Some(told) = next(nudges) => wake_at = wake_at.min(told),
-        }
-    }
-}
-
-async fn next(nudges: &mut Option<Receiver<Timestamp>>) -> Option<Timestamp> {
-    match nudges {
-        Some(nudges) => nudges.next().await,
-        None => std::future::pending().await,
     }
 }

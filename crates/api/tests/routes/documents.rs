@@ -74,6 +74,15 @@ fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'stat
         ("post", "/api/v1/tasks/retry", "/api/v1/tasks/retry".to_owned(), 202),
         ("get", "/api/v1/operations", "/api/v1/operations".to_owned(), 200),
         ("get", "/api/v1/operations/{id}", format!("/api/v1/operations/{operation}"), 200),
+        ("post", "/api/v1/schedules", "/api/v1/schedules".to_owned(), 201),
+        ("get", "/api/v1/schedules", "/api/v1/schedules".to_owned(), 200),
+        ("post", "/api/v1/schedules/preview", "/api/v1/schedules/preview".to_owned(), 200),
+        ("get", "/api/v1/schedules/{name}", "/api/v1/schedules/nightly".to_owned(), 200),
+        ("get", "/api/v1/schedules/{name}/next", "/api/v1/schedules/nightly/next?count=3".to_owned(), 200),
+        ("post", "/api/v1/schedules/{name}/pause", "/api/v1/schedules/nightly/pause".to_owned(), 200),
+        ("post", "/api/v1/schedules/{name}/resume", "/api/v1/schedules/nightly/resume".to_owned(), 200),
+        ("post", "/api/v1/schedules/{name}/run-now", "/api/v1/schedules/nightly/run-now".to_owned(), 202),
+        ("delete", "/api/v1/schedules/{name}", "/api/v1/schedules/nightly".to_owned(), 204),
         ("get", "/api/v1/batches/{id}", batch(""), 200),
         ("get", "/api/v1/batches/{id}/graph", batch("/graph"), 200),
         ("post", "/api/v1/batches/{id}/cancel", batch("/cancel"), 202),
@@ -96,6 +105,10 @@ fn request(method: &str, template: &str, path: &str) -> Request<Body> {
             (MULTIPART, form(&[("manifest", manifest), ("module", crate::support::COMMAND)]))
         }
         ("post", "/api/v1/tasks/batch") => ("application/json", br#"{"tasks":[{"module":"noop"}]}"#.to_vec()),
+        ("post", "/api/v1/schedules") => {
+            ("application/json", br#"{"name":"nightly","expression":"@daily","task":{"module":"noop"}}"#.to_vec())
+        }
+        ("post", "/api/v1/schedules/preview") => ("application/json", br#"{"expression":"@daily"}"#.to_vec()),
         ("post", "/api/v1/tasks/{id}/reschedule") => ("application/json", br#"{"delay":"1h"}"#.to_vec()),
         ("post", "/api/v1/tasks/{id}/retry") => ("application/json", b"{}".to_vec()),
         ("post", _) => ("application/json", br#"{"module":"noop"}"#.to_vec()),

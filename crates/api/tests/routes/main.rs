@@ -23,6 +23,8 @@ mod operations;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tasks_change;

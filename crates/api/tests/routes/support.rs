@@ -100,6 +100,7 @@ impl Room {
         let ports = ApiPorts {
             tasks: Arc::new(store.clone()),
             operations: store.stores.operations.clone(),
+            schedules: store.stores.schedules.clone(),
             enqueued: nats.clone(),
             modules: Arc::new(store.clone()),
             dispatcher: nats.clone(),

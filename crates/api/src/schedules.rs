@@ -1,0 +1,174 @@
+//! Schedules: from a request to a record, and back to what people see.
+
+use std::time::Duration;
+
+use tasklane_api_types::{ErrorCode, FiringView, NextRuns, ScheduleRequest, ScheduleView, SubmitRequest};
+use tasklane_domain::schedule::{Activity, Firing, JITTER_MS_MAX, Rules, Schedule, Template, WINDOW_MS_MAX};
+use tasklane_domain::{NewTask, StateKind, TaskId, Timestamp};
+use tasklane_recurrence::{Recurrence, RecurrenceError, Zone};
+
+use crate::error::{ApiError, ApiResult};
+use crate::state::State;
+use crate::submit::{duration, resolve};
+
+/// How old a missed instant may be where nothing is said: one hour, in milliseconds.
+const WINDOW_MS: u64 = 60 * 60 * 1000;
+/// Runs that are shown with a schedule.
+pub(crate) const NEXT_RUNS: usize = 5;
+
+/// An expression and a zone, read.
+pub(crate) struct Times {
+    pub(crate) recurrence: Recurrence,
+    pub(crate) zone: Zone,
+}
+
+impl Times {
+    pub(crate) fn read(expression: &str, zone: Option<&str>) -> ApiResult<Self> {
+        let recurrence = Recurrence::parse(expression).map_err(|error| refusal(&error))?;
+        let zone = zone.map_or_else(|| Ok(Zone::utc()), Zone::parse).map_err(|error| refusal(&error))?;
+        Ok(Self { recurrence, zone })
+    }
+
+    /// The next runs after `now`, as the zone's clock shows them.
+    pub(crate) fn next(&self, now: Timestamp, anchor: Timestamp, count: usize) -> Vec<String> {
+        let next = |at: Timestamp| self.recurrence.next_after(at, &self.zone, anchor);
+        std::iter::successors(next(now), |at| next(*at)).take(count).map(|at| self.zone.show(at)).collect()
+    }
+
+    pub(crate) fn explain(&self, now: Timestamp, anchor: Timestamp, count: usize) -> NextRuns {
+        NextRuns {
+            expression: self.recurrence.to_string(),
+            description: self.recurrence.describe(),
+            timezone: self.zone.to_string(),
+            next_runs: self.next(now, anchor, count),
+        }
+    }
+}
+
+fn refusal(error: &RecurrenceError) -> ApiError {
+    let code = match error {
+        RecurrenceError::UnknownZone { .. } => ErrorCode::TimezoneUnknown,
+        _ => ErrorCode::CronInvalid,
+    };
+    ApiError::new(code, error.to_string())
+}
+
+fn invalid(detail: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorCode::ScheduleInvalid, detail)
+}
+
+fn bounded(field: &str, text: Option<&str>, usual: u64, max: u64) -> ApiResult<u64> {
+    let Some(text) = text else { return Ok(usual) };
+    let ms = u64::try_from(duration(field, text)?.as_millis()).unwrap_or(u64::MAX);
+    let most = Duration::from_millis(max);
+    if ms <= max {
+        Ok(ms)
+    } else {
+        Err(invalid(format!("`{field}` is `{text}`, but at most {} h are allowed", most.as_secs() / 3_600)))
+    }
+}
+
+/// What a schedule's task cannot have, since each firing is a submit of its own.
+fn check_task(task: &SubmitRequest) -> ApiResult<()> {
+    let given = [
+        ("run_at", task.run_at.is_some()),
+        ("delay", task.delay.is_some()),
+        ("delay_ms", task.delay_ms.is_some()),
+        ("deadline", task.deadline.is_some()),
+        ("idempotency_key", task.idempotency_key.is_some()),
+        ("unique", task.unique.is_some()),
+        ("name", task.name.is_some()),
+        ("after", !task.after.is_empty()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((field, _)) => Err(invalid(format!("`task.{field}` cannot be given: a schedule has its own times"))),
+        None => Ok(()),
+    }
+}
+
+/// Everything of a request resolved and checked: its module must be there.
+pub(crate) async fn new_schedule(state: &State, request: ScheduleRequest) -> ApiResult<Schedule> {
+    let times = Times::read(&request.expression, request.timezone.as_deref())?;
+    let name = request.name.parse().map_err(|error: tasklane_domain::name::NameError| invalid(error.to_string()))?;
+    check_task(&request.task)?;
+    let pinned = request.task.module.contains('@');
+    let rules = Rules {
+        expression: times.recurrence.to_string(),
+        zone: times.zone.to_string(),
+        missed: request.missed.unwrap_or_default(),
+        window_ms: bounded("window", request.window.as_deref(), WINDOW_MS, WINDOW_MS_MAX)?,
+        overlap: request.overlap.unwrap_or_default(),
+        jitter_ms: bounded("jitter", request.jitter.as_deref(), 0, JITTER_MS_MAX)?,
+    };
+    let task = resolve(state, request.task, TaskId::new(), None).await?;
+    let now = state.clock.now();
+    let activity = if request.paused { Activity::Paused } else { Activity::Active };
+    let next_at = times.recurrence.next_after(now, &times.zone, now).filter(|_| activity == Activity::Active);
+    let payload = task.payload.clone();
+    let template = template(task, pinned);
+    Ok(Schedule {
+        name,
+        rules,
+        template,
+        payload,
+        activity,
+        created_at: now,
+        next_at,
+        last_task: None,
+        fired: 0,
+        skipped: 0,
+    })
+}
+
+fn template(task: NewTask, pinned: bool) -> Template {
+    Template {
+        module: task.module.name,
+        version: pinned.then_some(task.module.version),
+        queue: task.queue,
+        priority: task.priority,
+        limits: task.limits,
+        retry: task.retry,
+        labels: task.labels,
+        namespace: task.namespace,
+    }
+}
+
+/// A schedule as people see it. One whose words cannot be read any more is shown without runs.
+pub(crate) fn view(
+    schedule: Schedule,
+    last_state: Option<StateKind>,
+    firings: &[Firing],
+    now: Timestamp,
+) -> ScheduleView {
+    let times = Times::read(&schedule.rules.expression, Some(&schedule.rules.zone)).ok();
+    let active = schedule.activity == Activity::Active;
+    let show = |at: Timestamp| times.as_ref().map_or_else(|| at.to_string(), |times| times.zone.show(at));
+    let firing = |firing: &Firing| FiringView {
+        at: show(firing.instant),
+        task: firing.came_to.ok().map(|id| id.to_string()),
+        passed: firing.came_to.err(),
+    };
+    ScheduleView {
+        description: times.as_ref().map(|times| times.recurrence.describe()).unwrap_or_default(),
+        next_runs: times
+            .as_ref()
+            .filter(|_| active)
+            .map(|times| times.next(now, schedule.created_at, NEXT_RUNS))
+            .unwrap_or_default(),
+        firings: firings.iter().map(firing).collect(),
+        name: schedule.name.to_string(),
+        expression: schedule.rules.expression,
+        timezone: schedule.rules.zone,
+        state: if active { "active" } else { "paused" }.to_owned(),
+        missed: schedule.rules.missed,
+        window_ms: schedule.rules.window_ms,
+        overlap: schedule.rules.overlap,
+        jitter_ms: schedule.rules.jitter_ms,
+        task: schedule.template,
+        created_at: schedule.created_at,
+        last_task: schedule.last_task.map(|id| id.to_string()),
+        last_state,
+        fired: schedule.fired,
+        skipped: schedule.skipped,
+    }
+}

@@ -1,0 +1,214 @@
+//! Recurring schedules: their records, and the transaction that turns instants into tasks.
+//!
+//! Guarantees: a schedule moves forward only from the time that the leader saw, in the transaction that submits the tasks of the
+//! instants before; and an instant has one row, so that it becomes a task once.
+
+use tasklane_domain::error::StoreError;
+use tasklane_domain::schedule::{Activity, FIRINGS_KEPT, Fire, Fired, Firing, Passed, SCHEDULES_MAX, Schedule};
+use tasklane_domain::{NewTask, ScheduleName, TaskId, Timestamp};
+
+use super::cancel::cancel_all;
+use super::dependence::release;
+use super::row::{self, DbRow, get, id_bytes, json, parsed, required_time, task_id, time, to_json};
+use super::{Db, submit};
+use crate::error::{corrupt, unavailable};
+
+type Conn = <Db as sqlx::Database>::Connection;
+type Pool = sqlx::Pool<Db>;
+
+const COLUMNS: &str =
+    "name, rules, template, payload, payload_kind, activity, created_at, next_at, last_task, fired, skipped";
+
+fn of(row: &DbRow) -> Result<Schedule, StoreError> {
+    let count = |column| get::<i64>(row, column).map(|count| u64::try_from(count).unwrap_or(0));
+    let last_task = get::<Option<&[u8]>>(row, "last_task")?.is_some();
+    Ok(Schedule {
+        name: parsed(row, "name")?,
+        rules: json(row, "rules")?.ok_or_else(|| corrupt("rules", "missing"))?,
+        template: json(row, "template")?.ok_or_else(|| corrupt("template", "missing"))?,
+        payload: row::payload(row)?,
+        activity: if get::<&str>(row, "activity")? == "paused" { Activity::Paused } else { Activity::Active },
+        created_at: required_time(row, "created_at")?,
+        next_at: time(row, "next_at")?,
+        last_task: last_task.then(|| task_id(row, "last_task")).transpose()?,
+        fired: count("fired")?,
+        skipped: count("skipped")?,
+    })
+}
+
+const fn word(activity: Activity) -> &'static str {
+    match activity {
+        Activity::Active => "active",
+        Activity::Paused => "paused",
+    }
+}
+
+pub(super) async fn create(conn: &mut Conn, schedule: &Schedule) -> Result<Result<(), StoreError>, StoreError> {
+    let row = sqlx::query::<Db>("SELECT COUNT(*) AS count FROM schedules").fetch_one(&mut *conn).await;
+    if get::<i64>(&row.map_err(unavailable)?, "count")? >= i64::from(SCHEDULES_MAX) {
+        return Ok(Err(StoreError::SchedulesFull(SCHEDULES_MAX)));
+    }
+    let sql = "INSERT INTO schedules (name, rules, template, payload, payload_kind, activity, created_at, next_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING";
+    let done = sqlx::query::<Db>(sql)
+        .bind(schedule.name.as_str().to_owned())
+        .bind(to_json(&schedule.rules)?)
+        .bind(to_json(&schedule.template)?)
+        .bind(schedule.payload.bytes.to_vec())
+        .bind(schedule.payload.kind.as_str())
+        .bind(word(schedule.activity))
+        .bind(schedule.created_at.as_micros())
+        .bind(schedule.next_at.map(Timestamp::as_micros))
+        .execute(conn)
+        .await
+        .map_err(unavailable)?;
+    Ok(if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::ScheduleExists(schedule.name.clone())) })
+}
+
+pub(super) async fn schedule(pool: &Pool, name: &ScheduleName) -> Result<Option<Schedule>, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM schedules WHERE name = $1"));
+    let query = sqlx::query::<Db>(sql).bind(name.as_str().to_owned());
+    query.fetch_optional(pool).await.map_err(unavailable)?.map(|row| of(&row)).transpose()
+}
+
+pub(super) async fn schedules(pool: &Pool) -> Result<Vec<Schedule>, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM schedules ORDER BY name LIMIT $1"));
+    let query = sqlx::query::<Db>(sql).bind(i64::from(SCHEDULES_MAX));
+    query.fetch_all(pool).await.map_err(unavailable)?.iter().map(of).collect()
+}
+
+pub(super) async fn firings(pool: &Pool, name: &ScheduleName, limit: u32) -> Result<Vec<Firing>, StoreError> {
+    let sql = "SELECT instant, task_id, passed FROM firings WHERE schedule = $1 ORDER BY instant DESC LIMIT $2";
+    let query = sqlx::query::<Db>(sql).bind(name.as_str().to_owned()).bind(i64::from(limit));
+    query.fetch_all(pool).await.map_err(unavailable)?.iter().map(firing).collect()
+}
+
+fn firing(row: &DbRow) -> Result<Firing, StoreError> {
+    let came_to = match get::<Option<&str>>(row, "passed")? {
+        None => Ok(task_id(row, "task_id")?),
+        Some("missed") => Err(Passed::Missed),
+        Some("overlap") => Err(Passed::Overlap),
+        Some("superseded") => Err(Passed::Superseded),
+        Some("module_missing") => Err(Passed::ModuleMissing),
+        Some(other) => return Err(corrupt("passed", other)),
+    };
+    Ok(Firing { instant: required_time(row, "instant")?, came_to })
+}
+
+pub(super) async fn remove(conn: &mut Conn, name: &ScheduleName) -> Result<bool, StoreError> {
+    let bound = |sql: &'static str| sqlx::query::<Db>(sql).bind(name.as_str().to_owned());
+    bound("DELETE FROM firings WHERE schedule = $1").execute(&mut *conn).await.map_err(unavailable)?;
+    let done = bound("DELETE FROM schedules WHERE name = $1").execute(conn).await.map_err(unavailable)?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn set_activity(
+    conn: &mut Conn,
+    name: &ScheduleName,
+    activity: Activity,
+    next_at: Option<Timestamp>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query::<Db>("UPDATE schedules SET activity = $1, next_at = $2 WHERE name = $3")
+        .bind(word(activity))
+        .bind(next_at.map(Timestamp::as_micros))
+        .bind(name.as_str().to_owned())
+        .execute(conn)
+        .await
+        .map_err(unavailable)?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn note_task(conn: &mut Conn, name: &ScheduleName, task: TaskId) -> Result<bool, StoreError> {
+    let query = sqlx::query::<Db>("UPDATE schedules SET last_task = $1 WHERE name = $2").bind(id_bytes(task));
+    let done = query.bind(name.as_str().to_owned()).execute(conn).await.map_err(unavailable)?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn due(
+    pool: &Pool,
+    now: Timestamp,
+    limit: u32,
+) -> Result<(Vec<Schedule>, Option<Timestamp>), StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM schedules WHERE activity = 'active' AND next_at IS NOT NULL AND next_at <= $1 \
+         ORDER BY next_at LIMIT $2"
+    ));
+    let query = sqlx::query::<Db>(sql).bind(now.as_micros()).bind(i64::from(limit));
+    let due = query.fetch_all(pool).await.map_err(unavailable)?.iter().map(of).collect::<Result<_, _>>()?;
+    let sql =
+        "SELECT MIN(next_at) AS next FROM schedules WHERE activity = 'active' AND next_at IS NOT NULL AND next_at > $1";
+    let row = sqlx::query::<Db>(sql).bind(now.as_micros()).fetch_one(pool).await.map_err(unavailable)?;
+    Ok((due, time(&row, "next")?))
+}
+
+/// Moves the schedule forward and submits its tasks, unless it has moved already.
+pub(super) async fn fire(conn: &mut Conn, fire: &Fire, now: Timestamp) -> Result<Fired, StoreError> {
+    if !moved(conn, fire).await? {
+        return Ok(Fired::default());
+    }
+    let tasks: Vec<NewTask> = fire.tasks.iter().map(|(_, task)| task.clone()).collect();
+    for answer in submit::submit(conn, &[&tasks]).await? {
+        answer?;
+    }
+    remember(conn, fire).await?;
+    let mut fired =
+        Fired { count: tasks.len(), ready: tasks.iter().filter_map(NewTask::order).collect(), settled: Vec::new() };
+    if let Some(previous) = fire.cancel {
+        let (settled, ends) = cancel_all(conn, &[previous], now).await?;
+        let released = release(conn, ends, now).await?;
+        fired.settled = [settled, released.settled].concat();
+        fired.ready.extend(released.ready);
+    }
+    Ok(fired)
+}
+
+async fn moved(conn: &mut Conn, fire: &Fire) -> Result<bool, StoreError> {
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let last = fire.tasks.last().map(|(_, task)| id_bytes(task.id));
+    let sql = "UPDATE schedules SET next_at = $1, last_task = COALESCE($2, last_task), fired = fired + $3, \
+               skipped = skipped + $4 WHERE name = $5 AND next_at = $6 AND activity = 'active'";
+    let done = sqlx::query::<Db>(sql)
+        .bind(fire.next_at.map(Timestamp::as_micros))
+        .bind(last)
+        .bind(count(fire.tasks.len()))
+        .bind(count(fire.pass.len()))
+        .bind(fire.name.as_str().to_owned())
+        .bind(fire.seen.as_micros())
+        .execute(conn)
+        .await
+        .map_err(unavailable)?;
+    Ok(done.rows_affected() == 1)
+}
+
+async fn remember(conn: &mut Conn, fire: &Fire) -> Result<(), StoreError> {
+    for (instant, task) in &fire.tasks {
+        insert(conn, fire, *instant, Some(task.id), None).await?;
+    }
+    for (instant, why) in &fire.pass {
+        insert(conn, fire, *instant, None, Some(*why)).await?;
+    }
+    // Those beyond the newest are forgotten: the schedule never goes back to them.
+    let sql = "DELETE FROM firings WHERE schedule = $1 AND instant < \
+               (SELECT MIN(instant) FROM (SELECT instant FROM firings WHERE schedule = $1 ORDER BY instant DESC LIMIT $2) AS kept)";
+    let query = sqlx::query::<Db>(sql).bind(fire.name.as_str().to_owned()).bind(i64::from(FIRINGS_KEPT));
+    query.execute(conn).await.map(drop).map_err(unavailable)
+}
+
+async fn insert(
+    conn: &mut Conn,
+    fire: &Fire,
+    instant: Timestamp,
+    task: Option<TaskId>,
+    passed: Option<Passed>,
+) -> Result<(), StoreError> {
+    // Without ON CONFLICT: a second task of one instant would fail the transaction.
+    sqlx::query::<Db>("INSERT INTO firings (schedule, instant, task_id, passed) VALUES ($1, $2, $3, $4)")
+        .bind(fire.name.as_str().to_owned())
+        .bind(instant.as_micros())
+        .bind(task.map(id_bytes))
+        .bind(passed.map(Passed::as_str))
+        .execute(conn)
+        .await
+        .map(drop)
+        .map_err(unavailable)
+}

@@ -1,0 +1,180 @@
+//! Recurring schedules: an instant becomes a task once, whoever leads.
+#![expect(clippy::indexing_slicing, reason = "a check that indexes wrongly fails, as it should")]
+
+use anyhow::{Context, ensure};
+use tasklane_domain::error::StoreError;
+use tasklane_domain::query::{PageRequest, TaskFilter};
+use tasklane_domain::schedule::{Activity, FIRINGS_KEPT, Fire, Missed, Overlap, Passed, Rules, Schedule, Template};
+use tasklane_domain::{Labels, Lease, Limits, Namespace, Priority, RetryPolicy, StateKind, TaskId, Term, Timestamp};
+use tasklane_store::Stores;
+
+use super::World;
+use super::world::{NOW, at, module, task};
+
+fn schedule(name: &str) -> anyhow::Result<Schedule> {
+    let rules = Rules {
+        expression: "@every 1s".to_owned(),
+        zone: "UTC".to_owned(),
+        missed: Missed::All,
+        window_ms: 60_000,
+        overlap: Overlap::Skip,
+        jitter_ms: 5,
+    };
+    let template = Template {
+        module: "resize".parse()?,
+        version: Some("1.2.3".parse()?),
+        queue: "night".parse()?,
+        priority: Priority::MEDIUM,
+        limits: Limits::default(),
+        retry: RetryPolicy::default(),
+        labels: Labels::default(),
+        namespace: Namespace::default(),
+    };
+    Ok(Schedule {
+        name: name.parse()?,
+        rules,
+        template,
+        payload: task()?.payload,
+        activity: Activity::Active,
+        created_at: NOW,
+        next_at: Some(at(1)),
+        last_task: None,
+        fired: 0,
+        skipped: 0,
+    })
+}
+
+/// What a leader that saw `seen` wants: one task at that instant, and the next a second later.
+fn fire(schedule: &Schedule, seen: Timestamp) -> anyhow::Result<Fire> {
+    let next_at = Some(seen.plus(std::time::Duration::from_secs(1)));
+    let tasks = vec![(seen, schedule.task(TaskId::new(), module("resize")?, seen, seen))];
+    Ok(Fire { name: schedule.name.clone(), seen, next_at, tasks, pass: Vec::new(), cancel: None })
+}
+
+/// A schedule reads back as it was written, under its name alone.
+pub async fn a_schedule_reads_back_whole(world: World) -> anyhow::Result<()> {
+    let store = &world.stores.schedules;
+    let (one, two) = (schedule("b")?, Schedule { activity: Activity::Paused, next_at: None, ..schedule("a")? });
+    store.create(one.clone()).await?;
+    store.create(two.clone()).await?;
+    ensure!(store.schedule(&one.name).await? == Some(one.clone()));
+    ensure!(store.schedules().await? == [two.clone(), one.clone()]);
+    let again = store.create(schedule("b")?).await;
+    ensure!(matches!(again, Err(StoreError::ScheduleExists(_))), "{again:?}");
+    ensure!(store.remove(&one.name).await? && !store.remove(&one.name).await?);
+    ensure!(store.schedule(&one.name).await?.is_none());
+    Ok(())
+}
+
+/// Due are the active ones whose time has come; the next time is that of the others.
+pub async fn schedules_become_due_at_their_time(world: World) -> anyhow::Result<()> {
+    let store = &world.stores.schedules;
+    store.create(schedule("soon")?).await?;
+    store.create(Schedule { next_at: Some(at(60)), ..schedule("later")? }).await?;
+    store.create(Schedule { activity: Activity::Paused, next_at: None, ..schedule("never")? }).await?;
+    let (due, next) = store.due(at(0), 10).await?;
+    ensure!(due.is_empty() && next == Some(at(1)));
+    let (due, next) = store.due(at(1), 10).await?;
+    ensure!(due.len() == 1 && due[0].name.as_str() == "soon" && next == Some(at(60)));
+    let name = "soon".parse()?;
+    ensure!(store.set_activity(&name, Activity::Paused, None).await?);
+    ensure!(store.due(at(2), 10).await?.0.is_empty());
+    ensure!(store.set_activity(&name, Activity::Active, Some(at(2))).await?);
+    ensure!(store.due(at(2), 10).await?.0.len() == 1);
+    Ok(())
+}
+
+/// Firing submits the tasks, moves the schedule and remembers the instant, at once; what had moved is left alone.
+pub async fn a_plan_is_committed_once(world: World) -> anyhow::Result<()> {
+    let term = world.lead().await?;
+    let (store, made) = (&world.stores.schedules, schedule("tick")?);
+    store.create(made.clone()).await?;
+    let wanted = fire(&made, at(1))?;
+    let first = store.fire(term, wanted.clone(), at(1)).await?;
+    ensure!(first.count == 1);
+    let again = store.fire(term, fire(&made, at(1))?, at(1)).await?;
+    ensure!(again.count == 0 && again.ready.is_empty(), "an instant fired twice");
+    let row = store.schedule(&made.name).await?.context("the schedule")?;
+    ensure!(row.next_at == Some(at(2)) && row.fired == 1 && row.last_task == Some(wanted.tasks[0].1.id));
+    let firings = store.firings(&made.name, 10).await?;
+    ensure!(firings.len() == 1 && firings[0].instant == at(1) && firings[0].came_to == Ok(wanted.tasks[0].1.id));
+    let queued = world.task(wanted.tasks[0].1.id).await?;
+    ensure!(queued.queue.as_str() == "night");
+    Ok(())
+}
+
+/// Passed instants are remembered with the reason; the task before can be cancelled in the same transaction.
+pub async fn overlaps_are_settled_with_the_firing(world: World) -> anyhow::Result<()> {
+    let term = world.lead().await?;
+    let (store, made) = (&world.stores.schedules, schedule("tick")?);
+    store.create(made.clone()).await?;
+    let first = fire(&made, at(1))?;
+    let old = first.tasks[0].1.id;
+    store.fire(term, first, at(1)).await?;
+    let mut second = fire(&made, at(2))?;
+    second.pass = vec![(at(1).plus(std::time::Duration::from_millis(500)), Passed::Superseded)];
+    second.cancel = Some(old);
+    let fired = store.fire(term, second, at(2)).await?;
+    ensure!(fired.settled.len() == 1 && fired.settled[0].id == old);
+    world.expect_state(old, StateKind::Cancelled).await?;
+    let firings = store.firings(&made.name, 10).await?;
+    ensure!(firings.len() == 3 && firings[1].came_to == Err(Passed::Superseded), "{firings:?}");
+    let row = store.schedule(&made.name).await?.context("the schedule")?;
+    ensure!(row.fired == 2 && row.skipped == 1);
+    Ok(())
+}
+
+/// Only the newest instants are remembered.
+pub async fn firings_are_forgotten_in_time(world: World) -> anyhow::Result<()> {
+    let term = world.lead().await?;
+    let (store, made) = (&world.stores.schedules, schedule("tick")?);
+    store.create(made.clone()).await?;
+    for second in 1..=u64::from(FIRINGS_KEPT) + 20 {
+        store.fire(term, fire(&made, at(second))?, at(second)).await?;
+    }
+    let firings = store.firings(&made.name, 1_000).await?;
+    ensure!(firings.len() == usize::try_from(FIRINGS_KEPT)?, "{} are remembered", firings.len());
+    ensure!(firings[0].instant == at(u64::from(FIRINGS_KEPT) + 20));
+    Ok(())
+}
+
+/// Leaders that come and go, each beside its predecessor which does not know yet: every instant becomes one task.
+pub async fn fifty_leaders_fire_each_instant_once(world: World) -> anyhow::Result<()> {
+    let other = world.open_another().await?;
+    let made = schedule("tick")?;
+    world.stores.schedules.create(made.clone()).await?;
+    let mut former = world.stores.leader.open_term(Lease { generation: NOW, revision: 1 }).await?;
+    for round in 1..=50_u64 {
+        let term = other.leader.open_term(Lease { generation: NOW, revision: round + 1 }).await?;
+        let now = at(2 * round);
+        let (old, new, again) = tokio::join!(
+            lead_once(&world.stores, former, &made, now),
+            lead_once(&other, term, &made, now),
+            lead_once(&world.stores, term, &made, now),
+        );
+        ensure!(old? == 0, "a former leader fired");
+        new?;
+        again?;
+        former = term;
+    }
+    let instants = world.stores.schedules.firings(&made.name, 1_000).await?;
+    ensure!(instants.len() == 100 && instants.windows(2).all(|pair| pair[0].instant > pair[1].instant));
+    let page = world.stores.tasks.list(&TaskFilter::default(), PageRequest { before: None, limit: 200 }).await?;
+    ensure!(page.tasks.len() == 100, "{} tasks for 100 instants", page.tasks.len());
+    Ok(())
+}
+
+/// A leader's look: fires what is due by `now`, an instant after the other; returns how many tasks that made.
+async fn lead_once(stores: &Stores, term: Term, made: &Schedule, now: Timestamp) -> anyhow::Result<usize> {
+    let mut fired = 0;
+    for _ in 0..10 {
+        let (due, _) = stores.schedules.due(now, 10).await?;
+        let Some(seen) = due.first().and_then(|schedule| schedule.next_at) else { return Ok(fired) };
+        match stores.schedules.fire(term, fire(made, seen)?, now).await {
+            Ok(answer) => fired += answer.count,
+            Err(StoreError::StaleTerm { .. }) => return Ok(fired),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    anyhow::bail!("the schedule does not move")
+}
