@@ -6,6 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Settings;
 
+mod schedules;
+mod tasks;
+
+pub(crate) use schedules::{ScheduleArgs, Schedules};
+pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
+
 /// Run background tasks as WebAssembly modules.
 #[derive(Debug, Parser)]
 #[command(name = "taskctl", version, propagate_version = true, max_term_width = 100)]
@@ -48,12 +54,21 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Modules(Modules),
     /// Submit one task, wait for its end, print its result.
-    Run(RunArgs),
-    /// Submit one task and print its id.
-    Submit(TaskArgs),
-    /// Look at tasks, and cancel them.
+    Run(Box<RunArgs>),
+    /// Submit one task, or a batch, and print the ids.
+    Submit(Box<SubmitArgs>),
+    /// Look at tasks; cancel, retry and move them, one or all that match.
     #[command(subcommand)]
-    Tasks(Tasks),
+    Tasks(Box<Tasks>),
+    /// Look at tasks that were submitted together; cancel them, or retry them from where they failed.
+    #[command(subcommand)]
+    Batches(Batches),
+    /// Follow bulk cancels and retries.
+    #[command(subcommand)]
+    Operations(Operations),
+    /// Tasks that recur: cron expressions, periods, time zones.
+    #[command(subcommand)]
+    Schedules(Box<Schedules>),
     /// List the living hosts.
     Hosts,
     /// Show leader, slots and task counts.
@@ -135,46 +150,6 @@ pub(crate) enum Modules {
     },
 }
 
-/// What a task may be given.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct TaskArgs {
-    /// NAME for the newest version, or NAME@VERSION.
-    pub(crate) module: String,
-    /// The payload: a file's name, `-` for standard input, or JSON.
-    #[arg(short, long, value_name = "FILE|-|JSON")]
-    pub(crate) input: Option<String>,
-    /// 1 to 10 (most urgent), or high, medium, low.
-    #[arg(short, long)]
-    pub(crate) priority: Option<String>,
-    /// The queue to wait in.
-    #[arg(short, long)]
-    pub(crate) queue: Option<String>,
-    /// A label, `key=value`; may be repeated.
-    #[arg(short, long = "label", value_name = "KEY=VALUE")]
-    pub(crate) labels: Vec<String>,
-    /// Fuel of each attempt.
-    #[arg(long)]
-    pub(crate) fuel: Option<u64>,
-    /// Wall time of each attempt, in milliseconds.
-    #[arg(long, value_name = "MS")]
-    pub(crate) timeout_ms: Option<u32>,
-    /// Memory of each attempt, in bytes.
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) memory_bytes: Option<u64>,
-    /// Attempts in all.
-    #[arg(long)]
-    pub(crate) max_attempts: Option<u16>,
-    /// Not before this many milliseconds.
-    #[arg(long, value_name = "MS")]
-    pub(crate) delay_ms: Option<u64>,
-    /// When all of it must have ended (RFC 3339).
-    #[arg(long, value_name = "TIME")]
-    pub(crate) deadline: Option<String>,
-    /// Makes repeating the command safe.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) idempotency_key: Option<String>,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
@@ -182,46 +157,4 @@ pub(crate) struct RunArgs {
     /// Give up waiting after this many seconds; the task goes on.
     #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
     pub(crate) wait_timeout: u64,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Tasks {
-    /// List tasks, the newest first.
-    List {
-        /// Only in this state.
-        #[arg(long)]
-        status: Option<String>,
-        /// Only of this module.
-        #[arg(long)]
-        module: Option<String>,
-        /// Only of this queue.
-        #[arg(long)]
-        queue: Option<String>,
-        /// Only with this label, `key=value`.
-        #[arg(long)]
-        label: Option<String>,
-        /// At most this many, 1 to 200.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-    },
-    /// Show one task.
-    Get {
-        /// Its id.
-        id: String,
-    },
-    /// Cancel one task.
-    Cancel {
-        /// Its id.
-        id: String,
-    },
-    /// Print what the guest said.
-    Logs {
-        /// Its id.
-        id: String,
-    },
-    /// Print what the guest returned.
-    Result {
-        /// Its id.
-        id: String,
-    },
 }

@@ -63,6 +63,12 @@ impl Client {
         parse(&read(answer).await?)
     }
 
+    /// DELETE, with no answer but success.
+    pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        let answer = self.http.delete(self.url(path)).send().await.map_err(|error| self.unreachable(&error))?;
+        read(answer).await.map(drop)
+    }
+
     /// POST of a form.
     pub(crate) async fn upload<T: DeserializeOwned>(
         &self,

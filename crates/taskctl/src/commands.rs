@@ -1,8 +1,11 @@
 //! One file for each command.
 
+mod batch;
 mod deploy;
 mod look;
+mod operation;
 mod run;
+mod schedule;
 mod task;
 
 use std::process::ExitCode;
@@ -23,9 +26,12 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => Box::pin(roles::serve(*args)).await?,
         Command::Deploy(args) => deploy::run(&client()?, global.output, args).await?,
         Command::Modules(command) => look::modules(&client()?, global.output, command).await?,
-        Command::Run(args) => return run::run(&client()?, global.output, args).await,
-        Command::Submit(args) => run::submit(&client()?, global.output, args).await?,
-        Command::Tasks(command) => task::run(&client()?, global.output, command).await?,
+        Command::Run(args) => return run::run(&client()?, global.output, *args).await,
+        Command::Submit(args) => run::submit(&client()?, global.output, *args).await?,
+        Command::Tasks(command) => task::run(&client()?, global.output, *command).await?,
+        Command::Batches(command) => batch::run(&client()?, global.output, command).await?,
+        Command::Operations(command) => operation::run(&client()?, global.output, command).await?,
+        Command::Schedules(command) => schedule::run(&client()?, global.output, *command).await?,
         Command::Hosts => look::hosts(&client()?, global.output).await?,
         Command::Cluster => look::cluster(&client()?, global.output).await?,
         Command::Completions { shell } => {

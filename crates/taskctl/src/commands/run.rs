@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::value::RawValue;
-use tasklane_api_types::{SubmitRequest, TaskAccepted, TaskView};
-use tasklane_domain::{LimitsPatch, RetryPatch, StateKind};
+use tasklane_api_types::{BatchAccepted, BatchRequest, SubmitRequest, TaskAccepted, TaskView, UniqueRequest};
+use tasklane_domain::outcome::{OutcomeSet, OutcomeSetError};
+use tasklane_domain::time::TimestampError;
+use tasklane_domain::{LimitsPatch, RetryPatch, StateKind, Timestamp};
 
-use crate::cli::{Format, RunArgs, TaskArgs};
+use crate::cli::{Format, RunArgs, SubmitArgs, TaskArgs};
 use crate::client::{Client, read_file, segment};
 use crate::failure::{FAILED, Failure, TIMEOUT, USAGE};
 use crate::output;
@@ -22,13 +24,49 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// After this long, looks become rarer.
 const PATIENT_AFTER: Duration = Duration::from_secs(10);
 
-/// Submits and prints the id.
-pub(crate) async fn submit(client: &Client, format: Format, args: TaskArgs) -> anyhow::Result<()> {
-    let accepted: TaskAccepted = client.post("/api/v1/tasks", &request(&args)?).await?;
+/// Submits and prints the id, or the ids of a batch.
+pub(crate) async fn submit(client: &Client, format: Format, args: SubmitArgs) -> anyhow::Result<()> {
+    match (&args.batch, &args.task) {
+        (Some(file), _) => batch(client, format, file).await,
+        (None, Some(task)) => one(client, format, task).await,
+        (None, None) => Err(Failure::new(USAGE, "neither a module nor --batch is given").into()),
+    }
+}
+
+/// A JSON document with the tasks of a batch.
+async fn batch(client: &Client, format: Format, file: &str) -> anyhow::Result<()> {
+    let bytes = if file == "-" { stdin()? } else { read_file(Path::new(file))? };
+    let wrong = |error: serde_json::Error| {
+        Failure::new(USAGE, format!("the batch cannot be read: {error}"))
+            .hint("write {\"tasks\": [{\"name\": \"a\", \"module\": \"m\"}, {\"module\": \"m\", \"after\": [\"a\"]}]}")
+    };
+    let request: BatchRequest = serde_json::from_slice(&bytes).map_err(wrong)?;
+    let accepted: BatchAccepted = client.post("/api/v1/tasks/batch", &request).await?;
+    if format == Format::Json {
+        return output::json(&accepted);
+    }
+    for task in &accepted.tasks {
+        output::data(&task.id);
+    }
+    output::note(&format!("next: taskctl batches get {}", accepted.batch));
+    Ok(())
+}
+
+fn stdin() -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+async fn one(client: &Client, format: Format, args: &TaskArgs) -> anyhow::Result<()> {
+    let accepted: TaskAccepted = client.post("/api/v1/tasks", &request(args)?).await?;
     if format == Format::Json {
         return output::json(&accepted);
     }
     output::data(&accepted.id);
+    if accepted.duplicate {
+        output::note("a task of the same kind was there already: this is it");
+    }
     output::note(&format!("next: taskctl tasks get {}", accepted.id));
     Ok(())
 }
@@ -96,10 +134,10 @@ async fn wait(client: &Client, id: &str, at_most: Duration) -> anyhow::Result<Ta
         .into())
 }
 
-fn request(args: &TaskArgs) -> anyhow::Result<SubmitRequest> {
+/// The request that the arguments stand for.
+pub(crate) fn request(args: &TaskArgs) -> anyhow::Result<SubmitRequest> {
     let usage = |message: String| Failure::new(USAGE, message);
     let priority = args.priority.as_deref().map(str::parse).transpose();
-    let deadline = args.deadline.as_deref().map(str::parse).transpose();
     let mut request = SubmitRequest {
         module: args.module.clone(),
         payload: None,
@@ -113,23 +151,51 @@ fn request(args: &TaskArgs) -> anyhow::Result<SubmitRequest> {
             memory_bytes: args.memory_bytes,
             ..LimitsPatch::default()
         },
-        retry: RetryPatch { max_attempts: args.max_attempts, ..RetryPatch::default() },
-        run_at: None,
+        retry: retry(args)?,
+        run_at: time("--run-at", args.run_at.as_deref())?,
         delay_ms: args.delay_ms,
-        deadline: deadline.map_err(|error: tasklane_domain::time::TimestampError| usage(error.to_string()))?,
+        deadline: time("--deadline", args.deadline.as_deref())?,
         idempotency_key: args.idempotency_key.clone(),
         labels: labels(&args.labels)?,
-        delay: None,
-        namespace: None,
+        delay: args.delay.clone(),
+        namespace: args.namespace.clone(),
         name: None,
-        after: Vec::new(),
-        on_failure: None,
-        unique: None,
+        after: args.after.clone(),
+        on_failure: args.on_failure.as_deref().map(|text| word("--on-failure", text)).transpose()?,
+        unique: args.unique.then(|| UniqueRequest {
+            by: args.unique_by.clone(),
+            while_in: None,
+            for_time: args.unique_for.clone(),
+        }),
     };
     if let Some(input) = &args.input {
         fill_payload(&mut request, input)?;
     }
     Ok(request)
+}
+
+fn retry(args: &TaskArgs) -> anyhow::Result<RetryPatch> {
+    let wrong = |error: OutcomeSetError| Failure::new(USAGE, format!("--retry-on: {error}"));
+    let listed = (!args.retry_on.is_empty()).then(|| OutcomeSet::try_from(args.retry_on.clone()));
+    Ok(RetryPatch {
+        max_attempts: args.max_attempts,
+        backoff_ms: args.backoff_ms,
+        backoff: args.backoff.as_deref().map(|text| word("--backoff", text)).transpose()?,
+        retry_on: listed.transpose().map_err(wrong)?,
+        ..RetryPatch::default()
+    })
+}
+
+/// A time of day and date.
+pub(crate) fn time(flag: &str, text: Option<&str>) -> anyhow::Result<Option<Timestamp>> {
+    let wrong = |error: TimestampError| Failure::new(USAGE, format!("{flag}: {error}"));
+    Ok(text.map(str::parse).transpose().map_err(wrong)?)
+}
+
+/// One of a few words, as JSON knows them.
+pub(crate) fn word<T: serde::de::DeserializeOwned>(flag: &str, text: &str) -> anyhow::Result<T> {
+    let value = serde_json::Value::String(text.to_owned());
+    serde_json::from_value(value).map_err(|error| Failure::new(USAGE, format!("{flag}: {error}")).into())
 }
 
 fn labels(pairs: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
@@ -143,9 +209,7 @@ fn labels(pairs: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
 /// A file, standard input, or JSON on the command line.
 fn fill_payload(request: &mut SubmitRequest, input: &str) -> anyhow::Result<()> {
     if input == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes)?;
-        return fill_bytes(request, bytes);
+        return fill_bytes(request, stdin()?);
     }
     if Path::new(input).is_file() {
         return fill_bytes(request, read_file(Path::new(input))?);

@@ -2,20 +2,31 @@
 
 use std::fmt::Write as _;
 
-use tasklane_api_types::{LogView, TaskList, TaskView};
+use tasklane_api_types::{AttemptList, AttemptView, LogView, TaskList, TaskView};
 use tasklane_domain::{Clock, SystemClock, Timestamp};
 
 use crate::cli::{Format, Tasks};
 use crate::client::{Client, segment};
 use crate::output;
 
+mod change;
+
 /// Carries one out.
 pub(crate) async fn run(client: &Client, format: Format, command: Tasks) -> anyhow::Result<()> {
     match command {
-        Tasks::List { status, module, queue, label, limit } => {
+        Tasks::List { status, module, queue, label, namespace, batch, parent, limit } => {
             let mut path = format!("/api/v1/tasks?limit={limit}");
             let label = label.map(|label| label.replacen('=', ":", 1));
-            for (name, value) in [("status", status), ("module", module), ("queue", queue), ("label", label)] {
+            let filters = [
+                ("status", status),
+                ("module", module),
+                ("queue", queue),
+                ("label", label),
+                ("namespace", namespace),
+                ("batch", batch),
+                ("parent", parent),
+            ];
+            for (name, value) in filters {
                 if let Some(value) = value {
                     write!(path, "&{name}={}", segment(&value))?;
                 }
@@ -23,21 +34,44 @@ pub(crate) async fn run(client: &Client, format: Format, command: Tasks) -> anyh
             list(client, format, &path).await
         }
         Tasks::Get { id } => show(format, &client.get(&format!("/api/v1/tasks/{}", segment(&id))).await?),
-        Tasks::Cancel { id } => {
-            let path = format!("/api/v1/tasks/{}/cancel", segment(&id));
-            let task: TaskView = client.post(&path, &serde_json::json!({})).await?;
-            if format == Format::Json {
-                return output::json(&task);
-            }
-            output::note(&format!("{} is {}", task.id, task.state));
-            Ok(())
-        }
+        Tasks::Attempts { id } => attempts(client, format, &id).await,
+        Tasks::Cancel { id, tree, bulk } => change::cancel(client, format, id, tree, bulk).await,
+        Tasks::Retry { id, change, bulk } => change::retry(client, format, id, &change, bulk).await,
+        Tasks::Reschedule { id, at, delay } => change::reschedule(client, format, &id, at, delay).await,
         Tasks::Logs { id } => logs(client, format, &id).await,
         Tasks::Result { id } => {
             let result = client.bytes(&format!("/api/v1/tasks/{}/result", segment(&id)), "*/*").await?;
             Ok(output::foreign(&result)?)
         }
     }
+}
+
+async fn attempts(client: &Client, format: Format, id: &str) -> anyhow::Result<()> {
+    let list: AttemptList = client.get(&format!("/api/v1/tasks/{}/attempts", segment(id))).await?;
+    if format == Format::Json {
+        return output::json(&list);
+    }
+    if list.attempts.is_empty() {
+        output::note("no attempt has ended yet");
+    }
+    let rows: Vec<Vec<String>> = list.attempts.iter().map(attempt_row).collect();
+    output::table(&["ATTEMPT", "OUTCOME", "STARTED", "RUN", "FUEL", "MEMORY", "HOST", "MESSAGE"], &rows);
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "times are shown with one decimal")]
+fn attempt_row(attempt: &AttemptView) -> Vec<String> {
+    let text = |value: Option<String>| value.unwrap_or_default();
+    vec![
+        attempt.attempt.to_string(),
+        attempt.outcome.kind().to_string(),
+        text(attempt.started_at.map(|time| time.to_string())),
+        output::duration_ms(attempt.usage.wall_us as f64 / 1_000.0),
+        attempt.usage.fuel.to_string(),
+        output::size(attempt.usage.peak_memory_bytes),
+        text(attempt.host.clone()),
+        text(attempt.outcome.message().map(output::inert)),
+    ]
 }
 
 async fn logs(client: &Client, format: Format, id: &str) -> anyhow::Result<()> {
@@ -112,6 +146,12 @@ fn show(format: Format, task: &TaskView) -> anyhow::Result<()> {
         ("fuel", task.usage.as_ref().map(|usage| usage.fuel.to_string())),
         ("memory", task.usage.as_ref().map(|usage| output::size(usage.peak_memory_bytes))),
         ("host", task.host.clone()),
+        ("namespace", (task.namespace != "default").then(|| task.namespace.clone())),
+        ("name", task.name.clone()),
+        ("batch", task.batch.clone()),
+        ("origin", task.origin.clone()),
+        ("parent", task.parent.clone()),
+        ("waits for", (task.waits_for > 0).then(|| format!("{} tasks", task.waits_for))),
     ];
     rows.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
