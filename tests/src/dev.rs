@@ -54,6 +54,12 @@ impl Dev {
         self.process.as_mut().ok_or_else(|| anyhow::anyhow!("taskctl dev is not running"))
     }
 
+    /// Where its API is.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.listen)
+    }
+
     /// Talks to its API.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ mod process;
 pub use client::Client;
 pub use cluster::{Cluster, ClusterSettings};
 pub use dev::Dev;
-pub use process::{Process, Role};
+pub use process::{Process, Role, taskctl};
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

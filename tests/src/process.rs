@@ -112,7 +112,11 @@ impl Drop for Process {
 }
 
 /// The binary that cargo built beside the running program: a test's is one directory deeper.
-fn taskctl() -> anyhow::Result<PathBuf> {
+/// The built binary.
+///
+/// # Errors
+/// When it is missing.
+pub fn taskctl() -> anyhow::Result<PathBuf> {
     let running = std::env::current_exe()?;
     let found = running.ancestors().skip(1).take(2).map(|dir| dir.join("taskctl")).find(|path| path.is_file());
     found.context("taskctl is missing beside this program: run `cargo build --release -p taskctl`")

@@ -41,8 +41,10 @@ async fn ten_thousand_end_in_one_completion_through_a_killed_scheduler() -> anyh
     let (batch, last) = (answer["batch"].as_str().context("a batch")?, &answer["tasks"][10_000]["id"]);
     let last = last.as_str().context("a completion task")?;
     // Both settle; the one that dies does so in the middle of the work.
-    wait_for("some tasks to be done", || async { Ok((cluster.client.count("succeeded").await? > 1_000).then_some(())) })
-        .await?;
+    wait_for("some tasks to be done", || async {
+        Ok((cluster.client.count("succeeded").await? > 1_000).then_some(()))
+    })
+    .await?;
     cluster.schedulers[0].kill()?;
     let ended = batch_ended(&cluster.client, batch).await.map_err(|error| error.context(cluster.outputs()))?;
     ensure!(ended["states"] == json!({"succeeded": 10_001}), "{ended}");
@@ -79,7 +81,12 @@ async fn a_workflow_passes_results_on_and_is_retried_from_where_it_failed() -> a
     let ended = batch_ended(client, again["batch"].as_str().context("a batch")?).await?;
     ensure!(ended["states"] == json!({"failed": 2}), "the fuel is as it was: {ended}");
     let origin = &client.task(again["tasks"][0]["id"].as_str().context("an id")?).await?["origin"];
-    let fixed = client.post(&format!("/api/v1/tasks/{}/retry", origin.as_str().context("an origin")?), &json!({"limits": {"fuel": 1_000_000_000}})).await?;
+    let fixed = client
+        .post(
+            &format!("/api/v1/tasks/{}/retry", origin.as_str().context("an origin")?),
+            &json!({"limits": {"fuel": 1_000_000_000}}),
+        )
+        .await?;
     ensure!(client.ended(fixed["id"].as_str().context("an id")?).await?["state"] == "succeeded");
     Ok(())
 }
@@ -88,7 +95,8 @@ async fn a_workflow_passes_results_on_and_is_retried_from_where_it_failed() -> a
 async fn a_guest_enqueues_children_once_however_often_it_is_tried() -> anyhow::Result<()> {
     let cluster = deployed(ClusterSettings::default()).await?;
     let client = &cluster.client;
-    let body = json!({"module": "guest@1.0.0", "payload": {"do": "enqueue", "count": 20, "module": "guest", "fail_first": 1}});
+    let body =
+        json!({"module": "guest@1.0.0", "payload": {"do": "enqueue", "count": 20, "module": "guest", "fail_first": 1}});
     let id = client.submit(&body).await?;
     let parent = client.ended(&id).await?;
     ensure!(parent["state"] == "succeeded" && parent["attempt"] == 2, "{parent}");
@@ -116,7 +124,8 @@ async fn everything_of_a_queue_is_cancelled_and_running_guests_stop() -> anyhow:
     let endless = json!({"module": "guest@1.0.0", "payload": {"do": "spin"}, "limits": {"timeout_ms": 60_000, "fuel": 1_000_000_000_000_u64}});
     let running = client.submit(&endless).await?;
     client.submit_many(&with(echo(&json!(1)), &json!({"delay": "1h"})), 700).await?;
-    wait_for("the guest to run", || async { Ok((client.task(&running).await?["state"] == "running").then_some(())) }).await?;
+    wait_for("the guest to run", || async { Ok((client.task(&running).await?["state"] == "running").then_some(())) })
+        .await?;
     let begun = client.post("/api/v1/tasks/cancel", &json!({"queue": "default"})).await?;
     ensure!(begun["total"] == 701, "{begun}");
     let href = begun["href"].as_str().context("an address")?;

@@ -3,7 +3,7 @@
 use crate::support::{run, snapshot};
 
 /// Every command that has a page of its own and few options; the server roles' pages list every setting and are checked apart.
-const PAGES: [&[&str]; 12] = [
+const PAGES: [&[&str]; 22] = [
     &["deploy"],
     &["modules"],
     &["modules", "get"],
@@ -12,6 +12,16 @@ const PAGES: [&[&str]; 12] = [
     &["tasks"],
     &["tasks", "list"],
     &["tasks", "cancel"],
+    &["tasks", "attempts"],
+    &["tasks", "retry"],
+    &["tasks", "reschedule"],
+    &["batches"],
+    &["batches", "graph"],
+    &["operations"],
+    &["schedules"],
+    &["schedules", "create"],
+    &["schedules", "next"],
+    &["schedules", "run-now"],
     &["tasks", "logs"],
     &["hosts"],
     &["cluster"],

@@ -12,6 +12,8 @@ mod flow;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod life;
+#[cfg(test)]
 mod lives;
 #[cfg(test)]
 mod safety;
