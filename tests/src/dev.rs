@@ -14,6 +14,21 @@ pub struct Dev {
     dir: TempDir,
 }
 
+/// How long an orderly end may take.
+const END_PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        // Asked, it ends its nats-server too; killed, it would leave it behind.
+        let Some(process) = &mut self.process else { return };
+        let asked = process.signal(rustix::process::Signal::TERM).is_ok();
+        let begun = std::time::Instant::now();
+        while asked && process.is_running() && begun.elapsed() < END_PATIENCE {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
 impl Dev {
     /// Starts one and waits until it is ready.
     ///

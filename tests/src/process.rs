@@ -112,7 +112,6 @@ impl Drop for Process {
 }
 
 /// The binary that cargo built beside the running program: a test's is one directory deeper.
-/// The built binary.
 ///
 /// # Errors
 /// When it is missing.

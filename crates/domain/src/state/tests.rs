@@ -47,6 +47,51 @@ fn names_survive_their_text_form() {
     }
 }
 
+/// One row for each edge and each refusal: the state, the event, and the kind that follows (`None`: not allowed).
+#[test]
+fn every_edge_is_in_the_table() {
+    let host = HostId::from_uuid(uuid::Uuid::nil());
+    let first = Attempt::FIRST;
+    let states = [
+        TaskState::Scheduled { due: NOW },
+        TaskState::Blocked,
+        queued(),
+        TaskState::Running { attempt: first, host },
+        TaskState::Retrying { attempt: Attempt::new(2), due: NOW },
+        TaskState::Succeeded,
+        TaskState::Failed,
+        TaskState::Cancelled,
+        TaskState::Expired,
+    ];
+    use StateKind::{Blocked, Cancelled, Expired, Failed, Queued, Retrying, Running, Scheduled, Succeeded};
+    // One column for each state above.
+    let table: [(TaskEvent, [Option<StateKind>; 5]); 15] = [
+        (TaskEvent::Due, [Some(Queued), None, None, None, Some(Queued)]),
+        (TaskEvent::Unblocked { not_before: None }, [None, Some(Queued), None, None, None]),
+        (TaskEvent::Unblocked { not_before: Some(LATER) }, [None, Some(Scheduled), None, None, None]),
+        (TaskEvent::DependencyFailed, [None, Some(Failed), None, None, None]),
+        (TaskEvent::Skipped, [None, Some(Cancelled), None, None, None]),
+        (TaskEvent::InputUnresolved, [None, Some(Failed), None, None, None]),
+        (TaskEvent::Rescheduled { due: LATER }, [Some(Scheduled), None, None, None, Some(Retrying)]),
+        (TaskEvent::Started { attempt: first, host }, [None, None, Some(Running), Some(Running), None]),
+        (TaskEvent::HandedBack { attempt: first }, [None, None, Some(Queued), Some(Queued), None]),
+        (ended(Verdict::Succeed), [None, None, Some(Succeeded), Some(Succeeded), None]),
+        (ended(Verdict::Retry { due: LATER }), [None, None, Some(Retrying), Some(Retrying), None]),
+        (ended(Verdict::Fail), [None, None, Some(Failed), Some(Failed), None]),
+        (ended(Verdict::Expire), [None, None, Some(Expired), Some(Expired), None]),
+        (TaskEvent::CancelAsked, [Some(Cancelled); 5]),
+        (TaskEvent::DeadlinePassed, [Some(Expired), Some(Expired), Some(Expired), None, Some(Expired)]),
+    ];
+    let kinds = states.map(|state| state.kind());
+    assert_eq!(kinds, [Scheduled, Blocked, Queued, Running, Retrying, Succeeded, Failed, Cancelled, Expired]);
+    for (event, row) in table {
+        for (state, wanted) in states.into_iter().zip(row.into_iter().chain([None; 4])) {
+            let after = state.apply(event, NOW).map(|state| state.kind()).ok();
+            assert_eq!(after, wanted, "{event:?} in {state:?}");
+        }
+    }
+}
+
 fn any_event() -> impl Strategy<Value = TaskEvent> {
     let attempt = (1_u16..4).prop_map(Attempt::new);
     let verdict = prop_oneof![
@@ -78,6 +123,47 @@ proptest! {
             let before = state;
             if let Ok(after) = state.apply(event, LATER) {
                 prop_assert!(!before.kind().is_terminal());
+                state = after;
+            }
+        }
+    }
+
+    #[test]
+    fn at_most_one_result_is_taken_and_attempts_stay_within_the_budget(
+        ends in prop::collection::vec((1_u16..6, any::<bool>()), 0..40),
+        budget in 1_u16..5,
+    ) {
+        // Settle's rule, with ends told in any order and number: retry while the budget lasts.
+        let mut state = queued();
+        let (mut taken, mut results) = (0, 0);
+        for (attempt, good) in ends {
+            if let Some(due) = state.due_at() {
+                state = state.apply(TaskEvent::Due, due).unwrap();
+            }
+            let retry = attempt < budget;
+            let verdict = match (good, retry) {
+                (true, _) => Verdict::Succeed,
+                (false, true) => Verdict::Retry { due: NOW },
+                (false, false) => Verdict::Fail,
+            };
+            if let Ok(after) = state.apply(TaskEvent::Ended { attempt: Attempt::new(attempt), verdict }, NOW) {
+                taken += 1;
+                results += u32::from(after == TaskState::Succeeded);
+                state = after;
+            }
+        }
+        prop_assert!(taken <= budget && results <= 1);
+    }
+
+    #[test]
+    fn a_blocked_task_starts_only_after_it_was_unblocked(events in prop::collection::vec(any_event(), 0..40)) {
+        let mut state = TaskState::Blocked;
+        let mut unblocked = false;
+        for event in events {
+            if let Ok(after) = state.apply(event, LATER) {
+                unblocked |= matches!(event, TaskEvent::Unblocked { .. });
+                let starts = matches!(after.kind(), StateKind::Queued | StateKind::Running);
+                prop_assert!(unblocked || !starts);
                 state = after;
             }
         }
