@@ -5,6 +5,7 @@
 #![expect(clippy::indexing_slicing, reason = "a missing field of a JSON answer is null, and a figure of it an error")]
 #![expect(clippy::print_stdout, reason = "a benchmark's product is what it prints")]
 
+mod due;
 mod floors;
 mod latency;
 mod limits;
@@ -28,6 +29,31 @@ struct Args {
 enum Bench {
     /// Batch submit → fresh no-op component → committed outcome, beside the floors; latency under light load; limits.
     Throughput(Options),
+    /// Delayed tasks that become due in one second, and a million that wait beside the work.
+    Due(DueOptions),
+}
+
+/// How many, and where to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DueOptions {
+    /// Tasks that become due in one second.
+    #[arg(long, default_value_t = 100_000)]
+    due: usize,
+    /// Seconds from the first submit to the first due time: all must be submitted by then.
+    #[arg(long, default_value_t = 30)]
+    lead: u64,
+    /// Tasks that wait.
+    #[arg(long, default_value_t = 1_000_000)]
+    waiting: usize,
+    /// Tasks in one round of work.
+    #[arg(long, default_value_t = 60_000)]
+    tasks: usize,
+    /// Rounds; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Where the JSON goes.
+    #[arg(long, default_value = "target/bench/due.json")]
+    json: PathBuf,
 }
 
 /// How long and where to.
@@ -48,7 +74,31 @@ pub(crate) struct Options {
 async fn main() -> anyhow::Result<()> {
     match Args::parse().bench {
         Bench::Throughput(options) => run_throughput(&options).await,
+        Bench::Due(options) => run_due(&options).await,
     }
+}
+
+/// The work beside an empty table and beside a full one takes turns in one run, on one server.
+async fn run_due(options: &DueOptions) -> anyhow::Result<()> {
+    let server = throughput::Server::start().await?;
+    let lateness = due::lateness(&server, options.due, std::time::Duration::from_secs(options.lead)).await?;
+    println!("{}", lateness.line());
+    let empty = stats::median(&throughput::rounds(&server, options.tasks, options.rounds).await?);
+    due::fill(&server, options.waiting).await?;
+    let full = stats::median(&throughput::rounds(&server, options.tasks, options.rounds).await?);
+    let ratio = full / empty;
+    println!("beside nothing that waits    {empty:>12.0} tasks/s");
+    println!("beside {:>9} that wait   {full:>12.0} tasks/s", options.waiting);
+    println!("ratio                        {ratio:>12.2}");
+    let report = json!({
+        "bench": "due",
+        "lateness_ms": lateness,
+        "waiting": options.waiting,
+        "tasks_per_second_beside_nothing": empty,
+        "tasks_per_second_beside_waiting": full,
+        "ratio": ratio,
+    });
+    write(&options.json, &report)
 }
 
 async fn run_throughput(options: &Options) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use tasklane_tests::{Client, Dev, guest, wait_for};
 
-/// Tasks in one request: the API's maximum.
+/// Tasks in one request.
 const BATCH: usize = 1_000;
 /// Requests under way at once.
 const CLIENTS: usize = 4;

@@ -14,6 +14,12 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Delayed tasks that become due in one second, and a million that wait beside the work.
+    Due {
+        /// Passed on: `--due N --waiting N --tasks N --rounds N --json FILE`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
 }
 
 /// Runs one.
@@ -29,9 +35,12 @@ pub(crate) fn run_bench(bench: &Bench) -> anyhow::Result<()> {
         }
         Ok(())
     })?;
-    let Bench::Throughput { rest } = bench;
+    let (name, rest) = match bench {
+        Bench::Throughput { rest } => ("throughput", rest),
+        Bench::Due { rest } => ("due", rest),
+    };
     let mut command = Command::new("target/release/tasklane-bench");
-    command.arg("throughput").args(rest).env("TASKLANE_NATS_SERVER", setup::nats_server()?);
+    command.arg(name).args(rest).env("TASKLANE_NATS_SERVER", setup::nats_server()?);
     run(&mut command)
 }
 

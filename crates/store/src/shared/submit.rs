@@ -18,13 +18,13 @@ use crate::error::unavailable;
 type Conn = <Db as sqlx::Database>::Connection;
 
 /// The columns of a task that has nothing special.
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 18] = [
     "bytes", "text", "text", "bytes", "text", "int", "text", "int", "int", "text", "bytes", "text", "int", "int",
-    "int", "int", "int",
+    "int", "int", "int", "bytes",
 ];
 /// The further columns of one that has.
-const LIFE_COLUMNS: [&str; 12] =
-    ["text", "bytes", "bytes", "text", "bytes", "bytes", "int", "text", "int", "text", "int", "int"];
+const LIFE_COLUMNS: [&str; 11] =
+    ["text", "bytes", "text", "bytes", "bytes", "int", "text", "int", "text", "int", "int"];
 
 /// A task to be inserted, with what was found out about it.
 pub(super) struct Fresh<'a> {
@@ -233,7 +233,7 @@ async fn insert_all(conn: &mut Conn, all: &Gathered<'_>) -> Result<(), StoreErro
 fn is_plain(one: &Fresh<'_>, followed: &HashSet<TaskId>) -> bool {
     let task = one.task;
     task.lineage.origin.is_none()
-        && task.lineage.batch.is_none()
+        && task.lineage.name.is_none()
         && task.lineage.parent.is_none()
         && task.after.on.is_empty()
         && task.namespace.as_str() == "default"
@@ -241,9 +241,9 @@ fn is_plain(one: &Fresh<'_>, followed: &HashSet<TaskId>) -> bool {
 }
 
 const INTO: &str = "INSERT INTO tasks (id, module_name, module_version, module_digest, queue, priority, state, attempt, delivery, \
-     spec, payload, payload_kind, created_at, queued_at, published_at, due_at, deadline";
+     spec, payload, payload_kind, created_at, queued_at, published_at, due_at, deadline, batch";
 const LIFE: &str =
-    ", namespace, origin, batch, name, parent, root, depth, child_key, waits_for, on_failure, not_before, followed";
+    ", namespace, origin, name, parent, root, depth, child_key, waits_for, on_failure, not_before, followed";
 
 /// Inserts rows with the further columns, if `followed` is given, or without.
 async fn insert(conn: &mut Conn, all: &[&Fresh<'_>], followed: Option<&HashSet<TaskId>>) -> Result<(), StoreError> {
@@ -289,7 +289,8 @@ fn bind_task<'q>(query: Query<'q>, one: &Fresh<'_>) -> Result<Query<'q>, StoreEr
         .bind(queued_at)
         .bind(queued_at)
         .bind(due_at)
-        .bind(task.deadline.map(|deadline| deadline.as_micros())))
+        .bind(task.deadline.map(|deadline| deadline.as_micros()))
+        .bind(task.lineage.batch.map(|batch| batch.as_uuid().as_bytes().to_vec())))
 }
 
 fn bind_life<'q>(query: Query<'q>, one: &Fresh<'_>, followed: bool) -> Query<'q> {
@@ -299,7 +300,6 @@ fn bind_life<'q>(query: Query<'q>, one: &Fresh<'_>, followed: bool) -> Query<'q>
     query
         .bind(task.namespace.as_str().to_owned())
         .bind(task.lineage.origin.map(id_bytes))
-        .bind(task.lineage.batch.map(|batch| batch.as_uuid().as_bytes().to_vec()))
         .bind(task.lineage.name.as_ref().map(|name| name.as_str().to_owned()))
         .bind(parent.map(|parent| id_bytes(parent.task)))
         .bind(parent.map(|parent| id_bytes(parent.root)))
