@@ -3,6 +3,7 @@
 use crate::cluster::Term;
 use crate::id::TaskId;
 use crate::name::{ModuleName, ModuleVersion};
+use crate::schedule::ScheduleName;
 use crate::state::StateKind;
 
 /// The driver's error behind a port error.
@@ -85,6 +86,18 @@ pub enum StoreError {
         /// The limit.
         max: u64,
     },
+    /// No such schedule.
+    #[error("there is no schedule `{0}`")]
+    ScheduleNotFound(ScheduleName),
+    /// The name is taken.
+    #[error("there is a schedule `{0}` already")]
+    ScheduleExists(ScheduleName),
+    /// Somebody else changed it meanwhile.
+    #[error("schedule `{0}` was changed meanwhile")]
+    ScheduleChanged(ScheduleName),
+    /// There are as many as there may be.
+    #[error("there are {0} schedules, which is the most that there may be")]
+    SchedulesFull(u32),
 }
 
 /// Why the queue (NATS) did not do it.

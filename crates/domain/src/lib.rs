@@ -23,6 +23,7 @@ pub mod priority;
 pub mod query;
 pub mod replay;
 pub mod retry;
+pub mod schedule;
 pub mod settle;
 pub mod state;
 pub mod task;

@@ -29,6 +29,14 @@ pub struct NameError {
     rule: String,
 }
 
+impl NameError {
+    /// The same, of another kind of name with the same rule.
+    #[must_use]
+    pub(crate) fn of(self, what: &'static str) -> Self {
+        Self { what, ..self }
+    }
+}
+
 fn wrong(what: &'static str, text: &str, rule: impl Into<String>) -> NameError {
     NameError { what, text: text.chars().take(80).collect(), rule: rule.into() }
 }
