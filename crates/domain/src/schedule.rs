@@ -114,8 +114,10 @@ macro_rules! choices {
 
 choices! {
     /// What becomes of an instant while the task of an earlier one has not ended.
+    #[derive(Default)]
     Overlap, "allow, skip, cancel-previous",
     /// Both run. The default.
+    #[default]
     Allow = "allow";
     /// It is skipped.
     Skip = "skip";
@@ -125,10 +127,12 @@ choices! {
 
 choices! {
     /// What becomes of instants that nobody looked at within [`GRACE`], because every scheduler was down.
+    #[derive(Default)]
     Missed, "skip, latest, all",
     /// They are dropped.
     Skip = "skip";
     /// The newest one within the window fires, unless one that is on time does. The default.
+    #[default]
     Latest = "latest";
     /// All within the window fire.
     All = "all";
@@ -158,18 +162,6 @@ choices! {
     Missed = "missed";
     /// No task could be made of the template: the module is gone, or the cluster's maxima are lower now.
     Unresolvable = "unresolvable";
-}
-
-impl Default for Overlap {
-    fn default() -> Self {
-        Self::Allow
-    }
-}
-
-impl Default for Missed {
-    fn default() -> Self {
-        Self::Latest
-    }
 }
 
 /// A recurring schedule.

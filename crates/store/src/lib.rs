@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
+use tasklane_domain::schedule::ScheduleStore;
 
 /// One open database, as the ports that it implements.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct Stores {
     pub leader: Arc<dyn LeaderStore>,
     /// Bulk operations.
     pub operations: Arc<dyn OperationStore>,
+    /// Recurring schedules.
+    pub schedules: Arc<dyn ScheduleStore>,
     commits: Arc<AtomicU64>,
 }
 
@@ -56,8 +59,15 @@ pub async fn open(url: &str) -> Result<Stores, StoreError> {
 
 fn stores<S>(store: S, commits: Arc<AtomicU64>) -> Stores
 where
-    S: TaskStore + ModuleStore + LeaderStore + OperationStore,
+    S: TaskStore + ModuleStore + LeaderStore + OperationStore + ScheduleStore,
 {
     let store = Arc::new(store);
-    Stores { tasks: store.clone(), modules: store.clone(), leader: store.clone(), operations: store, commits }
+    Stores {
+        tasks: store.clone(),
+        modules: store.clone(),
+        leader: store.clone(),
+        operations: store.clone(),
+        schedules: store,
+        commits,
+    }
 }

@@ -45,6 +45,8 @@ mod children;
 mod dependence;
 #[path = "shared/filter.rs"]
 mod filter;
+#[path = "shared/firings.rs"]
+mod firings;
 #[path = "shared/history.rs"]
 mod history;
 #[path = "shared/leader.rs"]
@@ -59,6 +61,10 @@ mod operations;
 mod read;
 #[path = "shared/row.rs"]
 mod row;
+#[path = "shared/schedule_port.rs"]
+mod schedule_port;
+#[path = "shared/schedules.rs"]
+mod schedules;
 #[path = "shared/settle.rs"]
 mod settle;
 #[path = "shared/submit.rs"]

@@ -10,6 +10,7 @@ pub mod leader;
 pub mod life;
 pub mod modules;
 pub mod reads;
+pub mod schedules;
 pub mod settle;
 pub mod submit;
 pub mod world;
@@ -70,6 +71,21 @@ macro_rules! store_conformance {
             modules::other_content_under_one_version_is_a_conflict,
             modules::the_newest_version_is_a_release_if_there_is_one,
             modules::modules_are_listed_by_name_and_newest_version,
+            schedules::a_schedule_reads_back_whole,
+            schedules::a_name_is_taken_once,
+            schedules::a_change_compares_the_revision,
+            schedules::a_deleted_schedule_takes_its_history_with_it,
+            schedules::what_is_due_comes_most_overdue_first,
+            schedules::schedules_are_listed_by_name,
+            schedules::a_firing_commits_task_record_and_step_together,
+            schedules::an_instant_fires_once,
+            schedules::a_former_leader_fires_nothing,
+            schedules::leaders_that_race_fire_an_instant_once,
+            schedules::an_unfinished_task_before_is_an_overlap,
+            schedules::cancel_previous_ends_the_task_before,
+            schedules::what_does_not_fire_is_recorded,
+            schedules::the_history_is_bounded,
+            schedules::a_run_now_stands_beside_the_instants,
             durability::what_was_answered_is_there_after_reopening,
             durability::terms_survive_reopening,
             durability::concurrent_starters_migrate_once,

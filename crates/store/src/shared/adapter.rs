@@ -17,7 +17,9 @@ use tasklane_domain::{
     Term, Timestamp, WorkOrder,
 };
 
-use super::{BEGIN, Db, WriteConnection, cancel, history, leader, modules, operations, read, settle, submit};
+use super::{
+    BEGIN, Db, WriteConnection, cancel, history, leader, modules, operations, read, schedule_port, settle, submit,
+};
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
 
@@ -26,8 +28,8 @@ type Pool = sqlx::Pool<Db>;
 
 /// One open database.
 pub(crate) struct Store {
-    writer: Writer,
-    readers: Pool,
+    pub(super) writer: Writer,
+    pub(super) readers: Pool,
 }
 
 impl Store {
@@ -116,6 +118,7 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
             Ok(()) => Ok(Answer::Expired(leader::expire(conn, *now, *limit).await?)),
             Err(stale) => Err(stale),
         },
+        Op::Schedule(op) => schedule_port::apply(conn, op).await?,
         Op::Redispatch(term, watermarks, now, limit) => match leader::check(conn, *term).await? {
             Ok(()) => Ok(Answer::Redispatched(leader::redispatch(conn, watermarks, *now, *limit).await?)),
             Err(stale) => Err(stale),
