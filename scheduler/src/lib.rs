@@ -1,4 +1,4 @@
-//! The control plane: settles what hosts report and, while it leads, wakes what is due and rescues what was lost.
+//! The control plane: settles what hosts report and, while it leads, wakes what is due, fires schedules and rescues what was lost.
 //!
 //! Started by `taskctl` (`dev`, `serve scheduler`, `serve all`). Any number of schedulers may run: all of them settle, as
 //! competing consumers; one of them leads. Guarantees: every loop is idempotent and may be killed at any point; a scheduler that
@@ -12,7 +12,10 @@ mod settings;
 use std::sync::Arc;
 
 use tasklane_domain::operation::OperationStore;
-use tasklane_domain::ports::{Control, Dispatcher, LeaderStore, LeaseStore, ReportSource, StreamKeeper, TaskStore};
+use tasklane_domain::ports::{
+    Control, Dispatcher, LeaderStore, LeaseStore, ModuleStore, ReportSource, StreamKeeper, TaskStore,
+};
+use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::{Clock, Term};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +31,10 @@ pub struct SchedulerPorts {
     pub leader: Arc<dyn LeaderStore>,
     /// Bulk operations.
     pub operations: Arc<dyn OperationStore>,
+    /// Recurring schedules.
+    pub schedules: Arc<dyn ScheduleStore>,
+    /// The modules that schedules name.
+    pub modules: Arc<dyn ModuleStore>,
     /// The way to the hosts.
     pub dispatcher: Arc<dyn Dispatcher>,
     /// What the hosts report.

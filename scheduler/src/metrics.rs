@@ -17,6 +17,8 @@ pub struct Metrics {
     pub(crate) expired: IntCounter,
     pub(crate) rescued: IntCounter,
     pub(crate) trimmed: IntCounter,
+    pub(crate) schedule_fired: IntCounter,
+    pub(crate) schedule_skipped: IntCounter,
 }
 
 fn counter(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntCounter> {
@@ -70,6 +72,16 @@ impl Metrics {
                 registry,
                 "tasklane_rescued_total",
                 "Tasks published anew because they were lost on the way.",
+            )?,
+            schedule_fired: counter(
+                registry,
+                "tasklane_schedule_fired_total",
+                "Tasks that recurring schedules submitted.",
+            )?,
+            schedule_skipped: counter(
+                registry,
+                "tasklane_schedule_skipped_total",
+                "Instants of recurring schedules without a task: overlaps, missed runs, failures.",
             )?,
             trimmed: counter(registry, "tasklane_trimmed_total", "Done messages deleted from the READY stream.")?,
         })

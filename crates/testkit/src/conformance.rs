@@ -81,6 +81,7 @@ macro_rules! store_conformance {
             schedules::an_instant_fires_once,
             schedules::a_former_leader_fires_nothing,
             schedules::leaders_that_race_fire_an_instant_once,
+            schedules::fifty_changes_of_leaders_fire_each_instant_once,
             schedules::an_unfinished_task_before_is_an_overlap,
             schedules::cancel_previous_ends_the_task_before,
             schedules::what_does_not_fire_is_recorded,

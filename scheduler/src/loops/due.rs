@@ -42,7 +42,7 @@ pub(crate) async fn run(room: Room, office: Office) {
     }
 }
 
-async fn subscribe(room: &Room) -> Option<Receiver<Timestamp>> {
+pub(super) async fn subscribe(room: &Room) -> Option<Receiver<Timestamp>> {
     match room.ports.control.due_nudges().await {
         Ok(nudges) => Some(nudges),
         Err(error) => {
@@ -69,7 +69,7 @@ async fn look(room: &Room, term: Term, now: Timestamp) -> Result<Timestamp, Stor
     Ok(if full || busy { now } else { promoted.next_due.unwrap_or(latest).min(latest) })
 }
 
-async fn dispatch(room: &Room, orders: Vec<WorkOrder>) {
+pub(super) async fn dispatch(room: &Room, orders: Vec<WorkOrder>) {
     if !orders.is_empty() {
         room.ports.dispatcher.dispatch(orders).await;
     }
@@ -89,7 +89,7 @@ async fn operate(room: &Room, term: Term, now: Timestamp) -> Result<bool, StoreE
 }
 
 /// Tells hosts to stop guests, in messages of bounded size.
-async fn stop(room: &Room, tasks: &[TaskId]) {
+pub(super) async fn stop(room: &Room, tasks: &[TaskId]) {
     for some in tasks.chunks(CANCELS_PER_MESSAGE_MAX) {
         if let Err(error) = room.ports.control.cancel(some).await {
             tracing::warn!(%error, "hosts were not told of cancels; running guests go on to their end, in vain");
@@ -98,7 +98,7 @@ async fn stop(room: &Room, tasks: &[TaskId]) {
 }
 
 /// Sleeps until `wake_at` or a sooner time that a nudge tells.
-async fn sleep_until(room: &Room, mut wake_at: Timestamp, nudges: &mut Option<Receiver<Timestamp>>) {
+pub(super) async fn sleep_until(room: &Room, mut wake_at: Timestamp, nudges: &mut Option<Receiver<Timestamp>>) {
     loop {
         let left = wake_at.since(room.clock.now());
         if left.is_zero() {

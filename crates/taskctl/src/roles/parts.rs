@@ -53,6 +53,7 @@ impl Control {
         let ports = ApiPorts {
             tasks: self.stores.tasks.clone(),
             operations: self.stores.operations.clone(),
+            schedules: self.stores.schedules.clone(),
             modules: self.stores.modules.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
             cache: Arc::new(self.nats.module_cache(&topology)),
@@ -78,6 +79,8 @@ impl Control {
             tasks: self.stores.tasks.clone(),
             leader: self.stores.leader.clone(),
             operations: self.stores.operations.clone(),
+            schedules: self.stores.schedules.clone(),
+            modules: self.stores.modules.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
             reports: Arc::new(self.nats.report_source(&topology).await?),
             keeper: Arc::new(self.nats.keeper(&topology, Arc::new(SystemClock))),

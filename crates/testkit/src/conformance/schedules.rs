@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::schedule::{
     Activity, FiringKind, HISTORY_MAX, Missed, MissedRun, Overlap, PlannedFiring, Schedule, SchedulePlan, TaskTemplate,
+    due,
 };
 use tasklane_domain::{
     Lease, LimitsPatch, Namespace, NewTask, Payload, PayloadKind, Priority, RetryPatch, StateKind, Term, Timestamp,
@@ -246,6 +247,48 @@ pub async fn leaders_that_race_fire_an_instant_once(world: World) -> anyhow::Res
         }
     }
     ensure!(fired == 2 && task_count(&world).await? == 2, "{fired} fired, {} tasks", task_count(&world).await?);
+    Ok(())
+}
+
+/// Terms in [`fifty_changes_of_leaders_fire_each_instant_once`].
+const TERMS: u64 = 50;
+
+/// Every leader, and the one before it that does not know yet, looks at the clock, plans by itself and fires; seconds of an
+/// expression pass all the while.
+pub async fn fifty_changes_of_leaders_fire_each_instant_once(world: World) -> anyhow::Result<()> {
+    let second =
+        |after: Timestamp| Some(Timestamp::from_micros((after.as_micros().div_euclid(1_000_000) + 1) * 1_000_000));
+    create(&world, &Schedule { next_at: Some(at(1)), ..schedule("seconds")? }).await?;
+    let other = world.open_another().await?;
+    let (mut former, mut fired) = (None, 0);
+    for revision in 1..=TERMS {
+        let term = world.stores.leader.open_term(Lease { generation: NOW, revision }).await?;
+        let now = at(revision * 3);
+        let one = read(&world, "seconds").await?;
+        let planned = || {
+            let due = due(one.missed, Duration::from_secs(3_600), one.next_at.unwrap_or(now), now, second);
+            SchedulePlan::new(&one, due, |instant| {
+                task().map(|task| NewTask { created_at: instant, ..task }).map_err(|error| error.to_string())
+            })
+        };
+        let (mine, theirs, again) = (planned(), planned(), planned());
+        let stale = async {
+            match former {
+                Some(term) => other.schedules.fire(term, vec![theirs], now).await.map(|done| done.fired),
+                None => Ok(0),
+            }
+        };
+        let (mine, theirs) = tokio::join!(world.stores.schedules.fire(term, vec![mine], now), stale);
+        ensure!(former.is_none() || matches!(theirs, Err(StoreError::StaleTerm { .. })), "{theirs:?}");
+        fired += mine?.fired + other.schedules.fire(term, vec![again], now).await?.fired;
+        former = Some(term);
+    }
+    let now = read(&world, "seconds").await?;
+    ensure!(fired == TERMS * 3 && now.fired == fired && now.skipped == 0, "{fired}: {now:?}");
+    ensure!(task_count(&world).await? == fired);
+    let kept = world.stores.schedules.firings(&now.name, HISTORY_MAX).await?;
+    let seconds: BTreeSet<i64> = kept.iter().map(|firing| firing.instant.as_micros()).collect();
+    ensure!(seconds.len() == kept.len() && kept.iter().all(|firing| firing.kind == FiringKind::Fired));
     Ok(())
 }
 
