@@ -5,8 +5,10 @@
 
 mod code;
 mod request;
+mod schedule;
 mod view;
 
 pub use code::ErrorCode;
 pub use request::{BatchRequest, BulkRequest, RescheduleRequest, RetryRequest, SubmitRequest, UniqueRequest};
+pub use schedule::*;
 pub use view::*;

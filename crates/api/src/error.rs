@@ -85,6 +85,10 @@ impl From<StoreError> for ApiError {
             StoreError::NotAllowed { .. } => Self::new(ErrorCode::TaskNotWaiting, error.to_string()),
             StoreError::ParentEnded(_) => Self::new(ErrorCode::ParentEnded, error.to_string()),
             StoreError::Quota { .. } => Self::new(ErrorCode::QuotaExceeded, error.to_string()),
+            StoreError::ScheduleNotFound(_) => Self::new(ErrorCode::ScheduleNotFound, error.to_string()),
+            StoreError::ScheduleExists(_) => Self::new(ErrorCode::ScheduleExists, error.to_string()),
+            StoreError::ScheduleChanged(_) => Self::new(ErrorCode::ScheduleChanged, error.to_string()),
+            StoreError::SchedulesFull(_) => Self::new(ErrorCode::SchedulesFull, error.to_string()),
             StoreError::Unavailable(source) => {
                 tracing::error!(error = %source, "the database did not answer");
                 Self::new(ErrorCode::DatabaseUnavailable, "the database did not answer")

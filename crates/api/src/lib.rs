@@ -12,6 +12,7 @@ mod metrics;
 mod modules;
 pub mod ops;
 mod routes;
+mod schedules;
 mod serve;
 mod state;
 mod submit;

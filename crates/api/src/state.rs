@@ -8,6 +8,7 @@ use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
 };
+use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::{Clock, LimitsPolicy};
 
 use crate::background::DispatchQueue;
@@ -59,6 +60,8 @@ pub struct ApiPorts {
     pub tasks: Arc<dyn TaskStore>,
     /// Bulk operations.
     pub operations: Arc<dyn OperationStore>,
+    /// Recurring schedules.
+    pub schedules: Arc<dyn ScheduleStore>,
     /// The modules.
     pub modules: Arc<dyn ModuleStore>,
     /// The way to the hosts.
