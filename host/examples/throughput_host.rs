@@ -150,6 +150,7 @@ async fn measure() -> anyhow::Result<f64> {
         modules: world.clone(),
         registry: world.clone(),
         control: world.clone(),
+        enqueuer: world.clone(),
     };
     let settings = HostSettings::new(dir.path().join("cache"), compiler);
     let host = Host::new(settings, ports, Arc::new(SystemClock), &prometheus::Registry::new())?;
@@ -175,4 +176,14 @@ fn main() -> anyhow::Result<()> {
     let rate = io.block_on(measure())?;
     println!("{{\"attempts_per_second\":{rate:.0}}}");
     Ok(())
+}
+
+#[async_trait]
+impl tasklane_domain::children::Enqueuer for Endless {
+    async fn enqueue(
+        &self,
+        _request: tasklane_domain::children::EnqueueRequest,
+    ) -> tasklane_domain::children::Enqueued {
+        Err(tasklane_domain::children::EnqueueError::Unavailable("nobody listens here".to_owned()))
+    }
 }

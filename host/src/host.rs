@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tasklane_domain::children::Enqueuer;
 use tasklane_domain::ports::{Control, HostRegistry, ModuleCache, ReportSink, WorkSource};
 use tasklane_domain::{Clock, HostId, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use crate::settings::HostSettings;
 /// How long the end waits for NATS to take the last reports, and the goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a host needs of the world: NATS, behind five ports.
+/// What a host needs of the world: NATS, behind six ports.
 #[derive(Clone)]
 pub struct HostPorts {
     /// Work.
@@ -33,6 +34,8 @@ pub struct HostPorts {
     pub registry: Arc<dyn HostRegistry>,
     /// Cancels.
     pub control: Arc<dyn Control>,
+    /// Tasks that guests enqueue.
+    pub enqueuer: Arc<dyn Enqueuer>,
 }
 
 /// Why a host cannot start.

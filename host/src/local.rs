@@ -5,7 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use tasklane_domain::children::{EnqueueError, EnqueueRequest, Enqueued, Enqueuer};
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::outcome::TimeBound;
 use tasklane_domain::{
@@ -50,6 +52,17 @@ pub struct LocalModule {
     engine: Engine,
     loaded: Loaded,
     reference: ModuleRef,
+    enqueuer: Arc<dyn Enqueuer>,
+}
+
+/// There is no control plane behind a local module.
+struct Nobody;
+
+#[async_trait]
+impl Enqueuer for Nobody {
+    async fn enqueue(&self, _request: EnqueueRequest) -> Enqueued {
+        Err(EnqueueError::Unavailable("a module that runs by itself has nowhere to enqueue tasks".to_owned()))
+    }
 }
 
 fn engine_error(error: impl std::fmt::Display) -> LocalError {
@@ -69,7 +82,18 @@ impl LocalModule {
         let prepared = prepare(&engine, &linkers, kind, &compiled).map_err(engine_error)?;
         let digest = ModuleDigest::from_bytes(sha(wasm));
         let reference = ModuleRef { name: manifest.name.clone(), version: manifest.version.clone(), digest };
-        Ok(Self { engine, loaded: Loaded { manifest: Arc::new(manifest), prepared }, reference })
+        Ok(Self {
+            engine,
+            loaded: Loaded { manifest: Arc::new(manifest), prepared },
+            reference,
+            enqueuer: Arc::new(Nobody),
+        })
+    }
+
+    /// The same module with somewhere to enqueue tasks.
+    #[must_use]
+    pub fn with_enqueuer(self, enqueuer: Arc<dyn Enqueuer>) -> Self {
+        Self { enqueuer, ..self }
     }
 
     /// Runs one attempt.
@@ -98,6 +122,7 @@ impl LocalModule {
             order: Arc::new(order),
             wall: Wall { time, bound: TimeBound::Timeout },
             progress: Box::new(|_| {}),
+            enqueuer: self.enqueuer.clone(),
         };
         let ran = attempt.run().await.map_err(|_| LocalError::Engine("every slot is taken".to_owned()))?;
         Ok(LocalRun { outcome: ran.outcome, result: ran.result, usage: ran.usage, log: ran.log })

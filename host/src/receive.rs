@@ -385,6 +385,7 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         order: order.clone(),
         wall: wall(room, delivery),
         progress: reporter.progress_sink(room, delivery),
+        enqueuer: room.ports.enqueuer.clone(),
     };
     let started_at = room.clock.now();
     let run = attempt.run();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tasklane_domain::children::Enqueuer;
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::outcome::TimeBound;
 use tasklane_domain::{Outcome, Usage, WorkOrder};
@@ -53,6 +54,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) order: Arc<WorkOrder>,
     pub(crate) wall: Wall,
     pub(crate) progress: ProgressSink,
+    pub(crate) enqueuer: Arc<dyn Enqueuer>,
 }
 
 impl Attempt<'_> {
@@ -66,8 +68,13 @@ impl Attempt<'_> {
         };
         let voice = Voice::new(clock.clone(), limits.log_bytes, stdout);
         let call = Call { engine: self.engine, order: &self.order, wall: self.wall, clock, voice: voice.clone() };
-        let setup =
-            Setup { order: self.order.clone(), manifest: self.loaded.manifest.clone(), voice, progress: self.progress };
+        let setup = Setup {
+            order: self.order.clone(),
+            manifest: self.loaded.manifest.clone(),
+            voice,
+            progress: self.progress,
+            enqueuer: self.enqueuer,
+        };
         match &self.loaded.prepared {
             Prepared::Component(pre) => {
                 call.run(Guest::new(setup), async |store| component(store, pre, &self.order, self.wall.time).await)

@@ -1,37 +1,25 @@
--- Recurring schedules, and what became of their instants.
+-- Recurring schedules, and what happened at their newest instants.
 CREATE TABLE schedules (
-    name         TEXT    NOT NULL PRIMARY KEY,
-    expression   TEXT    NOT NULL,
-    zone         TEXT    NOT NULL,
-    -- The task without its payload, as JSON: never searched.
-    template     TEXT    NOT NULL,
-    payload      BYTEA   NOT NULL,
-    payload_kind TEXT    NOT NULL,
-    overlap      TEXT    NOT NULL,
-    missed       TEXT    NOT NULL,
-    window_ms    BIGINT  NOT NULL,
-    jitter_ms    BIGINT  NOT NULL,
-    activity     TEXT    NOT NULL,
-    created_at   BIGINT  NOT NULL,
-    revision     BIGINT  NOT NULL,
-    -- The first instant that has not been handled.
+    name         TEXT   NOT NULL PRIMARY KEY,
+    -- When it fires and what it submits: JSON.
+    rules        TEXT   NOT NULL,
+    template     TEXT   NOT NULL,
+    payload      BYTEA    NOT NULL,
+    payload_kind TEXT   NOT NULL,
+    activity     TEXT   NOT NULL,
+    created_at   BIGINT NOT NULL,
     next_at      BIGINT,
-    last_instant BIGINT,
-    last_kind    TEXT,
     last_task    BYTEA,
-    fired        BIGINT  NOT NULL,
-    skipped      BIGINT  NOT NULL
+    fired        BIGINT NOT NULL DEFAULT 0,
+    skipped      BIGINT NOT NULL DEFAULT 0
 );
-CREATE INDEX schedules_due ON schedules (next_at) WHERE activity = 'active' AND next_at IS NOT NULL;
+CREATE INDEX schedules_next ON schedules (next_at) WHERE next_at IS NOT NULL AND activity = 'active';
 
--- One row for each handled instant, the newest hundred of each schedule: the key is what makes an instant fire once.
+-- One row for each instant: it becomes a task once, whoever leads.
 CREATE TABLE firings (
     schedule TEXT   NOT NULL,
     instant  BIGINT NOT NULL,
-    kind     TEXT   NOT NULL,
     task_id  BYTEA,
-    count    BIGINT NOT NULL,
-    detail   TEXT,
-    at       BIGINT NOT NULL,
+    passed   TEXT,
     PRIMARY KEY (schedule, instant)
 );

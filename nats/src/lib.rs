@@ -9,6 +9,7 @@ mod codec;
 mod connect;
 mod control;
 mod dispatch;
+mod enqueue;
 mod hosts;
 mod keeper;
 mod lease;

@@ -27,6 +27,8 @@ pub(crate) const HOSTS: &str = "hosts";
 pub(crate) const MODULES: &str = "modules";
 /// Hosts ask for a missing module here; API processes compete to answer.
 pub(crate) const MODULE_WANTED: &str = "control.modules.want";
+/// Hosts ask here for tasks that their guests enqueue; API processes compete to answer.
+pub(crate) const ENQUEUE: &str = "control.tasks.enqueue";
 /// Task ids that hosts shall stop.
 pub(crate) const CANCEL: &str = "control.cancel";
 /// Times for the leader's due loop.

@@ -1,4 +1,4 @@
-//! The control plane: settles what hosts report and, while it leads, wakes what is due, fires schedules and rescues what was lost.
+//! The control plane: settles what hosts report and, while it leads, wakes what is due and rescues what was lost.
 //!
 //! Started by `taskctl` (`dev`, `serve scheduler`, `serve all`). Any number of schedulers may run: all of them settle, as
 //! competing consumers; one of them leads. Guarantees: every loop is idempotent and may be killed at any point; a scheduler that
@@ -33,7 +33,7 @@ pub struct SchedulerPorts {
     pub operations: Arc<dyn OperationStore>,
     /// Recurring schedules.
     pub schedules: Arc<dyn ScheduleStore>,
-    /// The modules that schedules name.
+    /// The modules, to find the newest version of one.
     pub modules: Arc<dyn ModuleStore>,
     /// The way to the hosts.
     pub dispatcher: Arc<dyn Dispatcher>,

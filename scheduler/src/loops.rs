@@ -5,6 +5,7 @@ pub(crate) mod due;
 pub(crate) mod rescue;
 pub(crate) mod settle;
 pub(crate) mod trim;
+mod wake;
 
 use tasklane_domain::ports::TaskNews;
 use tasklane_domain::settle::SettledTask;

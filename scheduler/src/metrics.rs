@@ -14,11 +14,10 @@ pub struct Metrics {
     pub(crate) term: IntGauge,
     pub(crate) stale_terms: IntCounter,
     pub(crate) promoted: IntCounter,
+    pub(crate) fired: IntCounter,
     pub(crate) expired: IntCounter,
     pub(crate) rescued: IntCounter,
     pub(crate) trimmed: IntCounter,
-    pub(crate) schedule_fired: IntCounter,
-    pub(crate) schedule_skipped: IntCounter,
 }
 
 fn counter(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntCounter> {
@@ -67,21 +66,12 @@ impl Metrics {
                 "tasklane_promoted_total",
                 "Scheduled and retrying tasks queued at their time.",
             )?,
+            fired: counter(registry, "tasklane_schedule_fired_total", "Instants of schedules that became tasks.")?,
             expired: counter(registry, "tasklane_expired_total", "Tasks whose deadline passed before a start.")?,
             rescued: counter(
                 registry,
                 "tasklane_rescued_total",
                 "Tasks published anew because they were lost on the way.",
-            )?,
-            schedule_fired: counter(
-                registry,
-                "tasklane_schedule_fired_total",
-                "Tasks that recurring schedules submitted.",
-            )?,
-            schedule_skipped: counter(
-                registry,
-                "tasklane_schedule_skipped_total",
-                "Instants of recurring schedules without a task: overlaps, missed runs, failures.",
             )?,
             trimmed: counter(registry, "tasklane_trimmed_total", "Done messages deleted from the READY stream.")?,
         })

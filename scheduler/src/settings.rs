@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tasklane_domain::LimitsPolicy;
-
 /// Settings of one scheduler process.
 #[derive(Debug, Clone)]
 pub struct SchedulerSettings {
@@ -25,8 +23,6 @@ pub struct SchedulerSettings {
     pub trim_interval: Duration,
     /// Most rows that one leader transaction changes. 1 to 10,000, default 1,000.
     pub batch_rows_max: u32,
-    /// Defaults and maxima of the limits of tasks that schedules submit: those of the API. Default: [`LimitsPolicy::default`].
-    pub limits: LimitsPolicy,
 }
 
 impl Default for SchedulerSettings {
@@ -40,7 +36,6 @@ impl Default for SchedulerSettings {
             rescue_margin: Duration::from_secs(5),
             trim_interval: Duration::from_secs(5),
             batch_rows_max: 1_000,
-            limits: LimitsPolicy::default(),
         }
     }
 }

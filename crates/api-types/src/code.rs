@@ -78,6 +78,18 @@ codes! {
     BatchNotFound = "batch_not_found", 404, "Check the id; the answer to a batch's submit holds it, and so does each of its tasks.";
     /// The batch has nothing to retry.
     BatchNotReplayable = "batch_not_replayable", 409, "Nothing in it ended as failed, cancelled or expired.";
+    /// No schedule has this name.
+    ScheduleNotFound = "schedule_not_found", 404, "GET /api/v1/schedules lists them.";
+    /// A schedule of this name is there.
+    ScheduleExists = "schedule_exists", 409, "Choose another name, or delete the old one first.";
+    /// The cluster has as many schedules as it may have.
+    SchedulesFull = "schedules_full", 422, "Delete schedules that nobody needs; 10,000 is the limit.";
+    /// The expression cannot be read, or never fires.
+    CronInvalid = "cron_invalid", 422, "Write five or six cron fields, @daily and friends, or @every 90s; POST /api/v1/schedules/preview explains one.";
+    /// No time zone has this name.
+    TimezoneUnknown = "timezone_unknown", 422, "Use an IANA name such as Europe/Vienna or UTC.";
+    /// A schedule's setting or its task makes no sense.
+    ScheduleInvalid = "schedule_invalid", 422, "Correct the field that the detail names.";
     /// No bulk operation has this id.
     OperationNotFound = "operation_not_found", 404, "Check the id; GET /api/v1/operations lists the newest.";
     /// A bulk operation would be about every task.
@@ -124,32 +136,6 @@ codes! {
     InvalidCursor = "invalid_cursor", 400, "Use `next_cursor` of the page before, unchanged, or start without one.";
     /// No state has this name.
     UnknownStatus = "unknown_status", 404, "States: scheduled, blocked, queued, running, retrying, succeeded, failed, cancelled, expired.";
-    /// No schedule has this name.
-    ScheduleNotFound = "schedule_not_found", 404, "GET /api/v1/schedules lists schedules.";
-    /// The name is taken.
-    ScheduleExists = "schedule_exists", 409, "Choose another name, or replace the schedule with PUT /api/v1/schedules/{name}.";
-    /// A schedule's name breaks the rule for names.
-    ScheduleNameInvalid = "schedule_name_invalid", 422, "Use 1 to 64 of a-z, 0-9, '-' and '_', starting with a letter; not `preview`.";
-    /// Others changed the schedule again and again.
-    ScheduleChanged = "schedule_changed", 409, "Try again.";
-    /// There are as many schedules as there may be.
-    SchedulesFull = "schedules_full", 409, "Delete schedules that are not needed any more.";
-    /// The task of a schedule has a field that makes sense for one task only.
-    ScheduleTaskInvalid = "schedule_task_invalid", 422, "Leave out what the detail names; a schedule adds two labels of its own.";
-    /// A schedule's expression cannot be read.
-    CronInvalid = "cron_invalid", 422, "Write five fields such as `30 9 * * mon-fri`, six with seconds first, `@daily` or `@every 90s`.";
-    /// No time zone has this name.
-    TimezoneUnknown = "timezone_unknown", 422, "Use an IANA name such as Europe/Vienna or UTC.";
-    /// A schedule's expression has no instant.
-    ScheduleNeverFires = "schedule_never_fires", 422, "Name a day that exists; 31 February never comes.";
-    /// A period is too short or too long.
-    IntervalOutOfBounds = "interval_out_of_bounds", 422, "Use @every with 1s to 366d.";
-    /// A schedule's window for missed runs is too long.
-    MissedWindowOutOfBounds = "missed_window_out_of_bounds", 422, "Use 0 to 604800000 ms (7 days).";
-    /// A schedule's jitter is too long.
-    JitterOutOfBounds = "jitter_out_of_bounds", 422, "Use 0 to 86400000 ms (24 h).";
-    /// Too many runs would have to be caught up on.
-    CatchUpTooLarge = "catch_up_too_large", 422, "Use `missed: latest`, a shorter `missed_window_ms`, or a rarer expression.";
     /// Nothing is at this path.
     NotFound = "not_found", 404, "GET /docs shows every path.";
     /// The path does not take this method.

@@ -5,10 +5,11 @@
 
 mod code;
 mod request;
-mod schedule;
 mod view;
 
 pub use code::ErrorCode;
-pub use request::{BatchRequest, BulkRequest, RescheduleRequest, RetryRequest, SubmitRequest, UniqueRequest};
-pub use schedule::*;
+pub use request::{
+    BatchRequest, BulkRequest, PreviewRequest, RescheduleRequest, RetryRequest, ScheduleRequest, SubmitRequest,
+    UniqueRequest,
+};
 pub use view::*;

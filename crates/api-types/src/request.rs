@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tasklane_domain::dependence::OnFailure;
+use tasklane_domain::schedule::{Missed, Overlap};
 use tasklane_domain::{LimitsPatch, Priority, RetryPatch, StateKind, Timestamp};
 use utoipa::ToSchema;
 
@@ -174,4 +175,54 @@ pub struct BatchRequest {
     /// A task that runs when all of them have ended, however they ended (unless its own `on_failure` says otherwise).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_complete: Option<SubmitRequest>,
+}
+
+/// A recurring schedule.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleRequest {
+    /// Its name in the cluster.
+    #[schema(example = "nightly-report")]
+    pub name: String,
+    /// Five or six cron fields, `@daily` and friends, or `@every 90s`.
+    #[schema(example = "30 2 * * MON-FRI")]
+    pub expression: String,
+    /// IANA time zone. Default: `UTC`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Europe/Vienna")]
+    pub timezone: Option<String>,
+    /// What it submits. Without a version, each task runs the newest version of its time. Times, dependences and keys cannot be
+    /// given.
+    pub task: SubmitRequest,
+    /// What becomes of instants at which no scheduler was there: `skip` (default), `latest` or `all`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub missed: Option<Missed>,
+    /// How old such an instant may be, such as `6h`; at most 7 days. Default: 1 hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+    /// What happens when the last task goes on: `allow` (default), `skip` or `cancel-previous`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub overlap: Option<Overlap>,
+    /// Each task starts up to this much later, such as `30s`; at most a day. Default: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<String>,
+    /// Whether it begins paused.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+/// An expression to be explained.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewRequest {
+    /// As in a schedule.
+    pub expression: String,
+    /// IANA time zone. Default: `UTC`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// How many runs to show, 1 to 100. Default: 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
 }

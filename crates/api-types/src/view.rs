@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tasklane_domain::log::LogLine;
+use tasklane_domain::schedule::{Missed, Overlap, Passed, Template};
 use tasklane_domain::work::Progress;
 use tasklane_domain::{
     HostInfo, Limits, LimitsPolicy, Manifest, ModuleKind, Outcome, RetryPolicy, StateKind, Timestamp, Usage,
@@ -413,4 +414,85 @@ pub struct HealthView {
     pub status: String,
     /// Each thing that was looked at.
     pub checks: BTreeMap<String, String>,
+}
+
+/// A recurring schedule.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ScheduleView {
+    /// Its name.
+    pub name: String,
+    /// When it fires.
+    pub expression: String,
+    /// The same in words.
+    pub description: String,
+    /// IANA time zone.
+    pub timezone: String,
+    /// `active` or `paused`.
+    pub state: String,
+    /// `skip`, `latest` or `all`.
+    #[schema(value_type = String)]
+    pub missed: Missed,
+    /// How old a missed instant may be, in milliseconds.
+    pub window_ms: u64,
+    /// `allow`, `skip` or `cancel-previous`.
+    #[schema(value_type = String)]
+    pub overlap: Overlap,
+    /// Each task starts up to this much later, in milliseconds.
+    pub jitter_ms: u64,
+    /// What it submits.
+    #[schema(value_type = Object)]
+    pub task: Template,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// The next runs, in its time zone; none while it is paused.
+    pub next_runs: Vec<String>,
+    /// The newest task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_task: Option<String>,
+    /// Where that stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub last_state: Option<StateKind>,
+    /// Instants that became tasks.
+    pub fired: u64,
+    /// Instants that were passed over.
+    pub skipped: u64,
+    /// The newest instants, of one schedule only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub firings: Vec<FiringView>,
+}
+
+/// What happened at one instant.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct FiringView {
+    /// The instant, in the schedule's time zone.
+    pub at: String,
+    /// Its task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// Why there is none: `missed`, `overlap`, `superseded`, `module_missing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub passed: Option<Passed>,
+}
+
+/// Schedules, by name.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ScheduleList {
+    /// The schedules.
+    pub schedules: Vec<ScheduleView>,
+}
+
+/// When an expression fires.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NextRuns {
+    /// The expression.
+    pub expression: String,
+    /// The same in words.
+    pub description: String,
+    /// IANA time zone.
+    pub timezone: String,
+    /// The next runs, in that zone.
+    pub next_runs: Vec<String>,
 }

@@ -8,6 +8,7 @@ use tasklane_domain::{ModuleRef, WorkOrder};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::children;
 use crate::state::State;
 
 /// Orders that may wait to be published; beyond that they are left to rescue. Bounds how late an order can be published, which the
@@ -41,7 +42,7 @@ pub(crate) struct NoRoom;
 
 pub(crate) async fn run(state: Arc<State>, orders: Orders, shutdown: CancellationToken) {
     let loops = async {
-        tokio::join!(dispatch(&state, orders), listen(&state), supply(&state));
+        tokio::join!(dispatch(&state, orders), listen(&state), supply(&state), children::serve(&state));
     };
     tokio::select! {
         () = shutdown.cancelled() => {}

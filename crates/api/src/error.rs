@@ -21,9 +21,20 @@ pub(crate) type ApiResult<T> = Result<T, ApiError>;
 /// Seconds after which a client may try again.
 const RETRY_AFTER_SECONDS: &str = "2";
 
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
 impl ApiError {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), hint: None, errors: Vec::new() }
+    }
+
+    /// Which kind.
+    pub(crate) const fn code(&self) -> ErrorCode {
+        self.code
     }
 
     /// Something better than the code's own hint.
@@ -82,13 +93,11 @@ impl From<StoreError> for ApiError {
             StoreError::DependencyNotFound(id) => {
                 Self::new(ErrorCode::DependencyNotFound, format!("there is no task {id} to wait for"))
             }
+            StoreError::ScheduleExists(_) => Self::new(ErrorCode::ScheduleExists, error.to_string()),
+            StoreError::SchedulesFull(_) => Self::new(ErrorCode::SchedulesFull, error.to_string()),
             StoreError::NotAllowed { .. } => Self::new(ErrorCode::TaskNotWaiting, error.to_string()),
             StoreError::ParentEnded(_) => Self::new(ErrorCode::ParentEnded, error.to_string()),
             StoreError::Quota { .. } => Self::new(ErrorCode::QuotaExceeded, error.to_string()),
-            StoreError::ScheduleNotFound(_) => Self::new(ErrorCode::ScheduleNotFound, error.to_string()),
-            StoreError::ScheduleExists(_) => Self::new(ErrorCode::ScheduleExists, error.to_string()),
-            StoreError::ScheduleChanged(_) => Self::new(ErrorCode::ScheduleChanged, error.to_string()),
-            StoreError::SchedulesFull(_) => Self::new(ErrorCode::SchedulesFull, error.to_string()),
             StoreError::Unavailable(source) => {
                 tracing::error!(error = %source, "the database did not answer");
                 Self::new(ErrorCode::DatabaseUnavailable, "the database did not answer")

@@ -5,6 +5,7 @@
 //! a restart would lose.
 
 mod background;
+mod children;
 mod error;
 mod extract;
 mod graph;

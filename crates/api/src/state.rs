@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::Registry;
+use tasklane_domain::children::EnqueueSource;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
@@ -74,6 +75,8 @@ pub struct ApiPorts {
     pub leases: Arc<dyn LeaseStore>,
     /// News, nudges and cancels.
     pub control: Arc<dyn Control>,
+    /// What guests enqueue.
+    pub enqueued: Arc<dyn EnqueueSource>,
     /// Looks at uploads.
     pub inspector: Arc<dyn ModuleInspector>,
     /// Whether NATS is connected right now.

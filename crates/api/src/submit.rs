@@ -151,7 +151,8 @@ fn payload(state: &State, request: SubmitRequest) -> ApiResult<Payload> {
     Ok(payload)
 }
 
-fn check_size(state: &State, bytes: usize) -> ApiResult<()> {
+/// Whether a payload of this size can be taken inline.
+pub(crate) fn check_size(state: &State, bytes: usize) -> ApiResult<()> {
     let nats = state.ports.dispatcher.order_bytes_max().unwrap_or(usize::MAX).saturating_sub(ORDER_OVERHEAD_BYTES);
     let max = state.settings.payload_bytes_max.min(nats);
     if bytes <= max {

@@ -3,7 +3,6 @@
 use crate::cluster::Term;
 use crate::id::TaskId;
 use crate::name::{ModuleName, ModuleVersion};
-use crate::schedule::ScheduleName;
 use crate::state::StateKind;
 
 /// The driver's error behind a port error.
@@ -75,6 +74,12 @@ pub enum StoreError {
         /// Why not.
         why: crate::state::TransitionError,
     },
+    /// A schedule of this name is there.
+    #[error("there is a schedule `{0}` already")]
+    ScheduleExists(crate::name::ScheduleName),
+    /// The cluster has as many schedules as it may have.
+    #[error("there are {0} schedules already, which is the limit")]
+    SchedulesFull(u32),
     /// The task that enqueues has ended.
     #[error("task {0} has ended and can enqueue no more tasks")]
     ParentEnded(TaskId),
@@ -86,18 +91,6 @@ pub enum StoreError {
         /// The limit.
         max: u64,
     },
-    /// No such schedule.
-    #[error("there is no schedule `{0}`")]
-    ScheduleNotFound(ScheduleName),
-    /// The name is taken.
-    #[error("there is a schedule `{0}` already")]
-    ScheduleExists(ScheduleName),
-    /// Somebody else changed it meanwhile.
-    #[error("schedule `{0}` was changed meanwhile")]
-    ScheduleChanged(ScheduleName),
-    /// There are as many as there may be.
-    #[error("there are {0} schedules, which is the most that there may be")]
-    SchedulesFull(u32),
 }
 
 /// Why the queue (NATS) did not do it.

@@ -34,7 +34,7 @@ pub use cluster::{HostInfo, HostStatus, Lane, Lease, Term};
 pub use id::{Attempt, BatchId, DeliveryId, HostId, ModuleDigest, OperationId, TaskId};
 pub use limits::{Limits, LimitsPatch, LimitsPolicy};
 pub use module::{Manifest, ModuleKind, ModuleRecord, ModuleRef};
-pub use name::{Labels, ModuleName, ModuleVersion, Namespace, QueueName, TaskName};
+pub use name::{Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName, TaskName};
 pub use outcome::{Outcome, OutcomeKind, Usage};
 pub use payload::{Payload, PayloadKind};
 pub use priority::Priority;

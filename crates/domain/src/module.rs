@@ -79,6 +79,32 @@ pub struct Manifest {
     /// Arguments and environment of a WASI command.
     #[serde(default)]
     pub command: CommandSettings,
+    /// What its guests may do beside computing. Default: nothing.
+    #[serde(default, skip_serializing_if = "Permissions::is_empty")]
+    pub permissions: Permissions,
+}
+
+/// What a module's guests may do beside computing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Permissions {
+    /// Names of modules that its guests may enqueue tasks of; `*` for all. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub enqueue: Vec<String>,
+}
+
+impl Permissions {
+    /// Whether nothing is granted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self == &Self::default()
+    }
+
+    /// Whether tasks of this module may be enqueued.
+    #[must_use]
+    pub fn may_enqueue(&self, module: &str) -> bool {
+        self.enqueue.iter().any(|granted| granted == "*" || granted == module)
+    }
 }
 
 /// How a WASI command is started.
@@ -117,6 +143,7 @@ impl Manifest {
             retry: RetryPatch::default(),
             config: BTreeMap::new(),
             command: CommandSettings::default(),
+            permissions: Permissions::default(),
         }
     }
 
@@ -128,6 +155,7 @@ impl Manifest {
         check_texts("description", [self.description.as_str()])?;
         check_texts("config", self.config.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]))?;
         check_texts("command.args", self.command.args.iter().map(String::as_str))?;
+        check_texts("permissions.enqueue", self.permissions.enqueue.iter().map(String::as_str))?;
         let env = self.command.env.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
         check_texts("command.env", env)
     }

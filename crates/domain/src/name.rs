@@ -29,14 +29,6 @@ pub struct NameError {
     rule: String,
 }
 
-impl NameError {
-    /// The same, of another kind of name with the same rule.
-    #[must_use]
-    pub(crate) fn of(self, what: &'static str) -> Self {
-        Self { what, ..self }
-    }
-}
-
 fn wrong(what: &'static str, text: &str, rule: impl Into<String>) -> NameError {
     NameError { what, text: text.chars().take(80).collect(), rule: rule.into() }
 }
@@ -115,6 +107,11 @@ token_name!(
     /// What a task is called inside its batch, for `after` and bindings. Same rule as [`ModuleName`].
     TaskName,
     "task name"
+);
+token_name!(
+    /// What a recurring schedule is called. Same rule as [`ModuleName`].
+    ScheduleName,
+    "schedule name"
 );
 token_name!(
     /// Whom a task belongs to: idempotency keys and unique tasks of one namespace never meet those of another. Same rule as

@@ -1,225 +1,429 @@
-//! Recurring schedules: what is kept of one, what its history says, and the port of the tables.
+//! Recurring schedules: what fires at a look, and what is passed over. Pure; the arithmetic of times is `tasklane-recurrence`'s.
 //!
-//! Called by the API (which keeps them), the scheduler's `cron` loop (which fires them) and the store. What fires when is
-//! decided by [`plan`], what a firing submits by [`template`]. Guarantees: an instant of a schedule is handled once, since its
-//! record, its task and the step of `next_at` beyond it are one transaction, which compares the schedule's revision and the
-//! leader's term. Expressions are text here: the crate `tasklane-recurrence` reads them.
+//! Called by `scheduler/src/loops/cron.rs` (what to do) and by the store, which commits it. Guarantees: an instant is in at most
+//! one [`Plan`] that is committed, since a plan moves the schedule's next time forward from the one that it was made for; a
+//! schedule that nobody looked at for long fires what its rule for missed runs says and no more.
 
-mod plan;
-mod port;
-mod template;
+use std::time::Duration;
 
-use std::fmt;
-use std::str::FromStr;
-
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::Term;
+use crate::dependence::After;
+use crate::error::StoreError;
 use crate::id::TaskId;
-use crate::name::{NameError, QueueName};
+use crate::limits::Limits;
+use crate::module::ModuleRef;
+use crate::name::{Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName};
+use crate::payload::Payload;
+use crate::priority::Priority;
+use crate::retry::RetryPolicy;
+use crate::settle::SettledTask;
 use crate::state::StateKind;
+use crate::task::{Lineage, NewTask};
 use crate::time::Timestamp;
+use crate::work::WorkOrder;
 
-pub use plan::{
-    BATCH_INSTANTS_MAX, CATCH_UP_MAX, Due, GRACE, MISSED_COUNT_MAX, MissedRun, PlannedFiring, SchedulePlan, Verdict,
-    due, jitter, judge_overlap,
-};
-pub use port::{DueSchedules, Fired, ScheduleStore};
-pub use template::{INSTANT_LABEL, Origin, SCHEDULE_LABEL, TaskTemplate, TemplateError};
-
-/// Most schedules in one database.
-pub const SCHEDULES_MAX: u32 = 10_000;
-/// Records that are kept of each schedule: the newest.
-pub const HISTORY_MAX: u32 = 100;
-/// Most schedules in one answer.
-pub const PAGE_MAX: u32 = 200;
-/// Longest window for missed runs, in milliseconds: 7 days.
+/// An instant that is looked at later than this is a missed one: longer than a change of leaders takes.
+pub const GRACE: Duration = Duration::from_secs(60);
+/// Longest window of missed runs, in milliseconds: 7 days.
 pub const WINDOW_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;
-/// Window of a schedule that names none, in milliseconds: 1 hour.
-pub const WINDOW_MS: u64 = 60 * 60 * 1000;
-/// Most jitter, in milliseconds: 24 hours.
-pub const JITTER_MS_MAX: u32 = 24 * 60 * 60 * 1000;
-/// Longest detail in the history, in bytes.
-pub const DETAIL_BYTES_MAX: usize = 512;
+/// Longest jitter, in milliseconds: one day.
+pub const JITTER_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+/// Instants that one plan handles; a rest is left to the next look.
+pub const INSTANTS_PER_PLAN_MAX: usize = 100;
+/// Firings that are remembered for each schedule.
+pub const FIRINGS_KEPT: u32 = 100;
+/// Most schedules of a cluster.
+pub const SCHEDULES_MAX: u32 = 10_000;
 
-/// What a schedule is called: 1 to 64 bytes of `a-z 0-9 - _`, starting with a letter; the rule of queue names.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ScheduleName(QueueName);
-
-impl ScheduleName {
-    /// The checked text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-}
-
-impl FromStr for ScheduleName {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        text.parse().map(Self).map_err(|error: NameError| error.of("schedule name"))
-    }
-}
-
-impl fmt::Display for ScheduleName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Text that names no choice.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not one of {allowed}")]
-pub struct ChoiceError {
-    given: String,
-    allowed: &'static str,
-}
-
-macro_rules! choices {
-    ($(#[$doc:meta])* $name:ident, $allowed:literal, $($(#[$variant_doc:meta])* $variant:ident = $text:literal;)*) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(rename_all = "kebab-case")]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
-        }
-
-        impl $name {
-            /// The one name used in SQL, JSON and the terminal.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = ChoiceError;
-
-            fn from_str(text: &str) -> Result<Self, ChoiceError> {
-                match text {
-                    $($text => Ok(Self::$variant),)*
-                    _ => Err(ChoiceError { given: text.chars().take(40).collect(), allowed: $allowed }),
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-    };
-}
-
-choices! {
-    /// What becomes of an instant while the task of an earlier one has not ended.
-    #[derive(Default)]
-    Overlap, "allow, skip, cancel-previous",
-    /// Both run. The default.
+/// What becomes of instants at which no scheduler was there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missed {
+    /// They are passed over.
     #[default]
-    Allow = "allow";
-    /// It is skipped.
-    Skip = "skip";
-    /// The earlier task is cancelled.
-    CancelPrevious = "cancel-previous";
+    Skip,
+    /// The newest within the window fires.
+    Latest,
+    /// Each within the window fires.
+    All,
 }
 
-choices! {
-    /// What becomes of instants that nobody looked at within [`GRACE`], because every scheduler was down.
-    #[derive(Default)]
-    Missed, "skip, latest, all",
-    /// They are dropped.
-    Skip = "skip";
-    /// The newest one within the window fires, unless one that is on time does. The default.
+/// What happens when the schedule's last task goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overlap {
+    /// Both run.
     #[default]
-    Latest = "latest";
-    /// All within the window fire.
-    All = "all";
+    Allow,
+    /// The new one is passed over.
+    Skip,
+    /// The old one is cancelled.
+    CancelPrevious,
 }
 
-choices! {
-    /// Whether a schedule fires.
-    Activity, "active, paused",
+/// Whether it fires by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activity {
     /// It does.
-    Active = "active";
-    /// It does not; what passes meanwhile is not missed.
-    Paused = "paused";
+    #[default]
+    Active,
+    /// Only when it is told to.
+    Paused,
 }
 
-choices! {
-    /// What became of an instant.
-    FiringKind, "fired, run-now, overlap, superseded, missed, unresolvable",
-    /// Its task was submitted.
-    Fired = "fired";
-    /// Not an instant of the expression: somebody asked for a run.
-    RunNow = "run-now";
-    /// Skipped: the task before had not ended.
-    Overlap = "overlap";
-    /// Skipped: a later instant was due at the same time and would have cancelled it.
-    Superseded = "superseded";
-    /// Dropped with those that follow it, as the policy for missed runs says.
-    Missed = "missed";
-    /// No task could be made of the template: the module is gone, or the cluster's maxima are lower now.
-    Unresolvable = "unresolvable";
+/// The rules of a schedule.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Cron expression, short form or `@every`.
+    pub expression: String,
+    /// IANA time zone.
+    pub zone: String,
+    /// See [`Missed`].
+    #[serde(default)]
+    pub missed: Missed,
+    /// How old a missed instant may be, in milliseconds. Default: one hour.
+    pub window_ms: u64,
+    /// See [`Overlap`].
+    #[serde(default)]
+    pub overlap: Overlap,
+    /// Each task starts up to this much later, in milliseconds, by a hash of schedule and instant. Default: 0.
+    #[serde(default)]
+    pub jitter_ms: u64,
 }
 
-/// A recurring schedule.
+/// The task that a schedule submits: everything but the version, which is the newest at each firing unless it is pinned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Template {
+    /// What it runs.
+    pub module: ModuleName,
+    /// The pinned version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<ModuleVersion>,
+    /// Where it waits.
+    pub queue: QueueName,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What each attempt may use.
+    pub limits: Limits,
+    /// How it is tried again.
+    pub retry: RetryPolicy,
+    /// To find it by.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Whom it belongs to.
+    pub namespace: Namespace,
+}
+
+/// A schedule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
-    /// Unique in the database.
+    /// Its name in the cluster.
     pub name: ScheduleName,
-    /// A recurrence as it was written.
-    pub expression: String,
-    /// The IANA name of the zone in which the expression is meant.
-    pub zone: String,
-    /// What each firing submits.
-    pub template: TaskTemplate,
-    /// Size of the task's payload, in bytes.
-    pub payload_bytes: u64,
-    /// When the task before has not ended.
-    pub overlap: Overlap,
-    /// When nobody was there to fire.
-    pub missed: Missed,
-    /// How far back that reaches, in milliseconds: up to [`WINDOW_MS_MAX`].
-    pub window_ms: u64,
-    /// Each task starts up to this many milliseconds after its instant: up to [`JITTER_MS_MAX`].
-    pub jitter_ms: u32,
-    /// Whether it fires.
+    /// When it fires.
+    pub rules: Rules,
+    /// What it submits.
+    pub template: Template,
+    /// The guest's input.
+    pub payload: Payload,
+    /// Whether it fires by itself.
     pub activity: Activity,
-    /// When it was made; `@every` counts from here.
+    /// When it was made: `@every` counts from here.
     pub created_at: Timestamp,
-    /// Rises with every change of the row: who changes it compares.
-    pub revision: i64,
-    /// The first instant that has not been handled; `None` when none is left.
+    /// The next instant that has not been handled; `None`: never.
     pub next_at: Option<Timestamp>,
-    /// The last instant that was handled.
-    pub last_instant: Option<Timestamp>,
-    /// What became of it.
-    pub last_kind: Option<FiringKind>,
     /// The newest task.
     pub last_task: Option<TaskId>,
-    /// Where that stands; not stored with the schedule.
-    pub last_state: Option<StateKind>,
-    /// Tasks submitted so far.
+    /// Instants that became tasks.
     pub fired: u64,
-    /// Instants that were not: overlaps, missed runs, failures.
+    /// Instants that were passed over.
     pub skipped: u64,
 }
 
-/// One record of a schedule's history.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What happened at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Firing {
-    /// Which instant; of several missed ones the first.
+    /// Which.
     pub instant: Timestamp,
-    /// What became of it.
-    pub kind: FiringKind,
-    /// Its task.
-    pub task: Option<TaskId>,
-    /// How many instants this stands for; of missed ones at most [`MISSED_COUNT_MAX`] are counted.
-    pub count: u32,
-    /// Why, where the kind does not say it all: at most [`DETAIL_BYTES_MAX`].
-    pub detail: Option<String>,
-    /// When it was handled.
-    pub at: Timestamp,
+    /// The task, or why there is none.
+    pub came_to: Result<TaskId, Passed>,
+}
+
+/// Why an instant did not become a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Passed {
+    /// No scheduler was there, and the rule for missed runs passes it over.
+    Missed,
+    /// The task before went on.
+    Overlap,
+    /// A later instant of the same look replaced it.
+    Superseded,
+    /// The module, or its pinned version, is not there any more.
+    ModuleMissing,
+}
+
+impl Passed {
+    /// The one name used in SQL, JSON and the terminal.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missed => "missed",
+            Self::Overlap => "overlap",
+            Self::Superseded => "superseded",
+            Self::ModuleMissing => "module_missing",
+        }
+    }
+}
+
+/// What one look does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Instants that become tasks, in order.
+    pub fire: Vec<Timestamp>,
+    /// Instants that do not.
+    pub pass: Vec<(Timestamp, Passed)>,
+    /// Whether the task before is cancelled.
+    pub previous: Previous,
+}
+
+/// What becomes of the task before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Previous {
+    /// Nothing.
+    #[default]
+    Stays,
+    /// It is cancelled, if it has not ended.
+    IsCancelled,
+}
+
+/// Where to begin to look for instants: those before are older than any rule lets fire.
+#[must_use]
+pub fn horizon(rules: &Rules, next_at: Timestamp, now: Timestamp) -> Timestamp {
+    let reach = match rules.missed {
+        Missed::Skip => GRACE,
+        Missed::Latest | Missed::All => Duration::from_millis(rules.window_ms).max(GRACE),
+    };
+    next_at.max(now.minus(reach))
+}
+
+/// What becomes of the `due` instants (in order, none after `now`), where the task before stands at `previous`.
+#[must_use]
+pub fn plan(rules: &Rules, due: &[Timestamp], previous: Option<StateKind>, now: Timestamp) -> Plan {
+    let (missed, fresh): (Vec<Timestamp>, Vec<Timestamp>) =
+        due.iter().partition(|instant| now.since(**instant) > GRACE);
+    let mut plan = Plan::default();
+    let kept = match rules.missed {
+        Missed::Skip => missed.len(),
+        Missed::Latest => missed.len().saturating_sub(1),
+        Missed::All => 0,
+    };
+    plan.pass.extend(missed.iter().take(kept).map(|instant| (*instant, Passed::Missed)));
+    let wanted: Vec<Timestamp> = missed.into_iter().skip(kept).chain(fresh).collect();
+    overlap(rules.overlap, wanted, previous, &mut plan);
+    plan
+}
+
+fn overlap(rule: Overlap, wanted: Vec<Timestamp>, previous: Option<StateKind>, plan: &mut Plan) {
+    let goes_on = previous.is_some_and(|state| !state.is_terminal());
+    let Some((newest, others)) = wanted.split_last() else { return };
+    match rule {
+        Overlap::Allow => plan.fire = wanted,
+        Overlap::Skip if goes_on => plan.pass.extend(wanted.iter().map(|instant| (*instant, Passed::Overlap))),
+        Overlap::Skip => {
+            // The first of them runs when the others' turns come.
+            plan.fire.extend(wanted.first());
+            plan.pass.extend(wanted.iter().skip(1).map(|instant| (*instant, Passed::Overlap)));
+        }
+        Overlap::CancelPrevious => {
+            plan.fire.push(*newest);
+            plan.pass.extend(others.iter().map(|instant| (*instant, Passed::Superseded)));
+            plan.previous = Previous::IsCancelled;
+        }
+    }
+}
+
+/// How much later than its instant a task starts: the same for everybody who computes it.
+#[must_use]
+pub fn jitter(name: &ScheduleName, instant: Timestamp, jitter_ms: u64) -> Duration {
+    if jitter_ms == 0 {
+        return Duration::ZERO;
+    }
+    // FNV-1a, 64 bit: spread is all that is asked for.
+    let bytes = name.as_str().bytes().chain(instant.as_micros().to_le_bytes());
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    Duration::from_millis((hash ^ (hash >> 32)) % (jitter_ms + 1))
+}
+
+impl Schedule {
+    /// The task of one instant.
+    #[must_use]
+    pub fn task(&self, id: TaskId, module: ModuleRef, instant: Timestamp, now: Timestamp) -> NewTask {
+        let run_at = instant.plus(jitter(&self.name, instant, self.rules.jitter_ms));
+        let template = &self.template;
+        NewTask {
+            id,
+            module,
+            queue: template.queue.clone(),
+            priority: template.priority,
+            payload: self.payload.clone(),
+            limits: template.limits,
+            retry: template.retry,
+            labels: template.labels.clone(),
+            created_at: now,
+            run_at: Some(run_at),
+            deadline: None,
+            traceparent: None,
+            idempotency: None,
+            unique: None,
+            namespace: template.namespace.clone(),
+            lineage: Lineage::default(),
+            after: After::default(),
+        }
+    }
+}
+
+/// What a leader wants to commit for one schedule.
+#[derive(Debug, Clone)]
+pub struct Fire {
+    /// Which schedule.
+    pub name: ScheduleName,
+    /// The next time that the plan was made for: nothing is done if it has moved.
+    pub seen: Timestamp,
+    /// The next time from now on.
+    pub next_at: Option<Timestamp>,
+    /// The tasks, with their instants.
+    pub tasks: Vec<(Timestamp, NewTask)>,
+    /// What was passed over.
+    pub pass: Vec<(Timestamp, Passed)>,
+    /// A task that is cancelled, if it has not ended.
+    pub cancel: Option<TaskId>,
+}
+
+/// What was committed.
+#[derive(Debug, Default)]
+pub struct Fired {
+    /// Tasks that were submitted; 0 if the schedule had moved.
+    pub count: usize,
+    /// Orders to publish.
+    pub ready: Vec<WorkOrder>,
+    /// Tasks that ended.
+    pub settled: Vec<SettledTask>,
+}
+
+/// The schedules.
+#[async_trait]
+pub trait ScheduleStore: Send + Sync + 'static {
+    /// Commits a new one. `ScheduleExists` if the name is taken, `SchedulesFull` beyond [`SCHEDULES_MAX`].
+    async fn create(&self, schedule: Schedule) -> Result<(), StoreError>;
+
+    /// One schedule.
+    async fn schedule(&self, name: &ScheduleName) -> Result<Option<Schedule>, StoreError>;
+
+    /// All, by name.
+    async fn schedules(&self) -> Result<Vec<Schedule>, StoreError>;
+
+    /// The newest firings, at most `limit`.
+    async fn firings(&self, name: &ScheduleName, limit: u32) -> Result<Vec<Firing>, StoreError>;
+
+    /// Removes it and what is remembered of its firings; its tasks stay. `false` if there is none.
+    async fn remove(&self, name: &ScheduleName) -> Result<bool, StoreError>;
+
+    /// Pauses, or resumes with this next time. `false` if there is none.
+    async fn set_activity(
+        &self,
+        name: &ScheduleName,
+        activity: Activity,
+        next_at: Option<Timestamp>,
+    ) -> Result<bool, StoreError>;
+
+    /// Remembers a task that somebody started by hand.
+    async fn note_task(&self, name: &ScheduleName, task: TaskId) -> Result<(), StoreError>;
+
+    /// Active schedules whose next time has come, at most `limit`, and the next time of the others.
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<(Vec<Schedule>, Option<Timestamp>), StoreError>;
+
+    /// Leader only: commits what becomes of a schedule's instants.
+    async fn fire(&self, term: Term, fire: Fire, now: Timestamp) -> Result<Fired, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000_000_000);
+
+    fn ago(seconds: u64) -> Timestamp {
+        NOW.minus(Duration::from_secs(seconds))
+    }
+
+    fn rules(missed: Missed, overlap: Overlap) -> Rules {
+        Rules { missed, overlap, window_ms: 3_600_000, ..Rules::default() }
+    }
+
+    #[test]
+    fn what_is_on_time_fires_each() {
+        let due = [ago(30), ago(20), ago(0)];
+        let plan = plan(&rules(Missed::Skip, Overlap::Allow), &due, Some(StateKind::Running), NOW);
+        assert_eq!((plan.fire.as_slice(), plan.pass.len()), (due.as_slice(), 0));
+    }
+
+    #[test]
+    fn missed_runs_follow_their_rule() {
+        let due = [ago(600), ago(300), ago(10)];
+        let fired = |missed| plan(&rules(missed, Overlap::Allow), &due, None, NOW).fire;
+        assert_eq!(fired(Missed::Skip), [ago(10)]);
+        assert_eq!(fired(Missed::Latest), [ago(300), ago(10)]);
+        assert_eq!(fired(Missed::All), due);
+    }
+
+    #[test]
+    fn a_window_bounds_what_is_looked_at() {
+        let long_ago = ago(1_000_000);
+        assert_eq!(horizon(&rules(Missed::Skip, Overlap::Allow), long_ago, NOW), NOW.minus(GRACE));
+        assert_eq!(horizon(&rules(Missed::All, Overlap::Allow), long_ago, NOW), ago(3_600));
+        assert_eq!(horizon(&rules(Missed::All, Overlap::Allow), ago(5), NOW), ago(5));
+    }
+
+    #[test]
+    fn overlaps_follow_their_rule() {
+        let due = [ago(20), ago(10)];
+        let at = |overlap, previous| plan(&rules(Missed::Skip, overlap), &due, previous, NOW);
+        let skipped = at(Overlap::Skip, Some(StateKind::Queued));
+        assert!(skipped.fire.is_empty() && skipped.pass.len() == 2);
+        assert_eq!(at(Overlap::Skip, Some(StateKind::Succeeded)).fire, [ago(20)]);
+        assert_eq!(at(Overlap::Skip, None).pass, [(ago(10), Passed::Overlap)]);
+        let cancelling = at(Overlap::CancelPrevious, Some(StateKind::Running));
+        assert_eq!((cancelling.fire, cancelling.previous), (vec![ago(10)], Previous::IsCancelled));
+    }
+
+    proptest! {
+        #[test]
+        fn every_instant_is_fired_or_passed_once(
+            ages in prop::collection::btree_set(0_u64..5_000, 0..60),
+            missed in prop_oneof![Just(Missed::Skip), Just(Missed::Latest), Just(Missed::All)],
+            overlap in prop_oneof![Just(Overlap::Allow), Just(Overlap::Skip), Just(Overlap::CancelPrevious)],
+            goes_on in any::<bool>(),
+        ) {
+            let due: Vec<Timestamp> = ages.iter().rev().map(|age| ago(*age)).collect();
+            let previous = if goes_on { Some(StateKind::Running) } else { None };
+            let plan = plan(&rules(missed, overlap), &due, previous, NOW);
+            let mut seen: Vec<Timestamp> = plan.fire.iter().copied().chain(plan.pass.iter().map(|(at, _)| *at)).collect();
+            seen.sort_unstable();
+            prop_assert_eq!(seen, due);
+        }
+
+        #[test]
+        fn jitter_stays_within_its_bound(instant in any::<i32>(), most in 0_u64..10_000) {
+            let name: ScheduleName = "nightly".parse().unwrap();
+            let late = jitter(&name, Timestamp::from_micros(i64::from(instant)), most);
+            prop_assert!(late.as_millis() <= u128::from(most));
+        }
+    }
 }

@@ -65,6 +65,15 @@ impl Zone {
         &self.name
     }
 
+    /// An instant as a clock in the zone shows it, with the offset: `2026-03-29T09:00:00+02:00`. RFC 3339 in whole seconds.
+    #[must_use]
+    pub fn show(&self, at: tasklane_domain::Timestamp) -> String {
+        match Timestamp::from_microsecond(at.as_micros()) {
+            Ok(time) => time.display_with_offset(self.rules.to_offset(time)).to_string(),
+            Err(_) => at.to_string(),
+        }
+    }
+
     /// Consecutive stretches, the first of which is cut to begin at `start`.
     pub(crate) fn stretches(&self, start: Timestamp) -> impl Iterator<Item = Stretch> {
         let first = (start.as_second(), self.rules.to_offset(start));

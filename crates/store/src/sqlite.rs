@@ -47,8 +47,6 @@ mod children;
 mod dependence;
 #[path = "shared/filter.rs"]
 mod filter;
-#[path = "shared/firings.rs"]
-mod firings;
 #[path = "shared/history.rs"]
 mod history;
 #[path = "shared/leader.rs"]
@@ -63,8 +61,6 @@ mod operations;
 mod read;
 #[path = "shared/row.rs"]
 mod row;
-#[path = "shared/schedule_port.rs"]
-mod schedule_port;
 #[path = "shared/schedules.rs"]
 mod schedules;
 #[path = "shared/settle.rs"]

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
-use tasklane_domain::schedule::{Fired, Schedule, ScheduleName, SchedulePlan};
+use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
-use tasklane_domain::{Lane, Lease, ModuleRecord, Payload, Report, TaskId, Term, Timestamp, WorkOrder};
+use tasklane_domain::{Lane, Lease, ModuleRecord, Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder};
 use tokio::sync::{mpsc, oneshot};
 
 /// Operations that wait; a caller beyond that waits to be taken in.
@@ -36,28 +36,16 @@ pub(crate) enum Op {
     Reschedule(TaskId, Timestamp),
     BeginOperation(Arc<Operation>),
     StepOperation(Term, Timestamp, u32),
+    CreateSchedule(Arc<Schedule>),
+    RemoveSchedule(ScheduleName),
+    SetActivity(ScheduleName, Activity, Option<Timestamp>),
+    NoteTask(ScheduleName, TaskId),
+    Fire(Term, Arc<Fire>, Timestamp),
     Deploy(Arc<ModuleRecord>, Bytes),
     OpenTerm(Lease),
     PromoteDue(Term, Timestamp, u32),
     Expire(Term, Timestamp, u32),
     Redispatch(Term, Arc<Vec<(Lane, Timestamp)>>, Timestamp, u32),
-    Schedule(ScheduleOp),
-}
-
-/// What can be asked about schedules.
-#[derive(Debug, Clone)]
-pub(crate) enum ScheduleOp {
-    Create(Arc<Schedule>, Payload),
-    Update(Arc<Schedule>, Option<Payload>),
-    Delete(ScheduleName),
-    RunNow(ScheduleName, Arc<NewTask>),
-    Fire(Term, Arc<Vec<SchedulePlan>>, Timestamp),
-}
-
-/// What is answered about them.
-pub(crate) enum ScheduleAnswer {
-    Done,
-    Fired(Fired),
 }
 
 impl Op {
@@ -68,14 +56,17 @@ impl Op {
             Self::PromoteDue(_, _, limit) | Self::Expire(_, _, limit) | Self::Redispatch(_, _, _, limit) => {
                 usize::try_from(*limit).unwrap_or(usize::MAX)
             }
-            Self::Schedule(ScheduleOp::Fire(_, plans, _)) => plans.iter().map(|plan| plan.firings.len()).sum(),
             Self::StepOperation(_, _, limit) => usize::try_from(*limit).unwrap_or(usize::MAX),
             Self::Cancel(..)
             | Self::Reschedule(..)
             | Self::BeginOperation(_)
+            | Self::CreateSchedule(_)
+            | Self::RemoveSchedule(_)
+            | Self::SetActivity(..)
+            | Self::NoteTask(..)
+            | Self::Fire(..)
             | Self::Deploy(..)
-            | Self::OpenTerm(_)
-            | Self::Schedule(_) => 1,
+            | Self::OpenTerm(_) => 1,
         }
     }
 }
@@ -88,12 +79,15 @@ pub(crate) enum Answer {
     Rescheduled,
     OperationBegun(Operation),
     OperationStep(Option<Step>),
+    ScheduleCreated,
+    /// Whether there was one.
+    ScheduleChanged(bool),
+    Fired(Fired),
     Deployed(Deployed),
     Term(Term),
     Promoted(Promoted),
     Expired(Expired),
     Redispatched(Vec<WorkOrder>),
-    Schedule(ScheduleAnswer),
 }
 
 /// An operation's own failure, which leaves its neighbours alone, or its answer.

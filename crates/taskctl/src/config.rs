@@ -197,7 +197,6 @@ impl Settings {
             lease_ttl: millis(self.lease_ttl_ms, default.lease_ttl),
             rescue_interval: millis(self.rescue_interval_ms, default.rescue_interval),
             rescue_margin: millis(self.rescue_margin_ms, default.rescue_margin),
-            limits: self.limits.unwrap_or_default(),
             ..default
         }
     }

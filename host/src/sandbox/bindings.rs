@@ -3,5 +3,6 @@
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "task",
+    imports: { "tasklane:task/tasks.enqueue": async },
     exports: { default: async },
 });

@@ -1,11 +1,12 @@
 //! The host functions of `tasklane:task`. They answer with error values, never with a trap.
 
+use tasklane_domain::children::{ChildRequest, EnqueueError, EnqueueRequest};
 use tasklane_domain::log::{LogLevel, LogSource};
 use tasklane_domain::outcome::MESSAGE_BYTES_MAX;
 use tasklane_domain::work::Progress;
 
 use super::bindings::tasklane::task::types::{Failure, HostError};
-use super::bindings::tasklane::task::{config, fault, log, progress, types};
+use super::bindings::tasklane::task::{config, fault, log, progress, tasks, types};
 use super::guest::{Fault, Guest};
 
 /// Fields beside one log message.
@@ -62,6 +63,37 @@ impl config::Host for Guest {
 
     fn keys(&mut self) -> Result<Vec<String>, HostError> {
         Ok(self.setup.manifest.config.keys().cloned().collect())
+    }
+}
+
+impl tasks::Host for Guest {
+    async fn enqueue(&mut self, children: Vec<tasks::Child>) -> Result<Vec<String>, HostError> {
+        let grants = &self.setup.manifest.permissions;
+        let name = |child: &tasks::Child| child.module.split('@').next().unwrap_or_default().to_owned();
+        if let Some(denied) = children.iter().map(name).find(|name| !grants.may_enqueue(name)) {
+            let hint = "list it in the manifest under [permissions] enqueue";
+            return Err(HostError::AccessDenied(format!("tasks of `{denied}` may not be enqueued: {hint}")));
+        }
+        let child = |child: tasks::Child| ChildRequest {
+            key: child.key,
+            module: child.module,
+            input: child.input.into(),
+            options: child.options,
+        };
+        let parent = self.setup.order.task;
+        let request = EnqueueRequest { parent, children: children.into_iter().map(child).collect() };
+        request.check().map_err(refused)?;
+        let ids = self.setup.enqueuer.enqueue(request).await.map_err(refused)?;
+        Ok(ids.iter().map(ToString::to_string).collect())
+    }
+}
+
+fn refused(error: EnqueueError) -> HostError {
+    match error {
+        EnqueueError::Denied(why) => HostError::AccessDenied(why),
+        EnqueueError::Invalid(why) => HostError::Invalid(why),
+        EnqueueError::Quota(why) => HostError::LimitExceeded(why),
+        EnqueueError::Unavailable(why) => HostError::Unavailable(why),
     }
 }
 

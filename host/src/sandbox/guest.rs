@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tasklane_domain::children::Enqueuer;
 use tasklane_domain::work::Progress;
 use tasklane_domain::{Manifest, WorkOrder};
 use wasmtime::component::ResourceTable;
@@ -35,6 +36,7 @@ pub(crate) struct Setup {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) voice: SharedVoice,
     pub(crate) progress: ProgressSink,
+    pub(crate) enqueuer: Arc<dyn Enqueuer>,
 }
 
 /// Store data of components.

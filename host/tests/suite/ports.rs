@@ -252,6 +252,7 @@ impl Running {
             modules: world.clone(),
             registry: world.clone(),
             control: world.clone(),
+            enqueuer: world.clone(),
         };
         let registry = prometheus::Registry::new();
         let host = Host::new(settings, ports, Arc::new(SystemClock), &registry).unwrap();
@@ -413,4 +414,14 @@ impl Control for World {
 /// The outcome alone.
 pub(crate) async fn outcome(world: &World, task: TaskId) -> Outcome {
     world.ended(task).await.outcome
+}
+
+#[async_trait]
+impl tasklane_domain::children::Enqueuer for World {
+    async fn enqueue(
+        &self,
+        _request: tasklane_domain::children::EnqueueRequest,
+    ) -> tasklane_domain::children::Enqueued {
+        Err(tasklane_domain::children::EnqueueError::Unavailable("nobody listens here".to_owned()))
+    }
 }

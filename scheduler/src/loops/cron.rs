@@ -1,36 +1,30 @@
-//! cron: fires recurring schedules.
+//! cron: turns the instants of recurring schedules into tasks.
 //!
-//! Leader only. Sleeps exactly until the next instant, or until a nudge tells of a sooner one; looks by itself at least every
-//! [`LOOK_INTERVAL_MAX`]. A look reads what is due, plans it (pure) and commits plans, tasks and records in one transaction that
-//! checks the term and each schedule's revision; orders are published after. So an instant fires once, however often leaders
-//! change; a crash between commit and publish is mended by `rescue`.
+//! Leader only. Sleeps exactly until the next instant of any schedule, or until a nudge tells of a change. Guarantees: an instant
+//! becomes a task once, whoever leads: the transaction carries the term, and moves the schedule only from the time that was seen
+//! here. A crash between commit and publish is mended by `rescue`.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tasklane_domain::error::StoreError;
-use tasklane_domain::schedule::{
-    Due, Fired, Origin, PlannedFiring, Schedule, SchedulePlan, TaskTemplate, due as due_instants,
-};
-use tasklane_domain::{ModuleName, ModuleRecord, ModuleVersion, Payload, Term, Timestamp};
-use tasklane_recurrence::{Recurrence, RecurrenceError, Zone};
+use tasklane_domain::schedule::{Fire, INSTANTS_PER_PLAN_MAX, Missed, Passed, Plan, Previous, Schedule, horizon, plan};
+use tasklane_domain::{ModuleRef, StateKind, TaskId, Term, Timestamp};
+use tasklane_recurrence::{Recurrence, Zone};
 
-use super::announce;
-use super::due::{dispatch, sleep_until, stop, subscribe};
+use super::due::{dispatch, stop};
+use super::wake::{sleep_until, subscribe};
+use super::{announce, settle};
 use crate::leader::note_failure;
 use crate::{Office, Room};
 
 /// Longest sleep.
 const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(5);
-/// Shortest time between two looks: nudges are about tasks, too.
-const LOOK_PAUSE: Duration = Duration::from_millis(10);
 /// Wait after an error.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
-/// Most schedules in one transaction.
-const SCHEDULES_MAX: u32 = 64;
-/// Instants after which a transaction takes in no further schedule.
-const INSTANTS_MAX: usize = 1_000;
+/// Schedules that one look handles.
+const SCHEDULES_PER_LOOK_MAX: u32 = 200;
+/// Instants that are enumerated to find the newest missed one: a week of seconds.
+const INSTANTS_MAX: usize = 700_000;
 
 /// Runs until the office is over.
 pub(crate) async fn run(room: Room, office: Office) {
@@ -46,108 +40,115 @@ pub(crate) async fn run(room: Room, office: Office) {
         };
         tokio::select! {
             () = office.over.cancelled() => return,
-            () = async {
-                tokio::time::sleep(LOOK_PAUSE).await;
-                sleep_until(&room, wake_at, &mut nudges).await;
-            } => {}
+            () = sleep_until(&room, wake_at, &mut nudges) => {}
         }
     }
 }
 
 /// One look: returns when to look again.
 async fn look(room: &Room, term: Term, now: Timestamp) -> Result<Timestamp, StoreError> {
-    let found = room.ports.schedules.due_schedules(now, SCHEDULES_MAX).await?;
-    let latest = now.plus(LOOK_INTERVAL_MAX);
-    let count = found.due.len();
-    let mut next_at = found.next_at.unwrap_or(latest).min(latest);
-    if count > 0 {
-        let plans = plan_all(room, found.due, now).await?;
-        next_at = plans.iter().filter_map(|plan| plan.next_at).fold(next_at, Timestamp::min);
-        let more = plans.len() < count || count >= usize::try_from(SCHEDULES_MAX).unwrap_or(usize::MAX);
-        let fired = room.ports.schedules.fire(term, plans, now).await?;
-        follow_up(room, fired).await;
-        if more {
-            return Ok(now);
+    let (due, next) = room.ports.schedules.due(now, SCHEDULES_PER_LOOK_MAX).await?;
+    let mut soonest = next.unwrap_or(now.plus(LOOK_INTERVAL_MAX)).min(now.plus(LOOK_INTERVAL_MAX));
+    for schedule in due {
+        if let Some(next_at) = handle(room, term, &schedule, now).await? {
+            soonest = soonest.min(next_at);
         }
     }
+    Ok(soonest)
+}
+
+/// Handles one schedule's due instants; returns its next time.
+async fn handle(room: &Room, term: Term, schedule: &Schedule, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let Some(seen) = schedule.next_at else { return Ok(None) };
+    let Some(times) = Times::of(schedule) else { return give_up(room, schedule).await };
+    let (due, next_at) = times.due(schedule, seen, now);
+    let previous = state_of(room, schedule.last_task).await?;
+    let made = plan(&schedule.rules, &due, previous, now);
+    let fire = fire(room, schedule, seen, next_at, made, now).await?;
+    let cancelled = fire.cancel;
+    let fired = room.ports.schedules.fire(term, fire, now).await?;
+    room.metrics.fired.inc_by(fired.count as u64);
+    if !fired.settled.is_empty() {
+        stop(room, cancelled.as_slice()).await;
+    }
+    announce(room, &fired.settled).await;
+    settle::nudge(room, Some(now)).await;
+    dispatch(room, fired.ready).await;
     Ok(next_at)
 }
 
-async fn follow_up(room: &Room, fired: Fired) {
-    room.metrics.schedule_fired.inc_by(fired.fired);
-    room.metrics.schedule_skipped.inc_by(fired.skipped);
-    dispatch(room, fired.ready).await;
-    stop(room, &fired.stop).await;
-    announce(room, &fired.settled).await;
-    let Some(due) = fired.first_due else { return };
-    if let Err(error) = room.ports.control.nudge_due(due).await {
-        tracing::debug!(%error, "the due loop was not nudged; it will look by itself");
+/// A schedule that cannot be read any more (zones and words may go) is paused, so that it is seen.
+async fn give_up(room: &Room, schedule: &Schedule) -> Result<Option<Timestamp>, StoreError> {
+    tracing::error!(schedule = %schedule.name, "its expression or zone cannot be read any more; it is paused");
+    let paused = tasklane_domain::schedule::Activity::Paused;
+    room.ports.schedules.set_activity(&schedule.name, paused, None).await?;
+    Ok(None)
+}
+
+async fn state_of(room: &Room, task: Option<TaskId>) -> Result<Option<StateKind>, StoreError> {
+    let Some(id) = task else { return Ok(None) };
+    Ok(room.ports.tasks.task(id).await?.map(|task| task.state))
+}
+
+/// A schedule's expression and zone, read.
+struct Times {
+    recurrence: Recurrence,
+    zone: Zone,
+}
+
+impl Times {
+    fn of(schedule: &Schedule) -> Option<Self> {
+        let recurrence = Recurrence::parse(&schedule.rules.expression).ok()?;
+        Some(Self { recurrence, zone: Zone::parse(&schedule.rules.zone).ok()? })
+    }
+
+    /// The instants up to `now` that a plan can be made for, and the first one after them.
+    fn due(&self, schedule: &Schedule, seen: Timestamp, now: Timestamp) -> (Vec<Timestamp>, Option<Timestamp>) {
+        let from = horizon(&schedule.rules, seen, now);
+        let before = Timestamp::from_micros(from.as_micros().saturating_sub(1));
+        let all = self.recurrence.between(before, now, &self.zone, schedule.created_at, INSTANTS_MAX);
+        let due = bounded(schedule, all);
+        let last = due.last().copied().unwrap_or(now);
+        (due, self.recurrence.next_after(last, &self.zone, schedule.created_at))
     }
 }
 
-/// Modules that one look has found, by what templates call them.
-type Modules = HashMap<(ModuleName, Option<ModuleVersion>), Option<Arc<ModuleRecord>>>;
-
-async fn plan_all(room: &Room, due: Vec<(Schedule, Payload)>, now: Timestamp) -> Result<Vec<SchedulePlan>, StoreError> {
-    let (mut modules, mut plans, mut instants) = (Modules::new(), Vec::with_capacity(due.len()), 0);
-    for (schedule, payload) in due {
-        if instants >= INSTANTS_MAX {
-            break;
-        }
-        let module = find(room, &schedule.template, &mut modules).await?;
-        let plan = plan(room, &schedule, &payload, module.as_deref(), now);
-        instants += plan.firings.len();
-        plans.push(plan);
+/// Of more instants than fit into one plan: the first ones where all shall fire, else the last ones.
+fn bounded(schedule: &Schedule, mut all: Vec<Timestamp>) -> Vec<Timestamp> {
+    if schedule.rules.missed == Missed::All {
+        all.truncate(INSTANTS_PER_PLAN_MAX);
+        return all;
     }
-    Ok(plans)
+    all.split_off(all.len().saturating_sub(INSTANTS_PER_PLAN_MAX))
 }
 
-async fn find(
-    room: &Room,
-    template: &TaskTemplate,
-    found: &mut Modules,
-) -> Result<Option<Arc<ModuleRecord>>, StoreError> {
-    let key = (template.module.clone(), template.version.clone());
-    if let Some(known) = found.get(&key) {
-        return Ok(known.clone());
-    }
-    let module = room.ports.modules.module(&template.module, template.version.as_ref()).await?.map(Arc::new);
-    found.insert(key, module.clone());
-    Ok(module)
-}
-
-fn plan(
+async fn fire(
     room: &Room,
     schedule: &Schedule,
-    payload: &Payload,
-    module: Option<&ModuleRecord>,
+    seen: Timestamp,
+    next_at: Option<Timestamp>,
+    made: Plan,
     now: Timestamp,
-) -> SchedulePlan {
-    let task = |instant| {
-        let module = module.ok_or_else(|| format!("there is no module {}", schedule.template.module_text()))?;
-        let origin = Origin { schedule: &schedule.name, instant, jitter_ms: schedule.jitter_ms };
-        let task = schedule.template.resolve(module, payload.clone(), &room.settings.limits, origin, now);
-        task.map_err(|error| error.to_string())
+) -> Result<Fire, StoreError> {
+    let Plan { fire, mut pass, previous } = made;
+    let module = if fire.is_empty() { None } else { module_of(room, schedule).await? };
+    let task = |module: &ModuleRef, at: Timestamp| (at, schedule.task(TaskId::new(), module.clone(), at, now));
+    let tasks = match &module {
+        Some(module) => fire.iter().map(|at| task(module, *at)).collect(),
+        None => {
+            pass.extend(fire.iter().map(|at| (*at, Passed::ModuleMissing)));
+            Vec::new()
+        }
     };
-    match due_now(schedule, now) {
-        Ok(due) => SchedulePlan::new(schedule, due, task),
-        Err(error) => unreadable(schedule, &error, now),
+    let cancel = schedule.last_task.filter(|_| previous == Previous::IsCancelled && module.is_some());
+    Ok(Fire { name: schedule.name.clone(), seen, next_at, tasks, pass, cancel })
+}
+
+async fn module_of(room: &Room, schedule: &Schedule) -> Result<Option<ModuleRef>, StoreError> {
+    let template = &schedule.template;
+    let found = room.ports.modules.module(&template.module, template.version.as_ref()).await?;
+    if found.is_none() {
+        tracing::warn!(schedule = %schedule.name, module = %template.module, "the module of a schedule is not there");
     }
-}
-
-fn due_now(schedule: &Schedule, now: Timestamp) -> Result<Due, RecurrenceError> {
-    let (recurrence, zone) = (Recurrence::parse(&schedule.expression)?, Zone::parse(&schedule.zone)?);
-    let Some(next_at) = schedule.next_at else { return Ok(Due::default()) };
-    let window = Duration::from_millis(schedule.window_ms);
-    Ok(due_instants(schedule.missed, window, next_at, now, |after| {
-        recurrence.next_after(after, &zone, schedule.created_at)
-    }))
-}
-
-/// What was taken once cannot be read by this version: said in the history, and not tried again until somebody edits it.
-fn unreadable(schedule: &Schedule, error: &RecurrenceError, now: Timestamp) -> SchedulePlan {
-    tracing::error!(schedule = %schedule.name, %error, "a schedule cannot be read any more and stops");
-    let instant = schedule.next_at.unwrap_or(now);
-    let plan = SchedulePlan::new(schedule, Due { last: Some(instant), ..Due::default() }, |_| Err(String::new()));
-    SchedulePlan { firings: vec![PlannedFiring { instant, task: Err(error.to_string()) }], ..plan }
+    Ok(found.map(|record| record.reference()))
 }

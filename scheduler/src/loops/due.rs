@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Operation, Progress};
-use tasklane_domain::ports::live::Receiver;
 use tasklane_domain::{TaskId, Term, Timestamp, WorkOrder};
 
 use super::announce;
+use super::wake::{sleep_until, subscribe};
 use crate::leader::note_failure;
 use crate::{Office, Room};
 
@@ -38,16 +38,6 @@ pub(crate) async fn run(room: Room, office: Office) {
         tokio::select! {
             () = office.over.cancelled() => return,
             () = sleep_until(&room, wake_at, &mut nudges) => {}
-        }
-    }
-}
-
-pub(super) async fn subscribe(room: &Room) -> Option<Receiver<Timestamp>> {
-    match room.ports.control.due_nudges().await {
-        Ok(nudges) => Some(nudges),
-        Err(error) => {
-            tracing::warn!(%error, "nudges cannot be heard; due tasks may be late");
-            None
         }
     }
 }
@@ -94,26 +84,5 @@ pub(super) async fn stop(room: &Room, tasks: &[TaskId]) {
         if let Err(error) = room.ports.control.cancel(some).await {
             tracing::warn!(%error, "hosts were not told of cancels; running guests go on to their end, in vain");
         }
-    }
-}
-
-/// Sleeps until `wake_at` or a sooner time that a nudge tells.
-pub(super) async fn sleep_until(room: &Room, mut wake_at: Timestamp, nudges: &mut Option<Receiver<Timestamp>>) {
-    loop {
-        let left = wake_at.since(room.clock.now());
-        if left.is_zero() {
-            return;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(left) => return,
-            Some(told) = next(nudges) => wake_at = wake_at.min(told),
-        }
-    }
-}
-
-async fn next(nudges: &mut Option<Receiver<Timestamp>>) -> Option<Timestamp> {
-    match nudges {
-        Some(nudges) => nudges.next().await,
-        None => std::future::pending().await,
     }
 }

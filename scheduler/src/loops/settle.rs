@@ -77,7 +77,7 @@ async fn follow_up(room: &Room, answer: SettleAnswer) {
     }
 }
 
-async fn nudge(room: &Room, due: Option<Timestamp>) {
+pub(super) async fn nudge(room: &Room, due: Option<Timestamp>) {
     let Some(due) = due else { return };
     if let Err(error) = room.ports.control.nudge_due(due).await {
         tracing::debug!(%error, "the leader was not nudged; it will look by itself");

@@ -83,6 +83,26 @@ pub(crate) fn config(key: &str) -> Option<String> {
     host::config::get(key).ok().flatten()
 }
 
+pub(crate) fn enqueue(children: &[crate::tasks::Child]) -> Result<Vec<String>, crate::tasks::EnqueueError> {
+    use host::types::HostError;
+    let child = |child: &crate::tasks::Child| host::tasks::Child {
+        key: child.key.clone(),
+        module: child.module.clone(),
+        input: child.input.clone(),
+        options: child.options.clone(),
+    };
+    let children: Vec<host::tasks::Child> = children.iter().map(child).collect();
+    host::tasks::enqueue(&children).map_err(|error| {
+        let (code, message) = match error {
+            HostError::AccessDenied(why) => ("access-denied", why),
+            HostError::LimitExceeded(why) => ("limit-exceeded", why),
+            HostError::Invalid(why) => ("invalid", why),
+            HostError::Unavailable(why) => ("unavailable", why),
+        };
+        crate::tasks::EnqueueError { code, message }
+    })
+}
+
 /// Exports a [`Handler`] as the module's.
 #[macro_export]
 #[doc(hidden)]

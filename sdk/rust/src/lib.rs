@@ -35,6 +35,7 @@ pub mod config;
 pub mod guest;
 pub mod log;
 mod progress;
+pub mod tasks;
 pub mod testing;
 
 pub use context::Context;
@@ -45,6 +46,6 @@ pub use tasklane_sdk_macros::task;
 
 /// Everything that a task usually needs.
 pub mod prelude {
-    pub use crate::{Bytes, Context, Permanent, TaskError, config, log, progress, task, testing};
+    pub use crate::{Bytes, Context, Permanent, TaskError, config, log, progress, task, tasks, testing};
     pub use serde::{Deserialize, Serialize};
 }

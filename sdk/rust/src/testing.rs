@@ -14,6 +14,8 @@ pub struct Recorded {
     pub log: Vec<(Level, String)>,
     /// Progress reports.
     pub progress: Vec<(f32, String)>,
+    /// Enqueued tasks.
+    pub children: Vec<crate::tasks::Child>,
 }
 
 thread_local! {
@@ -72,6 +74,16 @@ pub(crate) fn record_progress(fraction: f32, message: &str) {
     RECORDED.with_borrow_mut(|recorded| recorded.progress.push((fraction, message.to_owned())));
 }
 
+/// Records children and makes up their ids.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn record_children(children: &[crate::tasks::Child]) -> Vec<String> {
+    RECORDED.with_borrow_mut(|recorded| {
+        let before = recorded.children.len();
+        recorded.children.extend_from_slice(children);
+        (before..recorded.children.len()).map(|number| format!("01900000-0000-7000-8000-{number:012}")).collect()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +96,19 @@ mod tests {
         assert_eq!(recorded.log, [(Level::Warn, "odd n=1".to_owned())]);
         assert_eq!(recorded.progress, [(1.0, "far".to_owned())]);
         assert_eq!(take_recorded(), Recorded::default());
+    }
+
+    #[test]
+    fn children_are_recorded_and_have_ids() {
+        let child = crate::tasks::Child::json("a", "resize", &7).unwrap().with(&serde_json::json!({"priority": 8}));
+        let ids = crate::tasks::enqueue(&[child.clone(), child]).unwrap();
+        assert_eq!(ids.len(), 2);
+        assert_ne!(ids[0], ids[1]);
+        let recorded = take_recorded();
+        assert_eq!(
+            (recorded.children[0].input.as_slice(), recorded.children[0].options.as_str()),
+            (&b"7"[..], "{\"priority\":8}")
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `/api/v1/schedules`: recurring schedules.
+//! `/api/v1/schedules`.
 
 use std::sync::Arc;
 
@@ -7,71 +7,47 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use tasklane_api_types::{
-    ErrorCode, Problem, ScheduleList, ScheduleNext, SchedulePreviewRequest, ScheduleRequest, ScheduleView, TaskAccepted,
+    ErrorCode, NextRuns, PreviewRequest, Problem, ScheduleList, ScheduleRequest, ScheduleView, TaskAccepted,
 };
-use tasklane_domain::Payload;
-use tasklane_domain::error::StoreError;
-use tasklane_domain::schedule::{Activity, Origin, PAGE_MAX, Schedule, ScheduleName};
+use tasklane_domain::schedule::{Activity, FIRINGS_KEPT, Schedule};
+use tasklane_domain::{ScheduleName, StateKind, TaskId};
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params, TextPath};
-use crate::schedules::{self, NEXT_MAX, NEXT_SHOWN, Timetable, build, name};
+use crate::schedules::{NEXT_RUNS, Times, new_schedule, view};
 use crate::state::State as Room;
-use crate::submit::{dispatch, nudge};
-use crate::views;
+use crate::submit::{commit, nudge};
 
-/// Schedules on a page that asks for no number.
-const PAGE_ROWS: u32 = 100;
-/// Records shown with one schedule.
-const RECENT_SHOWN: u32 = 20;
-/// How often a change is tried while the schedule fires or is changed at the same time.
-const CHANGE_TRIES_MAX: u32 = 8;
+/// Most runs that are shown.
+const RUNS_MAX: usize = 100;
 
-async fn find(room: &Room, name: &ScheduleName) -> ApiResult<Schedule> {
-    let found = room.ports.schedules.schedule(name).await?;
-    found.ok_or_else(|| ApiError::from(StoreError::ScheduleNotFound(name.clone())))
+fn not_found(name: &str) -> ApiError {
+    ApiError::new(ErrorCode::ScheduleNotFound, format!("there is no schedule `{name}`"))
 }
 
-/// The schedule with its payload and history.
-async fn whole(room: &Room, name: &ScheduleName) -> ApiResult<ScheduleView> {
-    let schedule = find(room, name).await?;
-    let zone = schedule.zone.clone();
-    let mut view = schedules::view(schedule, room.clock.now());
-    let payload = room.ports.schedules.schedule_payload(name).await?.filter(|payload| !payload.bytes.is_empty());
-    view.task.payload = payload.map(|payload| views::result(&payload.bytes));
-    let recent = room.ports.schedules.firings(name, RECENT_SHOWN).await?;
-    view.recent = recent.into_iter().map(|firing| schedules::firing(firing, &zone)).collect();
-    Ok(view)
+async fn known(room: &Room, text: &str) -> ApiResult<Schedule> {
+    let name: ScheduleName = text.parse().map_err(|_| not_found(text))?;
+    room.ports.schedules.schedule(&name).await?.ok_or_else(|| not_found(text))
 }
 
-/// Changes a schedule and answers it; what fires meanwhile does not stand in the way.
-async fn change(
-    room: &Room,
-    name: &ScheduleName,
-    payload: Option<&Payload>,
-    change: impl Fn(Schedule) -> ApiResult<Schedule>,
-) -> ApiResult<Json<ScheduleView>> {
-    let mut tries = 1;
-    loop {
-        let changed = change(find(room, name).await?)?;
-        let next_at = changed.next_at;
-        match room.ports.schedules.update(changed, payload.cloned()).await {
-            Err(StoreError::ScheduleChanged(_)) if tries < CHANGE_TRIES_MAX => tries += 1,
-            done => {
-                done?;
-                nudge(room, next_at).await;
-                return whole(room, name).await.map(Json);
-            }
-        }
-    }
+async fn state_of(room: &Room, task: Option<TaskId>) -> ApiResult<Option<StateKind>> {
+    let Some(id) = task else { return Ok(None) };
+    Ok(room.ports.tasks.task(id).await?.map(|task| task.state))
 }
 
-/// Keep a new schedule.
+async fn shown(room: &Room, schedule: Schedule) -> ApiResult<ScheduleView> {
+    let firings = room.ports.schedules.firings(&schedule.name, FIRINGS_KEPT).await?;
+    let state = state_of(room, schedule.last_task).await?;
+    Ok(view(schedule, state, &firings, room.clock.now()))
+}
+
+/// Make a schedule.
 #[utoipa::path(
     post, path = "/api/v1/schedules", tag = "schedules", request_body = ScheduleRequest,
     responses(
-        (status = 201, description = "Kept", body = ScheduleView),
-        (status = "4XX", description = "Not kept", body = Problem, content_type = "application/problem+json"),
+        (status = 201, description = "Made", body = ScheduleView),
+        (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", description = "Not made", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn create(
@@ -80,69 +56,29 @@ pub(crate) async fn create(
     JsonBody(request): JsonBody<ScheduleRequest>,
 ) -> ApiResult<Response> {
     params.only(&[])?;
-    let (schedule, payload) = build(&room, request, room.clock.now()).await?;
-    let (name, next_at) = (schedule.name.clone(), schedule.next_at);
-    room.ports.schedules.create(schedule, payload).await?;
-    nudge(&room, next_at).await;
-    let view = whole(&room, &name).await?;
-    let href = format!("/api/v1/schedules/{name}");
-    Ok((StatusCode::CREATED, [(header::LOCATION, href)], Json(view)).into_response())
+    let schedule = new_schedule(&room, request).await?;
+    room.ports.schedules.create(schedule.clone()).await?;
+    nudge(&room, schedule.next_at).await;
+    let location = format!("/api/v1/schedules/{}", schedule.name);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(shown(&room, schedule).await?)).into_response())
 }
 
-/// Schedules by name.
+/// All schedules, by name.
 #[utoipa::path(
     get, path = "/api/v1/schedules", tag = "schedules",
-    params(
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("limit" = Option<u32>, Query, description = "1 to 200, default 100"),
-    ),
-    responses(
-        (status = 200, description = "A page", body = ScheduleList),
-        (status = "4XX", description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, description = "The schedules", body = ScheduleList))
 )]
 pub(crate) async fn list(State(room): State<Arc<Room>>, params: Params) -> ApiResult<Json<ScheduleList>> {
-    params.only(&["cursor", "limit"])?;
-    let limit: u32 = params.parsed("limit")?.unwrap_or(PAGE_ROWS);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(ApiError::new(ErrorCode::InvalidQuery, format!("limit: must be from 1 to {PAGE_MAX}")));
-    }
-    let after = params.get("cursor").map(str::parse::<ScheduleName>).transpose();
-    let after = after.map_err(|_| ApiError::new(ErrorCode::InvalidCursor, "the cursor cannot be read"))?;
-    let page = room.ports.schedules.schedules(after.as_ref(), limit).await?;
-    let is_full = page.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-    let next_cursor = page.last().filter(|_| is_full).map(|last| last.name.to_string());
-    let now = room.clock.now();
-    Ok(Json(ScheduleList { schedules: page.into_iter().map(|one| schedules::view(one, now)).collect(), next_cursor }))
-}
-
-/// Explain an expression without keeping anything.
-#[utoipa::path(
-    post, path = "/api/v1/schedules/preview", tag = "schedules", request_body = SchedulePreviewRequest,
-    responses(
-        (status = 200, description = "In words, and when it fires next", body = ScheduleNext),
-        (status = "4XX", description = "It cannot be read", body = Problem, content_type = "application/problem+json"),
-    )
-)]
-pub(crate) async fn preview(
-    State(room): State<Arc<Room>>,
-    params: Params,
-    JsonBody(request): JsonBody<SchedulePreviewRequest>,
-) -> ApiResult<Json<ScheduleNext>> {
     params.only(&[])?;
-    let (now, count) = (room.clock.now(), counted(request.count)?);
-    Ok(Json(Timetable::read(&request.expression, &request.timezone, now)?.view(now, count)))
-}
-
-fn counted(count: Option<u64>) -> ApiResult<usize> {
-    match count {
-        None => Ok(NEXT_SHOWN),
-        Some(count) if (1..=NEXT_MAX).contains(&count) => Ok(usize::try_from(count).unwrap_or(NEXT_SHOWN)),
-        Some(_) => Err(ApiError::new(ErrorCode::InvalidQuery, format!("count: must be from 1 to {NEXT_MAX}"))),
+    let mut schedules = Vec::new();
+    for schedule in room.ports.schedules.schedules().await? {
+        let state = state_of(&room, schedule.last_task).await?;
+        schedules.push(view(schedule, state, &[], room.clock.now()));
     }
+    Ok(Json(ScheduleList { schedules }))
 }
 
-/// One schedule, with its payload and the newest of its history.
+/// One schedule with its newest instants.
 #[utoipa::path(
     get, path = "/api/v1/schedules/{name}", tag = "schedules", params(("name" = String, Path, description = "Its name")),
     responses(
@@ -150,167 +86,164 @@ fn counted(count: Option<u64>) -> ApiResult<usize> {
         (status = "4XX", description = "No such schedule", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn get(
+pub(crate) async fn schedule(
     State(room): State<Arc<Room>>,
-    TextPath(text): TextPath<String>,
+    TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<ScheduleView>> {
     params.only(&[])?;
-    whole(&room, &name(&text)?).await.map(Json)
+    let schedule = known(&room, &name).await?;
+    Ok(Json(shown(&room, schedule).await?))
 }
 
-/// Replace a schedule. Its creation (from which `@every` counts), counts and history stay; what was due before is not missed.
-#[utoipa::path(
-    put, path = "/api/v1/schedules/{name}", tag = "schedules", request_body = ScheduleRequest,
-    params(("name" = String, Path, description = "Its name, as in the body")),
-    responses(
-        (status = 200, description = "Replaced", body = ScheduleView),
-        (status = "4XX", description = "Nothing changed", body = Problem, content_type = "application/problem+json"),
-    )
-)]
-pub(crate) async fn replace(
-    State(room): State<Arc<Room>>,
-    TextPath(text): TextPath<String>,
-    params: Params,
-    JsonBody(request): JsonBody<ScheduleRequest>,
-) -> ApiResult<Json<ScheduleView>> {
-    params.only(&[])?;
-    let name = name(&text)?;
-    if request.name != name.as_str() {
-        let detail = format!("the body names `{}`, the path `{name}`; a schedule keeps its name", request.name);
-        return Err(ApiError::new(ErrorCode::ScheduleNameInvalid, detail));
-    }
-    let old = find(&room, &name).await?;
-    let (new, payload) = build(&room, request, old.created_at).await?;
-    change(&room, &name, Some(&payload), |old| {
-        let (new, revision) = (new.clone(), old.revision);
-        Ok(Schedule { revision, next_at: next_at(&new, old.last_instant, &room)?, created_at: old.created_at, ..new })
-    })
-    .await
-}
-
-/// The first instant from now on that was not handled before.
-fn next_at(
-    schedule: &Schedule,
-    last: Option<tasklane_domain::Timestamp>,
-    room: &Room,
-) -> ApiResult<Option<tasklane_domain::Timestamp>> {
-    let timetable = Timetable::read(&schedule.expression, &schedule.zone, schedule.created_at)?;
-    let now = room.clock.now();
-    Ok(timetable.next_after(last.map_or(now, |last| last.max(now))))
-}
-
-/// Remove a schedule with its history. Its tasks stay.
+/// Delete a schedule. Tasks that it has submitted go on.
 #[utoipa::path(
     delete, path = "/api/v1/schedules/{name}", tag = "schedules", params(("name" = String, Path, description = "Its name")),
     responses(
-        (status = 204, description = "Removed"),
+        (status = 204, description = "Deleted"),
         (status = "4XX", description = "No such schedule", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn delete(
     State(room): State<Arc<Room>>,
-    TextPath(text): TextPath<String>,
+    TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<StatusCode> {
     params.only(&[])?;
-    room.ports.schedules.delete(name(&text)?).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let schedule = known(&room, &name).await?;
+    if room.ports.schedules.remove(&schedule.name).await? { Ok(StatusCode::NO_CONTENT) } else { Err(not_found(&name)) }
 }
 
-/// Stop firing. What passes meanwhile is not missed.
+async fn set(room: &Room, name: &str, activity: Activity) -> ApiResult<Json<ScheduleView>> {
+    let schedule = known(room, name).await?;
+    if schedule.activity != activity {
+        let next_at = match activity {
+            Activity::Paused => None,
+            Activity::Active => {
+                let times = Times::read(&schedule.rules.expression, Some(&schedule.rules.zone))?;
+                times.recurrence.next_after(room.clock.now(), &times.zone, schedule.created_at)
+            }
+        };
+        room.ports.schedules.set_activity(&schedule.name, activity, next_at).await?;
+        nudge(room, next_at).await;
+    }
+    let schedule = known(room, name).await?;
+    Ok(Json(shown(room, schedule).await?))
+}
+
+/// Pause a schedule: its instants pass without a task until it is resumed.
 #[utoipa::path(
     post, path = "/api/v1/schedules/{name}/pause", tag = "schedules", params(("name" = String, Path, description = "Its name")),
     responses(
-        (status = 200, description = "It is paused", body = ScheduleView),
+        (status = 200, description = "Paused", body = ScheduleView),
         (status = "4XX", description = "No such schedule", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn pause(
     State(room): State<Arc<Room>>,
-    TextPath(text): TextPath<String>,
+    TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<ScheduleView>> {
     params.only(&[])?;
-    change(&room, &name(&text)?, None, |old| Ok(Schedule { activity: Activity::Paused, ..old })).await
+    set(&room, &name, Activity::Paused).await
 }
 
-/// Fire again, from the next instant on. One that is not paused stays as it is.
+/// Resume a schedule from now on: what passed while it was paused does not count as missed.
 #[utoipa::path(
     post, path = "/api/v1/schedules/{name}/resume", tag = "schedules", params(("name" = String, Path, description = "Its name")),
     responses(
-        (status = 200, description = "It fires", body = ScheduleView),
+        (status = 200, description = "Active", body = ScheduleView),
         (status = "4XX", description = "No such schedule", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn resume(
     State(room): State<Arc<Room>>,
-    TextPath(text): TextPath<String>,
+    TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<ScheduleView>> {
     params.only(&[])?;
-    change(&room, &name(&text)?, None, |old| {
-        if old.activity == Activity::Active {
-            return Ok(old);
-        }
-        let next_at = next_at(&old, old.last_instant, &room)?;
-        Ok(Schedule { activity: Activity::Active, next_at, ..old })
-    })
-    .await
+    set(&room, &name, Activity::Active).await
 }
 
-/// Submit its task now, paused or not, whatever the task before does. Moves no instant.
+/// Submit the schedule's task now, whatever the time, also while it is paused.
 #[utoipa::path(
     post, path = "/api/v1/schedules/{name}/run-now", tag = "schedules", params(("name" = String, Path, description = "Its name")),
     responses(
-        (status = 202, description = "Accepted and committed", body = TaskAccepted),
-        (status = "4XX", description = "No such schedule, or its task cannot be made", body = Problem,
-         content_type = "application/problem+json"),
+        (status = 202, description = "The task", body = TaskAccepted),
+        (status = "4XX", description = "No such schedule", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn run_now(
     State(room): State<Arc<Room>>,
-    TextPath(text): TextPath<String>,
+    TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Response> {
     params.only(&[])?;
-    let name = name(&text)?;
-    let schedule = find(&room, &name).await?;
-    let missing = || ApiError::from(StoreError::ScheduleNotFound(name.clone()));
-    let payload = room.ports.schedules.schedule_payload(&name).await?.ok_or_else(missing)?;
-    let module = room.modules.find(room.ports.modules.as_ref(), &schedule.template.module_text()).await?;
+    let schedule = known(&room, &name).await?;
+    let wanted = &schedule.template;
+    let version = wanted.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+    let text = format!("{}{version}", wanted.module);
+    let module = room.modules.find(room.ports.modules.as_ref(), &text).await?.reference();
     let now = room.clock.now();
-    let origin = Origin { schedule: &name, instant: now, jitter_ms: 0 };
-    let task = schedules::task_of(&schedule.template, &module, payload, &room.settings.limits, origin, now)?;
-    let (id, state, order) = (task.id, task.initial_state(), task.order());
-    room.ports.schedules.run_now(name, task).await?;
-    dispatch(&room, order);
+    let mut task = schedule.task(TaskId::new(), module, now, now);
+    task.run_at = None;
+    let id = task.id;
+    commit(&room, vec![task]).await?;
+    room.ports.schedules.note_task(&schedule.name, id).await?;
     let href = format!("/api/v1/tasks/{id}");
-    let body = TaskAccepted { id: id.to_string(), state, href: href.clone(), duplicate: false };
+    let body = TaskAccepted { id: id.to_string(), state: StateKind::Queued, href: href.clone(), duplicate: false };
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, href)], Json(body)).into_response())
 }
 
-/// When it would fire next, paused or not.
+/// The next runs of a schedule.
 #[utoipa::path(
     get, path = "/api/v1/schedules/{name}/next", tag = "schedules",
     params(
         ("name" = String, Path, description = "Its name"),
-        ("count" = Option<u64>, Query, description = "1 to 100, default 5"),
+        ("count" = Option<usize>, Query, description = "1 to 100, default 5"),
     ),
     responses(
-        (status = 200, description = "In words, and when it fires next", body = ScheduleNext),
+        (status = 200, description = "As its zone's clock will show", body = NextRuns),
         (status = "4XX", description = "No such schedule", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn next(
     State(room): State<Arc<Room>>,
-    TextPath(text): TextPath<String>,
+    TextPath(name): TextPath<String>,
     params: Params,
-) -> ApiResult<Json<ScheduleNext>> {
+) -> ApiResult<Json<NextRuns>> {
     params.only(&["count"])?;
-    let count = counted(params.parsed("count")?)?;
-    let schedule = find(&room, &name(&text)?).await?;
+    let schedule = known(&room, &name).await?;
+    let count = checked_count(params.parsed("count")?)?;
+    let times = Times::read(&schedule.rules.expression, Some(&schedule.rules.zone))?;
+    Ok(Json(times.explain(room.clock.now(), schedule.created_at, count)))
+}
+
+fn checked_count(count: Option<usize>) -> ApiResult<usize> {
+    match count.unwrap_or(NEXT_RUNS) {
+        count @ 1..=RUNS_MAX => Ok(count),
+        other => {
+            Err(ApiError::new(ErrorCode::InvalidQuery, format!("count: must be from 1 to {RUNS_MAX}, not {other}")))
+        }
+    }
+}
+
+/// Explain an expression: in words, and with its next runs. Stores nothing.
+#[utoipa::path(
+    post, path = "/api/v1/schedules/preview", tag = "schedules", request_body = PreviewRequest,
+    responses(
+        (status = 200, description = "What it means", body = NextRuns),
+        (status = "4XX", description = "It cannot be read", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn preview(
+    State(room): State<Arc<Room>>,
+    params: Params,
+    JsonBody(request): JsonBody<PreviewRequest>,
+) -> ApiResult<Json<NextRuns>> {
+    params.only(&[])?;
+    let count = checked_count(request.count.map(|count| usize::try_from(count).unwrap_or(usize::MAX)))?;
+    let times = Times::read(&request.expression, request.timezone.as_deref())?;
     let now = room.clock.now();
-    let after = schedule.last_instant.map_or(now, |last| last.max(now));
-    Ok(Json(Timetable::read(&schedule.expression, &schedule.zone, schedule.created_at)?.view(after, count)))
+    Ok(Json(times.explain(now, now, count)))
 }

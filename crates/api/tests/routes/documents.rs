@@ -51,8 +51,9 @@ fn operations(document: &Value) -> BTreeSet<(String, String)> {
 }
 
 /// One good request for each operation of the document.
-fn examples(id: &str) -> Vec<(&'static str, &'static str, String, u16)> {
+fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'static str, String, u16)> {
     let task = |rest: &str| format!("/api/v1/tasks/{id}{rest}");
+    let batch = |rest: &str| format!("/api/v1/batches/{batch}{rest}");
     vec![
         ("get", "/api/v1/modules", "/api/v1/modules".to_owned(), 200),
         ("post", "/api/v1/modules", "/api/v1/modules".to_owned(), 200),
@@ -65,7 +66,27 @@ fn examples(id: &str) -> Vec<(&'static str, &'static str, String, u16)> {
         ("get", "/api/v1/tasks/{id}", task(""), 200),
         ("get", "/api/v1/tasks/{id}/result", task("/result"), 409),
         ("get", "/api/v1/tasks/{id}/logs", task("/logs"), 200),
+        ("get", "/api/v1/tasks/{id}/attempts", task("/attempts"), 200),
+        ("post", "/api/v1/tasks/{id}/reschedule", task("/reschedule"), 409),
         ("post", "/api/v1/tasks/{id}/cancel", task("/cancel"), 200),
+        ("post", "/api/v1/tasks/{id}/retry", task("/retry"), 202),
+        ("post", "/api/v1/tasks/cancel", "/api/v1/tasks/cancel".to_owned(), 202),
+        ("post", "/api/v1/tasks/retry", "/api/v1/tasks/retry".to_owned(), 202),
+        ("get", "/api/v1/operations", "/api/v1/operations".to_owned(), 200),
+        ("get", "/api/v1/operations/{id}", format!("/api/v1/operations/{operation}"), 200),
+        ("post", "/api/v1/schedules", "/api/v1/schedules".to_owned(), 201),
+        ("get", "/api/v1/schedules", "/api/v1/schedules".to_owned(), 200),
+        ("post", "/api/v1/schedules/preview", "/api/v1/schedules/preview".to_owned(), 200),
+        ("get", "/api/v1/schedules/{name}", "/api/v1/schedules/nightly".to_owned(), 200),
+        ("get", "/api/v1/schedules/{name}/next", "/api/v1/schedules/nightly/next?count=3".to_owned(), 200),
+        ("post", "/api/v1/schedules/{name}/pause", "/api/v1/schedules/nightly/pause".to_owned(), 200),
+        ("post", "/api/v1/schedules/{name}/resume", "/api/v1/schedules/nightly/resume".to_owned(), 200),
+        ("post", "/api/v1/schedules/{name}/run-now", "/api/v1/schedules/nightly/run-now".to_owned(), 202),
+        ("delete", "/api/v1/schedules/{name}", "/api/v1/schedules/nightly".to_owned(), 204),
+        ("get", "/api/v1/batches/{id}", batch(""), 200),
+        ("get", "/api/v1/batches/{id}/graph", batch("/graph"), 200),
+        ("post", "/api/v1/batches/{id}/cancel", batch("/cancel"), 202),
+        ("post", "/api/v1/batches/{id}/retry", batch("/retry"), 409),
         ("get", "/api/v1/hosts", "/api/v1/hosts".to_owned(), 200),
         ("get", "/api/v1/cluster/info", "/api/v1/cluster/info".to_owned(), 200),
         ("get", "/api/v1/cluster/stats", "/api/v1/cluster/stats".to_owned(), 200),
@@ -84,6 +105,12 @@ fn request(method: &str, template: &str, path: &str) -> Request<Body> {
             (MULTIPART, form(&[("manifest", manifest), ("module", crate::support::COMMAND)]))
         }
         ("post", "/api/v1/tasks/batch") => ("application/json", br#"{"tasks":[{"module":"noop"}]}"#.to_vec()),
+        ("post", "/api/v1/schedules") => {
+            ("application/json", br#"{"name":"nightly","expression":"@daily","task":{"module":"noop"}}"#.to_vec())
+        }
+        ("post", "/api/v1/schedules/preview") => ("application/json", br#"{"expression":"@daily"}"#.to_vec()),
+        ("post", "/api/v1/tasks/{id}/reschedule") => ("application/json", br#"{"delay":"1h"}"#.to_vec()),
+        ("post", "/api/v1/tasks/{id}/retry") => ("application/json", b"{}".to_vec()),
         ("post", _) => ("application/json", br#"{"module":"noop"}"#.to_vec()),
         _ => ("", Vec::new()),
     };
@@ -96,7 +123,9 @@ async fn every_operation_of_the_document_answers_as_it_says() {
     let document = serde_json::to_value(tasklane_api::openapi()).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let id = room.submitted(&json!({"module": "noop"})).await.to_string();
-    let examples = examples(&id);
+    let batch = room.post("/api/v1/tasks/batch", &json!({"tasks": [{"module": "noop"}]})).await.json();
+    let operation = room.post("/api/v1/tasks/cancel", &json!({"queue": "nobodys"})).await.json();
+    let examples = examples(&id, batch["batch"].as_str().unwrap(), operation["id"].as_str().unwrap());
     let exercised = examples.iter().map(|(method, path, ..)| ((*method).to_owned(), (*path).to_owned()));
     assert_eq!(exercised.collect::<BTreeSet<_>>(), operations(&document), "an operation has no example here");
     for (method, template, path, status) in examples {

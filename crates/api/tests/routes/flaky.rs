@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tasklane_domain::error::StoreError;
-use tasklane_domain::ports::{Deployed, ModuleStore, SettleAnswer, TaskStore};
+use tasklane_domain::ports::{Cancelled, Deployed, ModuleStore, SettleAnswer, TaskStore};
 use tasklane_domain::query::{PageRequest, Stats, TaskFilter, TaskPage};
-use tasklane_domain::task::{NewTask, Submitted, Task, TaskLog, TaskResult};
+use tasklane_domain::task::{AttemptRecord, Batch, Edge, NewTask, SubmitAnswer, Task, TaskLog, TaskResult};
 use tasklane_domain::{
-    ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, Payload, Report, StateKind, TaskId, Timestamp,
+    BatchId, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, Payload, Report, TaskId, Timestamp,
 };
 use tasklane_store::Stores;
 
@@ -21,7 +21,7 @@ pub(crate) const SECRET: &str = "postgres://admin:hunter2@db.internal/tasks";
 #[derive(Clone)]
 pub(crate) struct FlakyStore {
     pub(crate) away: Arc<AtomicBool>,
-    stores: Stores,
+    pub(crate) stores: Stores,
 }
 
 impl FlakyStore {
@@ -44,7 +44,7 @@ impl FlakyStore {
 
 #[async_trait]
 impl TaskStore for FlakyStore {
-    async fn submit(&self, tasks: Vec<NewTask>) -> Result<Vec<Submitted>, StoreError> {
+    async fn submit(&self, tasks: Vec<NewTask>) -> Result<SubmitAnswer, StoreError> {
         self.tasks()?.submit(tasks).await
     }
 
@@ -64,11 +64,31 @@ impl TaskStore for FlakyStore {
         self.tasks()?.log(id).await
     }
 
+    async fn attempts(&self, id: TaskId) -> Result<Option<Vec<AttemptRecord>>, StoreError> {
+        self.tasks()?.attempts(id).await
+    }
+
+    async fn batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
+        self.tasks()?.batch(id).await
+    }
+
+    async fn edges(&self, id: BatchId, limit: u32) -> Result<Vec<Edge>, StoreError> {
+        self.tasks()?.edges(id, limit).await
+    }
+
+    async fn dependencies(&self, id: TaskId, limit: u32) -> Result<Vec<TaskId>, StoreError> {
+        self.tasks()?.dependencies(id, limit).await
+    }
+
+    async fn reschedule(&self, id: TaskId, due: Timestamp) -> Result<(), StoreError> {
+        self.tasks()?.reschedule(id, due).await
+    }
+
     async fn list(&self, filter: &TaskFilter, page: PageRequest) -> Result<TaskPage, StoreError> {
         self.tasks()?.list(filter, page).await
     }
 
-    async fn cancel(&self, id: TaskId, now: Timestamp) -> Result<StateKind, StoreError> {
+    async fn cancel(&self, id: TaskId, now: Timestamp) -> Result<Cancelled, StoreError> {
         self.tasks()?.cancel(id, now).await
     }
 

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod connections;
@@ -17,9 +19,15 @@ mod health;
 #[cfg(test)]
 mod modules;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tasks_change;
 #[cfg(test)]
 mod tasks_end;
 #[cfg(test)]
@@ -28,3 +36,5 @@ mod tasks_idempotency;
 mod tasks_list;
 #[cfg(test)]
 mod tasks_submit;
+#[cfg(test)]
+mod tasks_unique;

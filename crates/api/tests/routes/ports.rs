@@ -231,3 +231,22 @@ impl ModuleCache for Recorder {
         }
     }
 }
+
+/// No guest asks for anything.
+struct NoGuests;
+
+#[async_trait]
+impl tasklane_domain::children::EnqueueRequests for NoGuests {
+    async fn next(
+        &mut self,
+    ) -> Option<(tasklane_domain::children::EnqueueRequest, Box<dyn tasklane_domain::children::EnqueueReply>)> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl tasklane_domain::children::EnqueueSource for Recorder {
+    async fn requests(&self) -> Result<Box<dyn tasklane_domain::children::EnqueueRequests>, QueueError> {
+        Ok(Box::new(NoGuests))
+    }
+}

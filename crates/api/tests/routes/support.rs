@@ -99,6 +99,9 @@ impl Room {
         let connected = nats.clone();
         let ports = ApiPorts {
             tasks: Arc::new(store.clone()),
+            operations: store.stores.operations.clone(),
+            schedules: store.stores.schedules.clone(),
+            enqueued: nats.clone(),
             modules: Arc::new(store.clone()),
             dispatcher: nats.clone(),
             cache: nats.clone(),

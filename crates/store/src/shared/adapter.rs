@@ -11,14 +11,15 @@ use tasklane_domain::ports::{
     Cancelled, Deployed, Expired, LeaderStore, ModuleStore, Promoted, SettleAnswer, TaskStore,
 };
 use tasklane_domain::query::{PageRequest, Stats, TaskFilter, TaskPage};
+use tasklane_domain::schedule::{Activity, Fire, Fired, Firing, Schedule, ScheduleStore};
 use tasklane_domain::task::{AttemptRecord, Batch, Edge, NewTask, SubmitAnswer, Task, TaskLog, TaskResult};
 use tasklane_domain::{
-    BatchId, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload, Report, TaskId,
-    Term, Timestamp, WorkOrder,
+    BatchId, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload, Report,
+    ScheduleName, TaskId, Term, Timestamp, WorkOrder,
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, cancel, history, leader, modules, operations, read, schedule_port, settle, submit,
+    BEGIN, Db, WriteConnection, cancel, history, leader, modules, operations, read, schedules, settle, submit,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -28,8 +29,8 @@ type Pool = sqlx::Pool<Db>;
 
 /// One open database.
 pub(crate) struct Store {
-    pub(super) writer: Writer,
-    pub(super) readers: Pool,
+    writer: Writer,
+    readers: Pool,
 }
 
 impl Store {
@@ -108,6 +109,16 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
             Ok(()) => Ok(Answer::OperationStep(operations::step(conn, *now, *limit).await?)),
             Err(stale) => Err(stale),
         },
+        Op::CreateSchedule(schedule) => schedules::create(conn, schedule).await?.map(|()| Answer::ScheduleCreated),
+        Op::RemoveSchedule(name) => Ok(Answer::ScheduleChanged(schedules::remove(conn, name).await?)),
+        Op::SetActivity(name, activity, next_at) => {
+            Ok(Answer::ScheduleChanged(schedules::set_activity(conn, name, *activity, *next_at).await?))
+        }
+        Op::NoteTask(name, task) => Ok(Answer::ScheduleChanged(schedules::note_task(conn, name, *task).await?)),
+        Op::Fire(term, fire, now) => match leader::check(conn, *term).await? {
+            Ok(()) => Ok(Answer::Fired(schedules::fire(conn, fire, *now).await?)),
+            Err(stale) => Err(stale),
+        },
         Op::Deploy(record, wasm) => modules::deploy(conn, record, wasm).await?.map(Answer::Deployed),
         Op::OpenTerm(lease) => leader::open_term(conn, *lease).await?.map(Answer::Term),
         Op::PromoteDue(term, now, limit) => match leader::check(conn, *term).await? {
@@ -118,7 +129,6 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
             Ok(()) => Ok(Answer::Expired(leader::expire(conn, *now, *limit).await?)),
             Err(stale) => Err(stale),
         },
-        Op::Schedule(op) => schedule_port::apply(conn, op).await?,
         Op::Redispatch(term, watermarks, now, limit) => match leader::check(conn, *term).await? {
             Ok(()) => Ok(Answer::Redispatched(leader::redispatch(conn, watermarks, *now, *limit).await?)),
             Err(stale) => Err(stale),
@@ -225,6 +235,65 @@ impl OperationStore for Store {
     async fn step(&self, term: Term, now: Timestamp, limit: u32) -> Result<Option<Step>, StoreError> {
         if let Answer::OperationStep(step) = self.writer.ask(Op::StepOperation(term, now, limit)).await? {
             return Ok(step);
+        }
+        unexpected()
+    }
+}
+
+#[async_trait]
+impl ScheduleStore for Store {
+    async fn create(&self, schedule: Schedule) -> Result<(), StoreError> {
+        if let Answer::ScheduleCreated = self.writer.ask(Op::CreateSchedule(Arc::new(schedule))).await? {
+            return Ok(());
+        }
+        unexpected()
+    }
+
+    async fn schedule(&self, name: &ScheduleName) -> Result<Option<Schedule>, StoreError> {
+        schedules::schedule(&self.readers, name).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<Schedule>, StoreError> {
+        schedules::schedules(&self.readers).await
+    }
+
+    async fn firings(&self, name: &ScheduleName, limit: u32) -> Result<Vec<Firing>, StoreError> {
+        schedules::firings(&self.readers, name, limit).await
+    }
+
+    async fn remove(&self, name: &ScheduleName) -> Result<bool, StoreError> {
+        self.change_schedule(Op::RemoveSchedule(name.clone())).await
+    }
+
+    async fn set_activity(
+        &self,
+        name: &ScheduleName,
+        activity: Activity,
+        next_at: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        self.change_schedule(Op::SetActivity(name.clone(), activity, next_at)).await
+    }
+
+    async fn note_task(&self, name: &ScheduleName, task: TaskId) -> Result<(), StoreError> {
+        self.change_schedule(Op::NoteTask(name.clone(), task)).await.map(drop)
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<(Vec<Schedule>, Option<Timestamp>), StoreError> {
+        schedules::due(&self.readers, now, limit).await
+    }
+
+    async fn fire(&self, term: Term, fire: Fire, now: Timestamp) -> Result<Fired, StoreError> {
+        if let Answer::Fired(fired) = self.writer.ask(Op::Fire(term, Arc::new(fire), now)).await? {
+            return Ok(fired);
+        }
+        unexpected()
+    }
+}
+
+impl Store {
+    async fn change_schedule(&self, op: Op) -> Result<bool, StoreError> {
+        if let Answer::ScheduleChanged(there) = self.writer.ask(op).await? {
+            return Ok(there);
         }
         unexpected()
     }

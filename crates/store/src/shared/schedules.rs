@@ -1,212 +1,214 @@
-//! Recurring schedules: their rows, as people keep them. What fires them is in `firings`.
+//! Recurring schedules: their records, and the transaction that turns instants into tasks.
+//!
+//! Guarantees: a schedule moves forward only from the time that the leader saw, in the transaction that submits the tasks of the
+//! instants before; and an instant has one row, so that it becomes a task once.
 
 use tasklane_domain::error::StoreError;
-use tasklane_domain::schedule::{DueSchedules, PAGE_MAX, SCHEDULES_MAX, Schedule, ScheduleName};
-use tasklane_domain::{Payload, Timestamp};
+use tasklane_domain::schedule::{Activity, FIRINGS_KEPT, Fire, Fired, Firing, Passed, SCHEDULES_MAX, Schedule};
+use tasklane_domain::{NewTask, ScheduleName, TaskId, Timestamp};
 
+use super::cancel::cancel_all;
+use super::dependence::release;
 use super::row::{self, DbRow, get, id_bytes, json, parsed, required_time, task_id, time, to_json};
-use super::{Db, LOCK_ROWS};
+use super::{Db, submit};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
 type Pool = sqlx::Pool<Db>;
 
-const COLUMNS: &str = "name, expression, zone, template, CAST(length(payload) AS BIGINT) AS payload_bytes, overlap, missed, \
-     window_ms, jitter_ms, activity, created_at, revision, next_at, last_instant, last_kind, last_task, fired, skipped, \
-     (SELECT state FROM tasks WHERE tasks.id = schedules.last_task) AS last_state";
+const COLUMNS: &str =
+    "name, rules, template, payload, payload_kind, activity, created_at, next_at, last_task, fired, skipped";
 
-fn count(row: &DbRow, column: &str) -> Result<u64, StoreError> {
-    u64::try_from(get::<i64>(row, column)?).map_err(|why| corrupt(column, why))
-}
-
-fn optional<T>(row: &DbRow, column: &str) -> Result<Option<T>, StoreError>
-where
-    T: std::str::FromStr<Err: std::fmt::Display>,
-{
-    let text: Option<&str> = get(row, column)?;
-    text.map(|text| text.parse().map_err(|why| corrupt(column, why))).transpose()
-}
-
-fn schedule_of(row: &DbRow) -> Result<Schedule, StoreError> {
-    let has_task = get::<Option<&[u8]>>(row, "last_task")?.is_some();
+fn of(row: &DbRow) -> Result<Schedule, StoreError> {
+    let count = |column| get::<i64>(row, column).map(|count| u64::try_from(count).unwrap_or(0));
+    let last_task = get::<Option<&[u8]>>(row, "last_task")?.is_some();
     Ok(Schedule {
         name: parsed(row, "name")?,
-        expression: get(row, "expression")?,
-        zone: get(row, "zone")?,
+        rules: json(row, "rules")?.ok_or_else(|| corrupt("rules", "missing"))?,
         template: json(row, "template")?.ok_or_else(|| corrupt("template", "missing"))?,
-        payload_bytes: count(row, "payload_bytes")?,
-        overlap: parsed(row, "overlap")?,
-        missed: parsed(row, "missed")?,
-        window_ms: count(row, "window_ms")?,
-        jitter_ms: u32::try_from(count(row, "jitter_ms")?).map_err(|why| corrupt("jitter_ms", why))?,
-        activity: parsed(row, "activity")?,
+        payload: row::payload(row)?,
+        activity: if get::<&str>(row, "activity")? == "paused" { Activity::Paused } else { Activity::Active },
         created_at: required_time(row, "created_at")?,
-        revision: get(row, "revision")?,
         next_at: time(row, "next_at")?,
-        last_instant: time(row, "last_instant")?,
-        last_kind: optional(row, "last_kind")?,
-        last_task: has_task.then(|| task_id(row, "last_task")).transpose()?,
-        last_state: optional(row, "last_state")?,
-        fired: count(row, "fired")?,
-        skipped: count(row, "skipped")?,
+        last_task: last_task.then(|| task_id(row, "last_task")).transpose()?,
+        fired: count("fired")?,
+        skipped: count("skipped")?,
     })
 }
 
-/// Adds the name to what cannot be read.
-fn of(row: &DbRow) -> Result<Schedule, StoreError> {
-    schedule_of(row).map_err(|error| match error {
-        StoreError::Corrupt(why) => {
-            let name = get::<&str>(row, "name").unwrap_or("unknown");
-            corrupt("table schedules, row", format!("{name}, {why}"))
-        }
-        other => other,
-    })
+const fn word(activity: Activity) -> &'static str {
+    match activity {
+        Activity::Active => "active",
+        Activity::Paused => "paused",
+    }
 }
 
-/// Commits a new one, if the name is free and there is room.
-pub(super) async fn create(
-    conn: &mut Conn,
-    new: &Schedule,
-    payload: &Payload,
-) -> Result<Result<(), StoreError>, StoreError> {
+pub(super) async fn create(conn: &mut Conn, schedule: &Schedule) -> Result<Result<(), StoreError>, StoreError> {
     let row = sqlx::query::<Db>("SELECT COUNT(*) AS count FROM schedules").fetch_one(&mut *conn).await;
-    if count(&row.map_err(unavailable)?, "count")? >= u64::from(SCHEDULES_MAX) {
+    if get::<i64>(&row.map_err(unavailable)?, "count")? >= i64::from(SCHEDULES_MAX) {
         return Ok(Err(StoreError::SchedulesFull(SCHEDULES_MAX)));
     }
-    let sql = "INSERT INTO schedules (name, expression, zone, template, payload, payload_kind, overlap, missed, window_ms, \
-               jitter_ms, activity, created_at, revision, next_at, fired, skipped) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, 0, 0) ON CONFLICT (name) DO NOTHING";
+    let sql = "INSERT INTO schedules (name, rules, template, payload, payload_kind, activity, created_at, next_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING";
     let done = sqlx::query::<Db>(sql)
-        .bind(new.name.as_str().to_owned())
-        .bind(new.expression.clone())
-        .bind(new.zone.clone())
-        .bind(to_json(&new.template)?)
-        .bind(payload.bytes.to_vec())
-        .bind(payload.kind.as_str())
-        .bind(new.overlap.as_str())
-        .bind(new.missed.as_str())
-        .bind(i64::try_from(new.window_ms).unwrap_or(i64::MAX))
-        .bind(i64::from(new.jitter_ms))
-        .bind(new.activity.as_str())
-        .bind(new.created_at.as_micros())
-        .bind(new.next_at.map(Timestamp::as_micros))
+        .bind(schedule.name.as_str().to_owned())
+        .bind(to_json(&schedule.rules)?)
+        .bind(to_json(&schedule.template)?)
+        .bind(schedule.payload.bytes.to_vec())
+        .bind(schedule.payload.kind.as_str())
+        .bind(word(schedule.activity))
+        .bind(schedule.created_at.as_micros())
+        .bind(schedule.next_at.map(Timestamp::as_micros))
         .execute(conn)
         .await
         .map_err(unavailable)?;
-    Ok(if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::ScheduleExists(new.name.clone())) })
-}
-
-/// Replaces what people may change, if nobody else did.
-pub(super) async fn update(
-    conn: &mut Conn,
-    new: &Schedule,
-    payload: Option<&Payload>,
-) -> Result<Result<(), StoreError>, StoreError> {
-    let sql = "UPDATE schedules SET expression = $1, zone = $2, template = $3, overlap = $4, missed = $5, window_ms = $6, \
-               jitter_ms = $7, activity = $8, next_at = $9, payload = COALESCE($10, payload), \
-               payload_kind = COALESCE($11, payload_kind), revision = revision + 1 \
-               WHERE name = $12 AND created_at = $13 AND revision = $14";
-    let done = sqlx::query::<Db>(sql)
-        .bind(new.expression.clone())
-        .bind(new.zone.clone())
-        .bind(to_json(&new.template)?)
-        .bind(new.overlap.as_str())
-        .bind(new.missed.as_str())
-        .bind(i64::try_from(new.window_ms).unwrap_or(i64::MAX))
-        .bind(i64::from(new.jitter_ms))
-        .bind(new.activity.as_str())
-        .bind(new.next_at.map(Timestamp::as_micros))
-        .bind(payload.map(|payload| payload.bytes.to_vec()))
-        .bind(payload.map(|payload| payload.kind.as_str()))
-        .bind(new.name.as_str().to_owned())
-        .bind(new.created_at.as_micros())
-        .bind(new.revision)
-        .execute(conn)
-        .await
-        .map_err(unavailable)?;
-    Ok(if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::ScheduleChanged(new.name.clone())) })
-}
-
-/// Removes one with its history.
-pub(super) async fn delete(conn: &mut Conn, name: &ScheduleName) -> Result<Result<(), StoreError>, StoreError> {
-    let sql = "DELETE FROM schedules WHERE name = $1";
-    let done = sqlx::query::<Db>(sql).bind(name.as_str().to_owned()).execute(&mut *conn).await.map_err(unavailable)?;
-    if done.rows_affected() == 0 {
-        return Ok(Err(StoreError::ScheduleNotFound(name.clone())));
-    }
-    let sql = "DELETE FROM firings WHERE schedule = $1";
-    sqlx::query::<Db>(sql).bind(name.as_str().to_owned()).execute(conn).await.map_err(unavailable)?;
-    Ok(Ok(()))
+    Ok(if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::ScheduleExists(schedule.name.clone())) })
 }
 
 pub(super) async fn schedule(pool: &Pool, name: &ScheduleName) -> Result<Option<Schedule>, StoreError> {
     let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM schedules WHERE name = $1"));
-    let row = sqlx::query::<Db>(sql).bind(name.as_str().to_owned()).fetch_optional(pool).await.map_err(unavailable)?;
-    row.map(|row| of(&row)).transpose()
+    let query = sqlx::query::<Db>(sql).bind(name.as_str().to_owned());
+    query.fetch_optional(pool).await.map_err(unavailable)?.map(|row| of(&row)).transpose()
 }
 
-pub(super) async fn payload(pool: &Pool, name: &ScheduleName) -> Result<Option<Payload>, StoreError> {
-    let sql = "SELECT payload, payload_kind FROM schedules WHERE name = $1";
-    let row = sqlx::query::<Db>(sql).bind(name.as_str().to_owned()).fetch_optional(pool).await.map_err(unavailable)?;
-    row.map(|row| row::payload(&row)).transpose()
+pub(super) async fn schedules(pool: &Pool) -> Result<Vec<Schedule>, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM schedules ORDER BY name LIMIT $1"));
+    let query = sqlx::query::<Db>(sql).bind(i64::from(SCHEDULES_MAX));
+    query.fetch_all(pool).await.map_err(unavailable)?.iter().map(of).collect()
 }
 
-pub(super) async fn schedules(
+pub(super) async fn firings(pool: &Pool, name: &ScheduleName, limit: u32) -> Result<Vec<Firing>, StoreError> {
+    let sql = "SELECT instant, task_id, passed FROM firings WHERE schedule = $1 ORDER BY instant DESC LIMIT $2";
+    let query = sqlx::query::<Db>(sql).bind(name.as_str().to_owned()).bind(i64::from(limit));
+    query.fetch_all(pool).await.map_err(unavailable)?.iter().map(firing).collect()
+}
+
+fn firing(row: &DbRow) -> Result<Firing, StoreError> {
+    let came_to = match get::<Option<&str>>(row, "passed")? {
+        None => Ok(task_id(row, "task_id")?),
+        Some("missed") => Err(Passed::Missed),
+        Some("overlap") => Err(Passed::Overlap),
+        Some("superseded") => Err(Passed::Superseded),
+        Some("module_missing") => Err(Passed::ModuleMissing),
+        Some(other) => return Err(corrupt("passed", other)),
+    };
+    Ok(Firing { instant: required_time(row, "instant")?, came_to })
+}
+
+pub(super) async fn remove(conn: &mut Conn, name: &ScheduleName) -> Result<bool, StoreError> {
+    let bound = |sql: &'static str| sqlx::query::<Db>(sql).bind(name.as_str().to_owned());
+    bound("DELETE FROM firings WHERE schedule = $1").execute(&mut *conn).await.map_err(unavailable)?;
+    let done = bound("DELETE FROM schedules WHERE name = $1").execute(conn).await.map_err(unavailable)?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn set_activity(
+    conn: &mut Conn,
+    name: &ScheduleName,
+    activity: Activity,
+    next_at: Option<Timestamp>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query::<Db>("UPDATE schedules SET activity = $1, next_at = $2 WHERE name = $3")
+        .bind(word(activity))
+        .bind(next_at.map(Timestamp::as_micros))
+        .bind(name.as_str().to_owned())
+        .execute(conn)
+        .await
+        .map_err(unavailable)?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn note_task(conn: &mut Conn, name: &ScheduleName, task: TaskId) -> Result<bool, StoreError> {
+    let query = sqlx::query::<Db>("UPDATE schedules SET last_task = $1 WHERE name = $2").bind(id_bytes(task));
+    let done = query.bind(name.as_str().to_owned()).execute(conn).await.map_err(unavailable)?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn due(
     pool: &Pool,
-    after: Option<&ScheduleName>,
+    now: Timestamp,
     limit: u32,
-) -> Result<Vec<Schedule>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM schedules WHERE name > $1 ORDER BY name LIMIT $2");
-    let rows = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql))
-        .bind(after.map_or_else(String::new, ToString::to_string))
-        .bind(i64::from(limit.clamp(1, PAGE_MAX)))
-        .fetch_all(pool)
-        .await
-        .map_err(unavailable)?;
-    rows.iter().map(of).collect()
-}
-
-pub(super) async fn due(pool: &Pool, now: Timestamp, limit: u32) -> Result<DueSchedules, StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS}, payload, payload_kind FROM schedules \
-         WHERE activity = 'active' AND next_at IS NOT NULL AND next_at <= $1 ORDER BY next_at LIMIT $2"
-    );
-    let rows = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql))
-        .bind(now.as_micros())
-        .bind(i64::from(limit))
-        .fetch_all(pool)
-        .await
-        .map_err(unavailable)?;
-    let due = rows.iter().map(|row| Ok((of(row)?, row::payload(row)?))).collect::<Result<_, StoreError>>()?;
-    let sql = "SELECT MIN(next_at) AS next_at FROM schedules \
-               WHERE activity = 'active' AND next_at IS NOT NULL AND next_at > $1";
+) -> Result<(Vec<Schedule>, Option<Timestamp>), StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM schedules WHERE activity = 'active' AND next_at IS NOT NULL AND next_at <= $1 \
+         ORDER BY next_at LIMIT $2"
+    ));
+    let query = sqlx::query::<Db>(sql).bind(now.as_micros()).bind(i64::from(limit));
+    let due = query.fetch_all(pool).await.map_err(unavailable)?.iter().map(of).collect::<Result<_, _>>()?;
+    let sql =
+        "SELECT MIN(next_at) AS next FROM schedules WHERE activity = 'active' AND next_at IS NOT NULL AND next_at > $1";
     let row = sqlx::query::<Db>(sql).bind(now.as_micros()).fetch_one(pool).await.map_err(unavailable)?;
-    Ok(DueSchedules { due, next_at: time(&row, "next_at")? })
+    Ok((due, time(&row, "next")?))
 }
 
-/// The row of one schedule, locked for this transaction.
-pub(super) async fn locked(conn: &mut Conn, name: &ScheduleName) -> Result<Option<Locked>, StoreError> {
-    let sql = format!("SELECT created_at, revision, activity, last_task FROM schedules WHERE name = $1{LOCK_ROWS}");
-    let query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql)).bind(name.as_str().to_owned());
-    let Some(row) = query.fetch_optional(conn).await.map_err(unavailable)? else { return Ok(None) };
-    let has_task = get::<Option<&[u8]>>(&row, "last_task")?.is_some();
-    Ok(Some(Locked {
-        created_at: required_time(&row, "created_at")?,
-        revision: get(&row, "revision")?,
-        activity: parsed(&row, "activity")?,
-        last_task: has_task.then(|| task_id(&row, "last_task")).transpose()?,
-    }))
+/// Moves the schedule forward and submits its tasks, unless it has moved already.
+pub(super) async fn fire(conn: &mut Conn, fire: &Fire, now: Timestamp) -> Result<Fired, StoreError> {
+    if !moved(conn, fire).await? {
+        return Ok(Fired::default());
+    }
+    let tasks: Vec<NewTask> = fire.tasks.iter().map(|(_, task)| task.clone()).collect();
+    for answer in submit::submit(conn, &[&tasks]).await? {
+        answer?;
+    }
+    remember(conn, fire).await?;
+    let mut fired =
+        Fired { count: tasks.len(), ready: tasks.iter().filter_map(NewTask::order).collect(), settled: Vec::new() };
+    if let Some(previous) = fire.cancel {
+        let (settled, ends) = cancel_all(conn, &[previous], now).await?;
+        let released = release(conn, ends, now).await?;
+        fired.settled = [settled, released.settled].concat();
+        fired.ready.extend(released.ready);
+    }
+    Ok(fired)
 }
 
-/// What a firing compares.
-pub(super) struct Locked {
-    pub(super) created_at: Timestamp,
-    pub(super) revision: i64,
-    pub(super) activity: tasklane_domain::schedule::Activity,
-    pub(super) last_task: Option<tasklane_domain::TaskId>,
+async fn moved(conn: &mut Conn, fire: &Fire) -> Result<bool, StoreError> {
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let last = fire.tasks.last().map(|(_, task)| id_bytes(task.id));
+    let sql = "UPDATE schedules SET next_at = $1, last_task = COALESCE($2, last_task), fired = fired + $3, \
+               skipped = skipped + $4 WHERE name = $5 AND next_at = $6 AND activity = 'active'";
+    let done = sqlx::query::<Db>(sql)
+        .bind(fire.next_at.map(Timestamp::as_micros))
+        .bind(last)
+        .bind(count(fire.tasks.len()))
+        .bind(count(fire.pass.len()))
+        .bind(fire.name.as_str().to_owned())
+        .bind(fire.seen.as_micros())
+        .execute(conn)
+        .await
+        .map_err(unavailable)?;
+    Ok(done.rows_affected() == 1)
 }
 
-/// An id for a column that may be empty.
-pub(super) fn task_bytes(id: Option<tasklane_domain::TaskId>) -> Option<Vec<u8>> {
-    id.map(id_bytes)
+async fn remember(conn: &mut Conn, fire: &Fire) -> Result<(), StoreError> {
+    for (instant, task) in &fire.tasks {
+        insert(conn, fire, *instant, Some(task.id), None).await?;
+    }
+    for (instant, why) in &fire.pass {
+        insert(conn, fire, *instant, None, Some(*why)).await?;
+    }
+    // Those beyond the newest are forgotten: the schedule never goes back to them.
+    let sql = "DELETE FROM firings WHERE schedule = $1 AND instant < \
+               (SELECT MIN(instant) FROM (SELECT instant FROM firings WHERE schedule = $1 ORDER BY instant DESC LIMIT $2) AS kept)";
+    let query = sqlx::query::<Db>(sql).bind(fire.name.as_str().to_owned()).bind(i64::from(FIRINGS_KEPT));
+    query.execute(conn).await.map(drop).map_err(unavailable)
+}
+
+async fn insert(
+    conn: &mut Conn,
+    fire: &Fire,
+    instant: Timestamp,
+    task: Option<TaskId>,
+    passed: Option<Passed>,
+) -> Result<(), StoreError> {
+    // Without ON CONFLICT: a second task of one instant would fail the transaction.
+    sqlx::query::<Db>("INSERT INTO firings (schedule, instant, task_id, passed) VALUES ($1, $2, $3, $4)")
+        .bind(fire.name.as_str().to_owned())
+        .bind(instant.as_micros())
+        .bind(task.map(id_bytes))
+        .bind(passed.map(Passed::as_str))
+        .execute(conn)
+        .await
+        .map(drop)
+        .map_err(unavailable)
 }

@@ -119,6 +119,12 @@ fn request(args: &TaskArgs) -> anyhow::Result<SubmitRequest> {
         deadline: deadline.map_err(|error: tasklane_domain::time::TimestampError| usage(error.to_string()))?,
         idempotency_key: args.idempotency_key.clone(),
         labels: labels(&args.labels)?,
+        delay: None,
+        namespace: None,
+        name: None,
+        after: Vec::new(),
+        on_failure: None,
+        unique: None,
     };
     if let Some(input) = &args.input {
         fill_payload(&mut request, input)?;

@@ -60,6 +60,7 @@ impl Control {
             hosts: Arc::new(self.nats.host_registry(&topology)),
             leases: Arc::new(self.nats.lease_store(&topology)),
             control: Arc::new(self.nats.control()),
+            enqueued: Arc::new(self.nats.enqueue()),
             inspector: Arc::new(Inspector),
             nats_connected: Arc::new(move || nats.is_connected()),
         };
@@ -140,6 +141,7 @@ pub(crate) async fn run_host(
         modules: Arc::new(nats.module_cache(&topology)),
         registry: Arc::new(nats.host_registry(&topology)),
         control: Arc::new(nats.control()),
+        enqueuer: Arc::new(nats.enqueue()),
     };
     let registry = Registry::new();
     let host = Host::new(host_settings, ports, Arc::new(SystemClock), &registry)?;
