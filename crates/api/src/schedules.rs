@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use tasklane_api_types::{ErrorCode, FiringView, NextRuns, ScheduleRequest, ScheduleView, SubmitRequest};
-use tasklane_domain::schedule::{Activity, Firing, JITTER_MS_MAX, Rules, Schedule, Template, WINDOW_MS_MAX};
+use tasklane_domain::schedule::{
+    Activity, CATCH_UP_MAX, Firing, JITTER_MS_MAX, Missed, Rules, Schedule, TEMPLATE_LABELS_MAX, Template,
+    WINDOW_MS_MAX,
+};
 use tasklane_domain::{NewTask, StateKind, TaskId, Timestamp};
 use tasklane_recurrence::{Recurrence, RecurrenceError, Zone};
 
@@ -101,7 +104,13 @@ pub(crate) async fn new_schedule(state: &State, request: ScheduleRequest) -> Api
         jitter_ms: bounded("jitter", request.jitter.as_deref(), 0, JITTER_MS_MAX)?,
     };
     let task = resolve(state, request.task, TaskId::new(), None).await?;
+    if task.labels.iter().count() > TEMPLATE_LABELS_MAX {
+        return Err(invalid(format!(
+            "`task.labels` may have {TEMPLATE_LABELS_MAX} pairs: a schedule adds two of its own"
+        )));
+    }
     let now = state.clock.now();
+    check_times(&times, &rules, now)?;
     let activity = if request.paused { Activity::Paused } else { Activity::Active };
     let next_at = times.recurrence.next_after(now, &times.zone, now).filter(|_| activity == Activity::Active);
     let payload = task.payload.clone();
@@ -118,6 +127,24 @@ pub(crate) async fn new_schedule(state: &State, request: ScheduleRequest) -> Api
         fired: 0,
         skipped: 0,
     })
+}
+
+/// It fires some day, and `all` over a long window of a dense expression is no flood.
+fn check_times(times: &Times, rules: &Rules, now: Timestamp) -> ApiResult<()> {
+    let Times { recurrence, zone } = times;
+    if recurrence.next_after(now, zone, now).is_none() {
+        return Err(ApiError::new(ErrorCode::CronInvalid, "the expression does not fire within the next 100 years"));
+    }
+    if rules.missed != Missed::All {
+        return Ok(());
+    }
+    let until = now.plus(Duration::from_millis(rules.window_ms));
+    if recurrence.between(now, until, zone, now, CATCH_UP_MAX + 1).len() <= CATCH_UP_MAX {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "`missed` is `all`, and within `window` there are over {CATCH_UP_MAX} instants: shorten `window`"
+    )))
 }
 
 fn template(task: NewTask, pinned: bool) -> Template {

@@ -25,6 +25,10 @@ use crate::task::{Lineage, NewTask};
 use crate::time::Timestamp;
 use crate::work::WorkOrder;
 
+mod look;
+
+pub use look::{CATCH_UP_MAX, Look, MISSED_COUNT_MAX, MissedRun, look};
+
 /// An instant that is looked at later than this is a missed one: longer than a change of leaders takes.
 pub const GRACE: Duration = Duration::from_secs(60);
 /// Longest window of missed runs, in milliseconds: 7 days.
@@ -200,16 +204,6 @@ pub enum Previous {
     IsCancelled,
 }
 
-/// Where to begin to look for instants: those before are older than any rule lets fire.
-#[must_use]
-pub fn horizon(rules: &Rules, next_at: Timestamp, now: Timestamp) -> Timestamp {
-    let reach = match rules.missed {
-        Missed::Skip => GRACE,
-        Missed::Latest | Missed::All => Duration::from_millis(rules.window_ms).max(GRACE),
-    };
-    next_at.max(now.minus(reach))
-}
-
 /// What becomes of the `due` instants (in order, none after `now`), where the task before stands at `previous`.
 #[must_use]
 pub fn plan(rules: &Rules, due: &[Timestamp], previous: Option<StateKind>, now: Timestamp) -> Plan {
@@ -259,6 +253,21 @@ pub fn jitter(name: &ScheduleName, instant: Timestamp, jitter_ms: u64) -> Durati
     Duration::from_millis((hash ^ (hash >> 32)) % (jitter_ms + 1))
 }
 
+/// Label of every task of a schedule: the schedule's name.
+pub const SCHEDULE_LABEL: &str = "tasklane/schedule";
+/// Label of every task of a schedule: its instant, RFC 3339 in UTC.
+pub const INSTANT_LABEL: &str = "tasklane/instant";
+/// Most labels that a template may have: the two above come to them.
+pub const TEMPLATE_LABELS_MAX: usize = crate::name::LABELS_MAX - 2;
+
+/// The template's labels and the two of the schedule; without these if they do not fit, which is checked when it is made.
+fn labels(own: &Labels, name: &ScheduleName, instant: Timestamp) -> Labels {
+    let mut all: std::collections::BTreeMap<String, String> = own.clone().into();
+    all.insert(SCHEDULE_LABEL.to_owned(), name.to_string());
+    all.insert(INSTANT_LABEL.to_owned(), instant.to_string());
+    Labels::try_from(all).unwrap_or_else(|_| own.clone())
+}
+
 impl Schedule {
     /// The task of one instant.
     #[must_use]
@@ -273,7 +282,7 @@ impl Schedule {
             payload: self.payload.clone(),
             limits: template.limits,
             retry: template.retry,
-            labels: template.labels.clone(),
+            labels: labels(&template.labels, &self.name, instant),
             created_at: now,
             run_at: Some(run_at),
             deadline: None,
@@ -294,6 +303,10 @@ pub struct Fire {
     pub name: ScheduleName,
     /// The next time that the plan was made for: nothing is done if it has moved.
     pub seen: Timestamp,
+    /// The task before that the plan was made for: nothing is done if there is a newer one.
+    pub previous: Option<TaskId>,
+    /// Instants that are dropped together, before all others.
+    pub missed: Option<MissedRun>,
     /// The next time from now on.
     pub next_at: Option<Timestamp>,
     /// The tasks, with their instants.
@@ -307,7 +320,9 @@ pub struct Fire {
 /// What was committed.
 #[derive(Debug, Default)]
 pub struct Fired {
-    /// Tasks that were submitted; 0 if the schedule had moved.
+    /// Whether the schedule was as the plan says, so that this was done.
+    pub moved: bool,
+    /// Tasks that were submitted; 0 if the schedule was not as the plan says.
     pub count: usize,
     /// Orders to publish.
     pub ready: Vec<WorkOrder>,
@@ -324,7 +339,7 @@ pub trait ScheduleStore: Send + Sync + 'static {
     /// One schedule.
     async fn schedule(&self, name: &ScheduleName) -> Result<Option<Schedule>, StoreError>;
 
-    /// All, by name.
+    /// All, by name, without their payloads, which can be large.
     async fn schedules(&self) -> Result<Vec<Schedule>, StoreError>;
 
     /// The newest firings, at most `limit`.
@@ -333,7 +348,7 @@ pub trait ScheduleStore: Send + Sync + 'static {
     /// Removes it and what is remembered of its firings; its tasks stay. `false` if there is none.
     async fn remove(&self, name: &ScheduleName) -> Result<bool, StoreError>;
 
-    /// Pauses, or resumes with this next time. `false` if there is none.
+    /// Pauses, or resumes with this next time; one that is so already stays as it is. `false` if nothing changed.
     async fn set_activity(
         &self,
         name: &ScheduleName,
@@ -381,14 +396,6 @@ mod tests {
         assert_eq!(fired(Missed::Skip), [ago(10)]);
         assert_eq!(fired(Missed::Latest), [ago(300), ago(10)]);
         assert_eq!(fired(Missed::All), due);
-    }
-
-    #[test]
-    fn a_window_bounds_what_is_looked_at() {
-        let long_ago = ago(1_000_000);
-        assert_eq!(horizon(&rules(Missed::Skip, Overlap::Allow), long_ago, NOW), NOW.minus(GRACE));
-        assert_eq!(horizon(&rules(Missed::All, Overlap::Allow), long_ago, NOW), ago(3_600));
-        assert_eq!(horizon(&rules(Missed::All, Overlap::Allow), ago(5), NOW), ago(5));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use tasklane_domain::error::StoreError;
-use tasklane_domain::schedule::{Fire, INSTANTS_PER_PLAN_MAX, Missed, Passed, Plan, Previous, Schedule, horizon, plan};
+use tasklane_domain::schedule::{Fire, Look, Passed, Plan, Previous, Schedule, look as instants, plan};
 use tasklane_domain::{ModuleRef, StateKind, TaskId, Term, Timestamp};
 use tasklane_recurrence::{Recurrence, Zone};
 
@@ -23,8 +23,6 @@ const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(5);
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
 /// Schedules that one look handles.
 const SCHEDULES_PER_LOOK_MAX: u32 = 200;
-/// Instants that are enumerated to find the newest missed one: a week of seconds.
-const INSTANTS_MAX: usize = 700_000;
 
 /// Runs until the office is over.
 pub(crate) async fn run(room: Room, office: Office) {
@@ -50,21 +48,28 @@ async fn look(room: &Room, term: Term, now: Timestamp) -> Result<Timestamp, Stor
     let (due, next) = room.ports.schedules.due(now, SCHEDULES_PER_LOOK_MAX).await?;
     let mut soonest = next.unwrap_or(now.plus(LOOK_INTERVAL_MAX)).min(now.plus(LOOK_INTERVAL_MAX));
     for schedule in due {
-        if let Some(next_at) = handle(room, term, &schedule, now).await? {
-            soonest = soonest.min(next_at);
-        }
+        // What is wrong with one schedule does not keep the others waiting; a stale term ends all.
+        let next_at = match handle(room, term, &schedule, now).await {
+            Ok(next_at) => next_at,
+            Err(stale @ StoreError::StaleTerm { .. }) => return Err(stale),
+            Err(error) => {
+                tracing::warn!(schedule = %schedule.name, %error, "a schedule was not handled; it will be tried again");
+                Some(now.plus(ERROR_PAUSE))
+            }
+        };
+        soonest = next_at.map_or(soonest, |next_at| soonest.min(next_at));
     }
     Ok(soonest)
 }
 
-/// Handles one schedule's due instants; returns its next time.
+/// Handles one schedule's due instants; returns when to look at it again.
 async fn handle(room: &Room, term: Term, schedule: &Schedule, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
     let Some(seen) = schedule.next_at else { return Ok(None) };
-    let Some(times) = Times::of(schedule) else { return give_up(room, schedule).await };
-    let (due, next_at) = times.due(schedule, seen, now);
+    let Some(found) = look_at(schedule, seen, now) else { return give_up(room, schedule).await };
     let previous = state_of(room, schedule.last_task).await?;
-    let made = plan(&schedule.rules, &due, previous, now);
-    let fire = fire(room, schedule, seen, next_at, made, now).await?;
+    let made = plan(&schedule.rules, &found.due, previous, now);
+    let next_at = found.next_at;
+    let fire = fire(room, schedule, seen, found, made, now).await?;
     let cancelled = fire.cancel;
     let fired = room.ports.schedules.fire(term, fire, now).await?;
     room.metrics.fired.inc_by(fired.count as u64);
@@ -72,9 +77,19 @@ async fn handle(room: &Room, term: Term, schedule: &Schedule, now: Timestamp) ->
         stop(room, cancelled.as_slice()).await;
     }
     announce(room, &fired.settled).await;
-    settle::nudge(room, Some(now)).await;
+    if fired.count > 0 {
+        settle::nudge(room, Some(now)).await;
+    }
     dispatch(room, fired.ready).await;
-    Ok(next_at)
+    // Somebody changed it meanwhile: the next look sees how it is now.
+    Ok(if fired.moved { next_at } else { Some(now) })
+}
+
+/// What is due; `None` if the schedule cannot be read.
+fn look_at(schedule: &Schedule, seen: Timestamp, now: Timestamp) -> Option<Look> {
+    let recurrence = Recurrence::parse(&schedule.rules.expression).ok()?;
+    let zone = Zone::parse(&schedule.rules.zone).ok()?;
+    Some(instants(&schedule.rules, seen, now, |after| recurrence.next_after(after, &zone, schedule.created_at)))
 }
 
 /// A schedule that cannot be read any more (zones and words may go) is paused, so that it is seen.
@@ -90,43 +105,11 @@ async fn state_of(room: &Room, task: Option<TaskId>) -> Result<Option<StateKind>
     Ok(room.ports.tasks.task(id).await?.map(|task| task.state))
 }
 
-/// A schedule's expression and zone, read.
-struct Times {
-    recurrence: Recurrence,
-    zone: Zone,
-}
-
-impl Times {
-    fn of(schedule: &Schedule) -> Option<Self> {
-        let recurrence = Recurrence::parse(&schedule.rules.expression).ok()?;
-        Some(Self { recurrence, zone: Zone::parse(&schedule.rules.zone).ok()? })
-    }
-
-    /// The instants up to `now` that a plan can be made for, and the first one after them.
-    fn due(&self, schedule: &Schedule, seen: Timestamp, now: Timestamp) -> (Vec<Timestamp>, Option<Timestamp>) {
-        let from = horizon(&schedule.rules, seen, now);
-        let before = Timestamp::from_micros(from.as_micros().saturating_sub(1));
-        let all = self.recurrence.between(before, now, &self.zone, schedule.created_at, INSTANTS_MAX);
-        let due = bounded(schedule, all);
-        let last = due.last().copied().unwrap_or(now);
-        (due, self.recurrence.next_after(last, &self.zone, schedule.created_at))
-    }
-}
-
-/// Of more instants than fit into one plan: the first ones where all shall fire, else the last ones.
-fn bounded(schedule: &Schedule, mut all: Vec<Timestamp>) -> Vec<Timestamp> {
-    if schedule.rules.missed == Missed::All {
-        all.truncate(INSTANTS_PER_PLAN_MAX);
-        return all;
-    }
-    all.split_off(all.len().saturating_sub(INSTANTS_PER_PLAN_MAX))
-}
-
 async fn fire(
     room: &Room,
     schedule: &Schedule,
     seen: Timestamp,
-    next_at: Option<Timestamp>,
+    found: Look,
     made: Plan,
     now: Timestamp,
 ) -> Result<Fire, StoreError> {
@@ -141,7 +124,8 @@ async fn fire(
         }
     };
     let cancel = schedule.last_task.filter(|_| previous == Previous::IsCancelled && module.is_some());
-    Ok(Fire { name: schedule.name.clone(), seen, next_at, tasks, pass, cancel })
+    let (name, previous) = (schedule.name.clone(), schedule.last_task);
+    Ok(Fire { name, seen, previous, missed: found.missed, next_at: found.next_at, tasks, pass, cancel })
 }
 
 async fn module_of(room: &Room, schedule: &Schedule) -> Result<Option<ModuleRef>, StoreError> {

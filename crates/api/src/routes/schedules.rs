@@ -10,7 +10,7 @@ use tasklane_api_types::{
     ErrorCode, NextRuns, PreviewRequest, Problem, ScheduleList, ScheduleRequest, ScheduleView, TaskAccepted,
 };
 use tasklane_domain::schedule::{Activity, FIRINGS_KEPT, Schedule};
-use tasklane_domain::{ScheduleName, StateKind, TaskId};
+use tasklane_domain::{ScheduleName, StateKind, TaskId, Timestamp};
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params, TextPath};
@@ -121,7 +121,10 @@ async fn set(room: &Room, name: &str, activity: Activity) -> ApiResult<Json<Sche
             Activity::Paused => None,
             Activity::Active => {
                 let times = Times::read(&schedule.rules.expression, Some(&schedule.rules.zone))?;
-                times.recurrence.next_after(room.clock.now(), &times.zone, schedule.created_at)
+                // The leader's clock may be ahead of this one: what it has handled is not due again.
+                let handled = room.ports.schedules.firings(&schedule.name, 1).await?;
+                let after = handled.iter().map(|one| one.instant).fold(room.clock.now(), Timestamp::max);
+                times.recurrence.next_after(after, &times.zone, schedule.created_at)
             }
         };
         room.ports.schedules.set_activity(&schedule.name, activity, next_at).await?;

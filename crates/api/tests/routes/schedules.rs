@@ -83,6 +83,12 @@ async fn bad_schedules_are_refused_and_not_stored() {
     refuse(&|body| body["task"]["delay"] = json!("1h"), 422, "schedule_invalid", "task.delay").await;
     refuse(&|body| body["task"]["module"] = json!("nobody"), 404, "module_not_found", "nobody").await;
     refuse(&|body| body["task"]["limits"] = json!({"fuel": 0}), 422, "limit_out_of_bounds", "fuel").await;
+    refuse(&|body| body["expression"] = json!("@every 400d"), 422, "cron_invalid", "366d").await;
+    let flood = json!({"missed": "all", "window": "7 days", "expression": "* * * * * *"});
+    let merge = |body: &mut Value| body.as_object_mut().unwrap().extend(flood.as_object().unwrap().clone());
+    refuse(&merge, 422, "schedule_invalid", "window").await;
+    let many: serde_json::Map<String, Value> = (0..15).map(|n| (format!("k{n}"), json!(""))).collect();
+    refuse(&|body| body["task"]["labels"] = json!(many), 422, "schedule_invalid", "labels").await;
     for path in ["", "/next"] {
         room.get(&format!("/api/v1/schedules/nothing{path}")).await.problem(404, "schedule_not_found");
     }

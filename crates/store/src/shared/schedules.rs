@@ -72,7 +72,9 @@ pub(super) async fn schedule(pool: &Pool, name: &ScheduleName) -> Result<Option<
 }
 
 pub(super) async fn schedules(pool: &Pool) -> Result<Vec<Schedule>, StoreError> {
-    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM schedules ORDER BY name LIMIT $1"));
+    // Payloads may be large, and there may be many.
+    let columns = COLUMNS.replace(" payload,", " substr(payload, 1, 0) AS payload,");
+    let sql = sqlx::AssertSqlSafe(format!("SELECT {columns} FROM schedules ORDER BY name LIMIT $1"));
     let query = sqlx::query::<Db>(sql).bind(i64::from(SCHEDULES_MAX));
     query.fetch_all(pool).await.map_err(unavailable)?.iter().map(of).collect()
 }
@@ -108,7 +110,7 @@ pub(super) async fn set_activity(
     activity: Activity,
     next_at: Option<Timestamp>,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query::<Db>("UPDATE schedules SET activity = $1, next_at = $2 WHERE name = $3")
+    let done = sqlx::query::<Db>("UPDATE schedules SET activity = $1, next_at = $2 WHERE name = $3 AND activity <> $1")
         .bind(word(activity))
         .bind(next_at.map(Timestamp::as_micros))
         .bind(name.as_str().to_owned())
@@ -141,19 +143,22 @@ pub(super) async fn due(
     Ok((due, time(&row, "next")?))
 }
 
-/// Moves the schedule forward and submits its tasks, unless it has moved already.
+/// Moves the schedule forward and submits its tasks, unless it is not as the leader saw it.
 pub(super) async fn fire(conn: &mut Conn, fire: &Fire, now: Timestamp) -> Result<Fired, StoreError> {
     if !moved(conn, fire).await? {
         return Ok(Fired::default());
     }
-    let tasks: Vec<NewTask> = fire.tasks.iter().map(|(_, task)| task.clone()).collect();
+    let tasks = remember(conn, fire).await?;
+    let mut fired = Fired {
+        moved: true,
+        count: tasks.len(),
+        ready: tasks.iter().filter_map(NewTask::order).collect(),
+        settled: Vec::new(),
+    };
     for answer in submit::submit(conn, &[&tasks]).await? {
         answer?;
     }
-    remember(conn, fire).await?;
-    let mut fired =
-        Fired { count: tasks.len(), ready: tasks.iter().filter_map(NewTask::order).collect(), settled: Vec::new() };
-    if let Some(previous) = fire.cancel {
+    if let Some(previous) = fire.cancel.filter(|_| !tasks.is_empty()) {
         let (settled, ends) = cancel_all(conn, &[previous], now).await?;
         let released = release(conn, ends, now).await?;
         fired.settled = [settled, released.settled].concat();
@@ -162,53 +167,76 @@ pub(super) async fn fire(conn: &mut Conn, fire: &Fire, now: Timestamp) -> Result
     Ok(fired)
 }
 
+/// Compares and steps forward.
 async fn moved(conn: &mut Conn, fire: &Fire) -> Result<bool, StoreError> {
-    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let last = fire.tasks.last().map(|(_, task)| id_bytes(task.id));
-    let sql = "UPDATE schedules SET next_at = $1, last_task = COALESCE($2, last_task), fired = fired + $3, \
-               skipped = skipped + $4 WHERE name = $5 AND next_at = $6 AND activity = 'active'";
+    let sql = "UPDATE schedules SET next_at = $1 WHERE name = $2 AND next_at = $3 AND activity = 'active' \
+               AND last_task IS NOT DISTINCT FROM $4";
     let done = sqlx::query::<Db>(sql)
         .bind(fire.next_at.map(Timestamp::as_micros))
-        .bind(last)
-        .bind(count(fire.tasks.len()))
-        .bind(count(fire.pass.len()))
         .bind(fire.name.as_str().to_owned())
         .bind(fire.seen.as_micros())
+        .bind(fire.previous.map(id_bytes))
         .execute(conn)
         .await
         .map_err(unavailable)?;
     Ok(done.rows_affected() == 1)
 }
 
-async fn remember(conn: &mut Conn, fire: &Fire) -> Result<(), StoreError> {
-    for (instant, task) in &fire.tasks {
-        insert(conn, fire, *instant, Some(task.id), None).await?;
+/// Records what becomes of the instants, and returns the tasks of those that were not handled before.
+async fn remember(conn: &mut Conn, fire: &Fire) -> Result<Vec<NewTask>, StoreError> {
+    let (mut tasks, mut skipped) = (Vec::with_capacity(fire.tasks.len()), 0_i64);
+    if let Some(missed) = fire.missed {
+        insert(conn, fire, missed.first, None, Some(Passed::Missed)).await?;
+        skipped += i64::from(missed.count);
     }
     for (instant, why) in &fire.pass {
-        insert(conn, fire, *instant, None, Some(*why)).await?;
+        skipped += i64::from(insert(conn, fire, *instant, None, Some(*why)).await?);
     }
+    for (instant, task) in &fire.tasks {
+        if insert(conn, fire, *instant, Some(task.id), None).await? {
+            tasks.push(task.clone());
+        }
+    }
+    count(conn, fire, &tasks, skipped).await?;
     // Those beyond the newest are forgotten: the schedule never goes back to them.
     let sql = "DELETE FROM firings WHERE schedule = $1 AND instant < \
                (SELECT MIN(instant) FROM (SELECT instant FROM firings WHERE schedule = $1 ORDER BY instant DESC LIMIT $2) AS kept)";
     let query = sqlx::query::<Db>(sql).bind(fire.name.as_str().to_owned()).bind(i64::from(FIRINGS_KEPT));
-    query.execute(conn).await.map(drop).map_err(unavailable)
+    query.execute(conn).await.map_err(unavailable)?;
+    Ok(tasks)
 }
 
+async fn count(conn: &mut Conn, fire: &Fire, tasks: &[NewTask], skipped: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE schedules SET last_task = COALESCE($1, last_task), fired = fired + $2, skipped = skipped + $3 \
+               WHERE name = $4";
+    sqlx::query::<Db>(sql)
+        .bind(tasks.last().map(|task| id_bytes(task.id)))
+        .bind(i64::try_from(tasks.len()).unwrap_or(i64::MAX))
+        .bind(skipped)
+        .bind(fire.name.as_str().to_owned())
+        .execute(conn)
+        .await
+        .map(drop)
+        .map_err(unavailable)
+}
+
+/// `false` if the instant was handled before: then it is left as it is, since an error here would stop the schedule for good.
 async fn insert(
     conn: &mut Conn,
     fire: &Fire,
     instant: Timestamp,
     task: Option<TaskId>,
     passed: Option<Passed>,
-) -> Result<(), StoreError> {
-    // Without ON CONFLICT: a second task of one instant would fail the transaction.
-    sqlx::query::<Db>("INSERT INTO firings (schedule, instant, task_id, passed) VALUES ($1, $2, $3, $4)")
+) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO firings (schedule, instant, task_id, passed) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (schedule, instant) DO NOTHING";
+    let done = sqlx::query::<Db>(sql)
         .bind(fire.name.as_str().to_owned())
         .bind(instant.as_micros())
         .bind(task.map(id_bytes))
         .bind(passed.map(Passed::as_str))
         .execute(conn)
         .await
-        .map(drop)
-        .map_err(unavailable)
+        .map_err(unavailable)?;
+    Ok(done.rows_affected() == 1)
 }
