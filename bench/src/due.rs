@@ -6,7 +6,7 @@ use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tasklane_domain::Timestamp;
+use tasklane_domain::{Clock, SystemClock, Timestamp};
 
 use crate::stats::percentile;
 use crate::throughput::Server;
@@ -49,14 +49,9 @@ async fn submit_all(server: &Server, body: &Value, count: usize) -> anyhow::Resu
     answers.iter().map(|answer| Ok(answer["batch"].as_str().context("a batch")?.to_owned())).collect()
 }
 
-fn now() -> anyhow::Result<Timestamp> {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-    Ok(Timestamp::from_micros(i64::try_from(since.as_micros())?))
-}
-
 /// `count` tasks, due evenly within one second, `lead` after the first is submitted: submitting must be over by then.
 pub(crate) async fn lateness(server: &Server, count: usize, lead: Duration) -> anyhow::Result<Lateness> {
-    let first = now()?.plus(lead);
+    let first = SystemClock.now().plus(lead);
     let before = server.client.count("succeeded").await?;
     let step = Duration::from_secs(1) / u32::try_from(BATCH)?;
     let task = |number: usize| {
@@ -65,14 +60,14 @@ pub(crate) async fn lateness(server: &Server, count: usize, lead: Duration) -> a
     };
     let body = json!({"tasks": (0..BATCH).map(task).collect::<Vec<_>>()});
     let batches = submit_all(server, &body, count).await?;
-    anyhow::ensure!(now()? < first, "submitting took longer than {lead:?}");
+    anyhow::ensure!(SystemClock.now() < first, "submitting took longer than {lead:?}");
     let wanted = before + (count / BATCH * BATCH) as u64;
     let begun = Instant::now();
     while server.client.count("succeeded").await? < wanted {
         anyhow::ensure!(begun.elapsed() < PATIENCE, "the tasks do not end");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let drained_s = now()?.since(first).as_secs_f64();
+    let drained_s = SystemClock.now().since(first).as_secs_f64();
     let late = late_millis(server, &batches, first, step).await?;
     let of = |percent| percentile(&late, percent);
     Ok(Lateness { tasks: late.len(), p50: of(50), p99: of(99), max: of(100), drained_s })
