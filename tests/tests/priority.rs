@@ -15,6 +15,11 @@ fn task(priority: u8) -> Value {
     json!({"module": "guest@1.0.0", "payload": {"do": "echo", "value": "x"}, "priority": priority})
 }
 
+/// One of the backlog: slow enough that it cannot be gone before all of it is submitted.
+fn patient_task() -> Value {
+    json!({"module": "guest@1.0.0", "payload": {"do": "sleep", "ms": 2}, "priority": 1})
+}
+
 fn time<'a>(task: &'a Value, field: &str) -> &'a str {
     task["timings"][field].as_str().unwrap_or_default()
 }
@@ -23,7 +28,7 @@ fn time<'a>(task: &'a Value, field: &str) -> &'a str {
 async fn an_urgent_task_overtakes_a_backlog_which_still_moves() -> anyhow::Result<()> {
     let cluster = Cluster::start(ClusterSettings { slots: SLOTS, ..ClusterSettings::default() }).await?;
     cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
-    let patient = cluster.client.submit_many(&task(1), BACKLOG).await?;
+    let patient = cluster.client.submit_many(&patient_task(), BACKLOG).await?;
 
     let urgent = cluster.client.post("/api/v1/tasks?wait=60s", &task(10)).await?;
     assert_eq!(urgent["state"], "succeeded", "{urgent}");

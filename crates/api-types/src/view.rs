@@ -85,8 +85,11 @@ pub struct GraphView {
     pub id: String,
     /// Its tasks, in the order of their submission.
     pub nodes: Vec<NodeView>,
-    /// What waits for what.
+    /// What waits for what: at most 200,000 arrows.
     pub edges: Vec<EdgeView>,
+    /// Whether there are more arrows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
 }
 
 /// A task in a graph.

@@ -1,8 +1,8 @@
 //! Names in a batch become edges between ids; bindings of payloads are checked before anything is stored.
 
 use tasklane_api_types::ErrorCode;
-use tasklane_domain::dependence::{GraphError, Node, OnFailure, plan};
-use tasklane_domain::{BatchId, NewTask, binding};
+use tasklane_domain::dependence::{GraphError, Node, plan};
+use tasklane_domain::{BatchId, NewTask, PayloadKind, binding};
 
 use crate::error::{ApiError, ApiResult};
 
@@ -33,7 +33,7 @@ pub(crate) fn connect(tasks: &mut [NewTask], after: Vec<Vec<String>>) -> ApiResu
 /// Gives one task its edges, and the names by which its payload calls them.
 fn bind(task: &mut NewTask, edges: Vec<(String, tasklane_domain::TaskId)>) -> ApiResult<()> {
     task.after.on = edges.iter().map(|(_, id)| *id).collect();
-    if edges.is_empty() {
+    if edges.is_empty() || task.payload.kind != PayloadKind::Json {
         return Ok(());
     }
     let wrong = |error: binding::BindingError| ApiError::new(ErrorCode::BindingInvalid, error.to_string());
@@ -44,12 +44,12 @@ fn bind(task: &mut NewTask, edges: Vec<(String, tasklane_domain::TaskId)>) -> Ap
     Ok(())
 }
 
-/// Makes `last` wait for all the others, whatever becomes of them, unless it says otherwise itself.
-pub(crate) fn complete(tasks: &mut [NewTask], asked: Option<OnFailure>) {
-    let Some((last, others)) = tasks.split_last_mut() else { return };
-    let named: std::collections::HashSet<_> = last.after.on.iter().copied().collect();
-    last.after.on.extend(others.iter().map(|task| task.id).filter(|id| !named.contains(id)));
-    last.after.on_failure = asked.unwrap_or(OnFailure::Continue);
+/// Makes the last task wait for all the others, by their names where they have some. Before [`connect`], so that a circle through it
+/// is found and its payload can bind to them.
+pub(crate) fn complete(tasks: &[NewTask], after: &mut [Vec<String>]) {
+    let (Some((_, others)), Some(last)) = (tasks.split_last(), after.last_mut()) else { return };
+    let called = |task: &NewTask| task.lineage.name.as_ref().map_or_else(|| task.id.to_string(), ToString::to_string);
+    last.extend(others.iter().map(called));
 }
 
 /// Marks tasks as submitted together.

@@ -20,6 +20,9 @@ fn wrong(detail: String) -> ApiError {
 /// The store's view of a wish; everything else of the task must be resolved already.
 pub(crate) fn resolve(wish: &UniqueRequest, task: &NewTask) -> ApiResult<Unique> {
     let for_time = wish.for_time.as_deref().map(|text| duration("unique.for", text)).transpose()?;
+    if for_time.is_some_and(|time| time.is_zero()) {
+        return Err(wrong("`unique.for` is no time at all".to_owned()));
+    }
     let while_in = match &wish.while_in {
         Some(states) if states.is_empty() => return Err(wrong("`unique.while` lists no state".to_owned())),
         Some(states) => states.clone(),

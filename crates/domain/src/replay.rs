@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::binding;
 use crate::dependence::After;
 use crate::id::TaskId;
 use crate::limits::LimitsPatch;
@@ -54,9 +55,11 @@ pub const fn check(state: StateKind) -> Result<(), ReplayError> {
     }
 }
 
-/// The new task `id`, to run at once. A deadline that has passed is left out, since nothing could come of it.
+/// The new task `id`, to run at once, unless its payload has bindings that were never resolved: then it waits for the tasks that it
+/// binds to, and ends as they let it. A deadline that has passed is left out, since nothing could come of it.
 #[must_use]
 pub fn replay(task: &Task, payload: Payload, changes: &Changes, id: TaskId, now: Timestamp) -> NewTask {
+    let bound = payload.bytes.clone();
     NewTask {
         id,
         module: changes.module.clone().unwrap_or_else(|| task.module.clone()),
@@ -74,6 +77,18 @@ pub fn replay(task: &Task, payload: Payload, changes: &Changes, id: TaskId, now:
         unique: None,
         namespace: task.namespace.clone(),
         lineage: Lineage { origin: Some(task.id), ..Lineage::default() },
-        after: After::default(),
+        after: still_bound(task, &bound),
     }
+}
+
+/// What a payload still waits for whose bindings were never resolved: the tasks that it binds to. One that was resolved has the
+/// results in it, and waits for nothing.
+fn still_bound(task: &Task, payload: &[u8]) -> After {
+    let unresolved = binding::references(payload).unwrap_or_default();
+    let names: Vec<(String, TaskId)> =
+        task.bindings.iter().filter(|(name, _)| unresolved.contains(name)).cloned().collect();
+    let mut on: Vec<TaskId> = names.iter().map(|(_, id)| *id).collect();
+    on.sort_unstable();
+    on.dedup();
+    After { on, on_failure: task.on_failure, names }
 }

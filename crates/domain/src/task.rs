@@ -227,6 +227,8 @@ pub struct Task {
     pub on_failure: OnFailure,
     /// How many tasks it still waits for.
     pub waits_for: u32,
+    /// What its payload's bindings call the tasks that it waits for, or waited for.
+    pub bindings: Vec<(String, TaskId)>,
 }
 
 /// An ended attempt.

@@ -60,7 +60,7 @@ pub(crate) enum Command {
     /// Look at tasks; cancel, retry and move them, one or all that match.
     #[command(subcommand)]
     Tasks(Box<Tasks>),
-    /// Look at tasks that were submitted together; cancel them, or retry them from where they failed.
+    /// Look at tasks that were submitted together; cancel or retry them.
     #[command(subcommand)]
     Batches(Batches),
     /// Follow bulk cancels and retries.

@@ -15,8 +15,8 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Action, Operation, Target};
 use tasklane_domain::query::{PAGE_ROWS_MAX, PageRequest, TaskFilter};
 use tasklane_domain::replay::{self, Changes};
-use tasklane_domain::task::{Batch, Edge, Task};
-use tasklane_domain::{BatchId, NewTask, TaskId, binding};
+use tasklane_domain::task::{Batch, Task};
+use tasklane_domain::{BatchId, NewTask, TaskId};
 
 use super::operations::{accepted, begin};
 use crate::error::{ApiError, ApiResult};
@@ -25,9 +25,12 @@ use crate::graph::mark;
 use crate::state::State as Room;
 use crate::submit::commit;
 
-/// Most tasks of a graph, and most arrows for each of them on average.
+/// Most tasks of a graph.
 const GRAPH_TASKS_MAX: usize = 20_100;
+/// Most arrows that a graph shows.
 const GRAPH_EDGES_MAX: u32 = 200_000;
+/// Most tasks that one task can wait for: as many as may be submitted.
+const WAITS_MAX: u32 = 20_000;
 
 async fn batch_of(room: &Room, text: &str) -> ApiResult<Batch> {
     let wrong = |error: tasklane_domain::id::IdError| ApiError::new(ErrorCode::InvalidId, error.to_string());
@@ -98,8 +101,12 @@ pub(crate) async fn graph(
         state: task.state,
         outcome: task.outcome.filter(|_| task.state != tasklane_domain::StateKind::Succeeded),
     };
-    let edges = room.ports.tasks.edges(batch.id, GRAPH_EDGES_MAX).await?;
+    let mut edges = room.ports.tasks.edges(batch.id, GRAPH_EDGES_MAX + 1).await?;
+    let most = usize::try_from(GRAPH_EDGES_MAX).unwrap_or(usize::MAX);
+    let truncated = edges.len() > most;
+    edges.truncate(most);
     Ok(Json(GraphView {
+        truncated,
         id: batch.id.to_string(),
         nodes: tasks_of(&room, batch.id).await?.into_iter().map(node).collect(),
         edges: edges.iter().map(|edge| EdgeView { on: edge.on.to_string(), task: edge.task.to_string() }).collect(),
@@ -146,9 +153,8 @@ pub(crate) async fn retry(
     params.only(&[])?;
     let batch = batch_of(&room, &id).await?;
     let all = tasks_of(&room, batch.id).await?;
-    let edges = room.ports.tasks.edges(batch.id, GRAPH_EDGES_MAX).await?;
     let mut new = Vec::new();
-    let plan = Replan::of(&all, &edges);
+    let plan = Replan::of(&all);
     for old in all.iter().filter(|task| plan.new_ids.contains_key(&task.id)) {
         new.push(plan.replayed(&room, old).await?);
     }
@@ -166,22 +172,15 @@ pub(crate) async fn retry(
 }
 
 /// What a workflow looks like when it is run again from where it failed.
-struct Replan<'a> {
+struct Replan {
     /// The new task of each old one that is run again.
     new_ids: HashMap<TaskId, TaskId>,
-    waits: HashMap<TaskId, Vec<TaskId>>,
-    names: HashMap<String, &'a Task>,
 }
 
-impl<'a> Replan<'a> {
-    fn of(all: &'a [Task], edges: &[Edge]) -> Self {
+impl Replan {
+    fn of(all: &[Task]) -> Self {
         let again = all.iter().filter(|task| replay::check(task.state).is_ok());
-        let mut waits: HashMap<TaskId, Vec<TaskId>> = HashMap::new();
-        for edge in edges {
-            waits.entry(edge.task).or_default().push(edge.on);
-        }
-        let named = all.iter().filter_map(|task| task.lineage.name.as_ref().map(|name| (name.to_string(), task)));
-        Self { new_ids: again.map(|task| (task.id, TaskId::new())).collect(), waits, names: named.collect() }
+        Self { new_ids: again.map(|task| (task.id, TaskId::new())).collect() }
     }
 
     fn now(&self, id: TaskId) -> TaskId {
@@ -191,18 +190,12 @@ impl<'a> Replan<'a> {
     async fn replayed(&self, room: &Room, old: &Task) -> ApiResult<NewTask> {
         let missing = || ApiError::from(StoreError::TaskNotFound(old.id));
         let payload = room.ports.tasks.payload(old.id).await?.ok_or_else(missing)?;
+        let waits = room.ports.tasks.dependencies(old.id, WAITS_MAX).await?;
         let mut task = replay::replay(old, payload, &Changes::default(), self.now(old.id), room.clock.now());
         task.lineage.name.clone_from(&old.lineage.name);
-        let waits: Vec<TaskId> = self.waits.get(&old.id).into_iter().flatten().map(|on| self.now(*on)).collect();
-        // A payload whose bindings were resolved before has none left.
-        let bound = if waits.is_empty() {
-            Default::default()
-        } else {
-            binding::references(&task.payload.bytes).unwrap_or_default()
-        };
-        let id_of = |name: &str| self.names.get(name).map(|task| task.id).or_else(|| name.parse().ok());
-        let names = bound.into_iter().filter_map(|name| id_of(&name).map(|id| (name, self.now(id)))).collect();
-        task.after = After { on: waits, on_failure: old.on_failure, names };
+        let names = task.after.names.iter().map(|(name, id)| (name.clone(), self.now(*id))).collect();
+        let on = waits.into_iter().map(|on| self.now(on)).collect();
+        task.after = After { on, on_failure: old.on_failure, names };
         Ok(task)
     }
 }

@@ -138,6 +138,105 @@ async fn a_workflow_is_retried_from_where_it_failed() {
 }
 
 #[tokio::test]
+async fn a_circle_through_the_completion_task_is_found() {
+    let room = Room::working().await;
+    let body = json!({"tasks": [{"name": "a", "module": "noop", "after": ["end"]}], "on_complete": {"name": "end", "module": "noop"}});
+    let problem = batch(&room, &body).await.problem(422, "dependency_cycle");
+    assert!(problem["detail"].as_str().unwrap().contains("`a` -> `end` -> `a`"), "{problem}");
+    assert_eq!(room.stored_tasks().await, 0);
+}
+
+#[tokio::test]
+async fn a_completion_task_may_bind_to_its_batch() {
+    let room = Room::working().await;
+    let body = json!({"tasks": [{"name": "a", "module": "noop"}, {"module": "noop"}],
+                      "on_complete": {"module": "noop", "payload": {"a": {"$from": "a"}}}});
+    let ids = ids(&batch(&room, &body).await.json());
+    room.succeed(ids[0], b"7").await;
+    fail(&room, ids[1]).await;
+    assert_eq!(room.store_tasks().payload(ids[2]).await.unwrap().unwrap().bytes, r#"{"a":7}"#);
+    let text = json!({"tasks": [{"name": "a", "module": "noop"},
+                                {"module": "noop", "after": ["a"], "payload_text": "{\"$from\":\"nobody\"}"}]});
+    assert_eq!(batch(&room, &text).await.status, StatusCode::ACCEPTED, "text has no bindings");
+}
+
+#[tokio::test]
+async fn a_workflow_that_fails_again_keeps_its_bindings() {
+    let room = Room::working().await;
+    let body = json!({"tasks": [
+        {"name": "load", "module": "noop"},
+        {"name": "mid", "module": "noop", "after": ["load"]},
+        {"name": "store", "module": "noop", "after": ["load", "mid"], "payload": [{"$from": "load"}, {"$from": "mid"}]},
+    ]});
+    let first = batch(&room, &body).await.json();
+    let old = ids(&first);
+    room.succeed(old[0], b"1").await;
+    fail(&room, old[1]).await;
+    let again = async |batch: &Value| {
+        room.post(&format!("/api/v1/batches/{}/retry", batch.as_str().unwrap()), &json!({})).await.json()
+    };
+    let second = again(&first["batch"]).await;
+    fail(&room, ids(&second)[0]).await;
+    let third = again(&second["batch"]).await;
+    let new = ids(&third);
+    room.succeed(new[0], b"2").await;
+    assert_eq!(room.store_tasks().payload(new[1]).await.unwrap().unwrap().bytes, "[1,2]");
+}
+
+#[tokio::test]
+async fn a_task_that_was_never_released_is_not_run_with_raw_bindings() {
+    let room = Room::working().await;
+    let body = json!({"tasks": [{"name": "a", "module": "noop"}, {"name": "ok", "module": "noop"},
+                                {"module": "noop", "after": ["a", "ok"], "payload": {"$from": "a"}},
+                                {"module": "noop", "after": ["a", "ok"], "payload": {"$from": "ok"}}]});
+    let ids = ids(&batch(&room, &body).await.json());
+    room.succeed(ids[1], b"5").await;
+    fail(&room, ids[0]).await;
+    let retry = async |id: TaskId| {
+        let answer = room.post(&format!("/api/v1/tasks/{id}/retry"), &json!({})).await.json();
+        answer["id"].as_str().unwrap().parse::<TaskId>().unwrap()
+    };
+    let doomed = retry(ids[2]).await;
+    let view = room.get(&format!("/api/v1/tasks/{doomed}")).await.json();
+    assert_eq!((&view["state"], &view["outcome"]["kind"]), (&json!("failed"), &json!("dependency_failed")));
+    let free = retry(ids[3]).await;
+    assert_eq!(room.state(free).await, StateKind::Queued);
+    assert_eq!(room.store_tasks().payload(free).await.unwrap().unwrap().bytes, "5");
+}
+
+#[tokio::test]
+async fn keys_tell_other_arrows_apart() {
+    let room = Room::working().await;
+    let first = room.submitted(&json!({"module": "noop"})).await;
+    let single = async |body: &Value| room.post_with("/api/v1/tasks", body, "idempotency-key", "one").await;
+    assert_eq!(single(&json!({"module": "noop"})).await.status, StatusCode::ACCEPTED);
+    single(&json!({"module": "noop", "after": [first.to_string()]})).await.problem(422, "idempotency_conflict");
+    let many = async |body: &Value| room.post_with("/api/v1/tasks/batch", body, "idempotency-key", "many").await;
+    let task = json!({"module": "noop"});
+    assert_eq!(many(&json!({"tasks": [task, task]})).await.status, StatusCode::ACCEPTED);
+    many(&json!({"tasks": [task], "on_complete": task})).await.problem(422, "idempotency_conflict");
+}
+
+#[tokio::test]
+async fn answers_tell_where_known_tasks_stand() {
+    let room = Room::working().await;
+    let body = json!({"tasks": [{"module": "noop", "unique": {}}]});
+    let first = batch(&room, &body).await.json();
+    let again = batch(&room, &body).await.json();
+    assert_eq!((&again["batch"], &again["tasks"][0]["duplicate"]), (&first["batch"], &json!(true)));
+    let keyed = async || {
+        room.post_with("/api/v1/tasks/batch", &json!({"tasks": [{"module": "noop"}]}), "idempotency-key", "k")
+            .await
+            .json()
+    };
+    let id = ids(&keyed().await)[0];
+    room.succeed(id, b"1").await;
+    assert_eq!(keyed().await["tasks"][0]["state"], "succeeded");
+    let free = room.post("/api/v1/tasks", &json!({"module": "noop", "after": [id.to_string()]})).await.json();
+    assert_eq!(free["state"], "queued", "there was nothing left to wait for");
+}
+
+#[tokio::test]
 async fn unknown_batches_are_told() {
     let room = Room::working().await;
     for path in ["", "/graph"] {

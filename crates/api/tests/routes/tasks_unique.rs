@@ -55,6 +55,7 @@ async fn what_makes_no_kind_is_refused() {
         (json!({"while": []}), "unique_invalid"),
         (json!({"while": ["asleep"]}), "invalid_request"),
         (json!({"for": "soon"}), "duration_invalid"),
+        (json!({"for": "0s"}), "unique_invalid"),
         (json!({"until": "1h"}), "invalid_request"),
     ] {
         room.post("/api/v1/tasks", &body(&unique)).await.problem(422, code);

@@ -188,7 +188,9 @@ async fn retry_batch(
     step.ready = tasks.iter().filter_map(NewTask::order).collect();
     let done = tasks.len() as u64;
     for answer in submit::submit(conn, &[&tasks]).await? {
-        answer?;
+        let answer = answer?;
+        step.ready.extend(answer.ready);
+        step.settled.extend(answer.settled);
     }
     Ok(done)
 }

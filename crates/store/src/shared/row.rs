@@ -184,6 +184,7 @@ fn task_of(row: &DbRow) -> Result<Task, StoreError> {
         lineage: lineage(row)?,
         on_failure: on_failure(row)?,
         waits_for: u32::try_from(get::<i64>(row, "waits_for")?).unwrap_or(0),
+        bindings: spec.bindings,
     })
 }
 

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use tasklane_api_types::{BatchAccepted, BatchRequest, ErrorCode, Problem, SubmitRequest, TaskAccepted, TaskView};
+use tasklane_domain::dependence::OnFailure;
 use tasklane_domain::task::Submitted;
 use tasklane_domain::{BatchId, NewTask, StateKind, TaskId};
 
@@ -61,7 +62,7 @@ pub(crate) async fn submit(
     }
     let id = TaskId::new();
     let waiter = wait.map(|_| room.waiters.wait_for(id));
-    let after = std::mem::take(&mut request.after);
+    let after = request.after.clone();
     let mut tasks = [resolve(&room, request, id, traceparent(&headers)).await?];
     connect(&mut tasks, vec![after])?;
     let (answer, state) = commit(&room, tasks.into()).await?.pop().ok_or_else(no_answer)?;
@@ -82,9 +83,10 @@ fn key_of(headers: &HeaderMap) -> ApiResult<Option<&str>> {
     headers.get("idempotency-key").map(HeaderValue::to_str).transpose().map_err(wrong)
 }
 
-/// Where a task that was there before stands by now.
+/// Where a task that was there before, or that waits, stands by now.
 async fn state_now(room: &Room, answer: Submitted, initial: StateKind) -> ApiResult<StateKind> {
-    if matches!(answer, Submitted::Fresh(_)) {
+    // One that waits may have had nothing left to wait for.
+    if matches!(answer, Submitted::Fresh(_)) && initial != StateKind::Blocked {
         return Ok(initial);
     }
     Ok(room.ports.tasks.task(answer.id()).await?.map_or(initial, |task| task.state))
@@ -159,11 +161,16 @@ pub(crate) async fn submit_batch(
     let made = mark(&mut tasks);
     let accepted = commit(&room, tasks).await?;
     let replayed = accepted.iter().all(|(answer, _)| matches!(answer, Submitted::Repeated(_)));
-    let batch = if replayed { first_batch(&room, &accepted).await? } else { Some(made) };
-    let body = BatchAccepted {
-        batch: batch.map(|id| id.to_string()).unwrap_or_default(),
-        tasks: accepted.into_iter().map(|(answer, state)| view(answer, state)).collect(),
-    };
+    // Where nothing is new, the batch is that of the tasks which were there.
+    let anything_new = accepted.iter().any(|(answer, _)| matches!(answer, Submitted::Fresh(_)));
+    let batch = if anything_new { Some(made) } else { first_batch(&room, &accepted).await? };
+    let mut tasks = Vec::with_capacity(accepted.len());
+    for (answer, initial) in accepted {
+        let known = matches!(answer, Submitted::Fresh(_));
+        let state = if known { initial } else { state_now(&room, answer, initial).await? };
+        tasks.push(view(answer, state));
+    }
+    let body = BatchAccepted { batch: batch.map(|id| id.to_string()).unwrap_or_default(), tasks };
     let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
     if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
@@ -182,17 +189,20 @@ async fn together(room: &Room, batch: BatchRequest, headers: &HeaderMap) -> ApiR
         if let Some(key) = key {
             name_in_batch(&mut request, key, index)?;
         }
-        after.push(std::mem::take(&mut request.after));
+        after.push(request.after.clone());
         let task = resolve(room, request, TaskId::new(), trace.clone()).await;
         tasks.push(task.map_err(|error| error.errors(vec![format!("/tasks/{index}")]))?);
     }
     if key.is_some() {
-        bind_to_batch(&mut tasks, &after);
+        bind_to_batch(&mut tasks, completion.is_some());
+    }
+    if let Some(asked) = completion {
+        complete(&tasks, &mut after);
+        if let Some(last) = tasks.last_mut() {
+            last.after.on_failure = asked.unwrap_or(OnFailure::Continue);
+        }
     }
     connect(&mut tasks, after)?;
-    if let Some(asked) = completion {
-        complete(&mut tasks, asked);
-    }
     Ok(tasks)
 }
 
@@ -213,13 +223,12 @@ fn name_in_batch(request: &mut SubmitRequest, key: &str, index: usize) -> ApiRes
 }
 
 /// Makes every key of the batch stand for the whole: another batch under the same key is another request.
-fn bind_to_batch(tasks: &mut [NewTask], after: &[Vec<String>]) {
+fn bind_to_batch(tasks: &mut [NewTask], completion: bool) {
     let keyed = tasks.iter().flat_map(|task| &task.idempotency);
     let hash = keyed.fold(Sha256::new(), |hash, one| hash.chain_update(one.body_hash));
-    // An ordinary batch has the hash that it always had.
-    let edges =
-        after.iter().enumerate().flat_map(|(place, names)| names.iter().map(move |name| format!("{place}<{name};")));
-    let whole: [u8; 32] = edges.fold(hash, |hash, edge| hash.chain_update(edge)).finalize().into();
+    // The same tasks with the last one as a completion task are another request.
+    let marked = if completion { hash.chain_update("on_complete") } else { hash };
+    let whole: [u8; 32] = marked.finalize().into();
     tasks.iter_mut().flat_map(|task| &mut task.idempotency).for_each(|one| one.body_hash = whole);
 }
 
