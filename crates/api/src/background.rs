@@ -1,10 +1,11 @@
 //! Beside the requests: dispatch what was committed, wake those who wait, answer hosts that miss a module.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tasklane_domain::error::QueueError;
-use tasklane_domain::{ModuleRef, WorkOrder};
+use tasklane_domain::{ModuleRef, Priority, WorkOrder};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,8 @@ use crate::state::State;
 const ORDERS_WAITING_MAX: usize = 20_000;
 /// Orders published together.
 const ORDERS_PER_DISPATCH_MAX: usize = 1_000;
+/// Of them, those that are taken from the least urgent: the share that hosts give them too (1 in 16).
+const PATIENT_PER_DISPATCH: usize = ORDERS_PER_DISPATCH_MAX / 16;
 /// Wait after an error.
 const ERROR_PAUSE: Duration = Duration::from_millis(500);
 
@@ -50,13 +53,60 @@ pub(crate) async fn run(state: Arc<State>, orders: Orders, shutdown: Cancellatio
     }
 }
 
+/// Publishes what waits, the most urgent first: an urgent order does not stand behind a batch that was committed before it.
 async fn dispatch(state: &State, Orders(mut waiting): Orders) {
-    let mut orders = Vec::with_capacity(ORDERS_PER_DISPATCH_MAX);
-    while waiting.recv_many(&mut orders, ORDERS_PER_DISPATCH_MAX).await > 0 {
+    let mut board = Board::default();
+    let mut arrived = Vec::new();
+    loop {
+        let room = ORDERS_WAITING_MAX.saturating_sub(board.count);
+        if board.count == 0 {
+            if waiting.recv_many(&mut arrived, room).await == 0 {
+                return;
+            }
+        } else {
+            while arrived.len() < room
+                && let Ok(order) = waiting.try_recv()
+            {
+                arrived.push(order);
+            }
+        }
+        board.put(arrived.drain(..));
+        let orders = board.take();
         let count = orders.len();
-        let done = state.ports.dispatcher.dispatch(std::mem::take(&mut orders)).await;
+        let done = state.ports.dispatcher.dispatch(orders).await;
         state.metrics.dispatched.inc_by(done as u64);
         state.metrics.dispatch_dropped.inc_by(count.saturating_sub(done) as u64);
+    }
+}
+
+/// Orders by urgency, in the order of their commits within one priority.
+#[derive(Default)]
+struct Board {
+    lanes: BTreeMap<Priority, VecDeque<WorkOrder>>,
+    count: usize,
+}
+
+impl Board {
+    fn put(&mut self, orders: impl Iterator<Item = WorkOrder>) {
+        for order in orders {
+            self.lanes.entry(order.priority).or_default().push_back(order);
+            self.count += 1;
+        }
+    }
+
+    /// What is published next: mostly the most urgent, and a share of the least urgent, so that none waits for ever.
+    fn take(&mut self) -> Vec<WorkOrder> {
+        let mut orders = Vec::with_capacity(ORDERS_PER_DISPATCH_MAX);
+        let urgent = ORDERS_PER_DISPATCH_MAX - PATIENT_PER_DISPATCH;
+        for lane in self.lanes.values_mut().rev() {
+            orders.extend(lane.drain(..lane.len().min(urgent - orders.len())));
+        }
+        for lane in self.lanes.values_mut() {
+            orders.extend(lane.drain(..lane.len().min(ORDERS_PER_DISPATCH_MAX - orders.len())));
+        }
+        self.count -= orders.len();
+        self.lanes.retain(|_, lane| !lane.is_empty());
+        orders
     }
 }
 
@@ -100,4 +150,49 @@ async fn store(state: &State, module: &ModuleRef) -> Result<(), QueueError> {
     let record = record.filter(|record| record.digest == module.digest).ok_or_else(missing)?;
     let wasm = state.ports.modules.wasm(module.digest).await.map_err(unavailable)?.ok_or_else(missing)?;
     state.ports.cache.put(module, &record.manifest, wasm).await
+}
+
+#[cfg(test)]
+mod tests {
+    use tasklane_domain::{Attempt, DeliveryId, Limits, ModuleDigest, Payload, TaskId, Timestamp};
+
+    use super::*;
+
+    fn order(priority: i64) -> WorkOrder {
+        let digest = ModuleDigest::from_bytes([0; 32]);
+        WorkOrder {
+            task: TaskId::new(),
+            attempt: Attempt::FIRST,
+            max_attempts: 1,
+            dispatch: DeliveryId::FIRST_DISPATCH,
+            module: ModuleRef { name: "m".parse().unwrap(), version: "1.0.0".parse().unwrap(), digest },
+            queue: "default".parse().unwrap(),
+            priority: Priority::try_from(priority).unwrap(),
+            limits: Limits::default(),
+            payload: Payload::empty(),
+            queued_at: Timestamp::from_micros(0),
+            deadline: None,
+            traceparent: None,
+        }
+    }
+
+    #[test]
+    fn the_urgent_go_first_and_the_patient_get_a_share() {
+        let mut board = Board::default();
+        board.put((0..3_000).map(|_| order(1)));
+        let late: Vec<WorkOrder> = (0..5).map(|_| order(10)).collect();
+        let ids: Vec<TaskId> = late.iter().map(|order| order.task).collect();
+        board.put(late.into_iter());
+        let first = board.take();
+        assert_eq!(first.len(), ORDERS_PER_DISPATCH_MAX);
+        assert_eq!(first.iter().take(5).map(|order| order.task).collect::<Vec<_>>(), ids);
+        board.put((0..5_000).map(|_| order(10)));
+        let second = board.take();
+        assert_eq!(second.iter().filter(|order| order.priority.get() == 1).count(), PATIENT_PER_DISPATCH);
+        let mut left = 0;
+        while board.count > 0 {
+            left += board.take().len();
+        }
+        assert_eq!(left, 3_000 + 5 + 5_000 - 2 * ORDERS_PER_DISPATCH_MAX);
+    }
 }
