@@ -15,6 +15,7 @@ use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, LeaderStore, LeaseStore, ModuleStore, ReportSource, StreamKeeper, TaskStore,
 };
+use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::{Clock, Term};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,8 @@ pub struct SchedulerPorts {
     pub schedules: Arc<dyn ScheduleStore>,
     /// The modules, to find the newest version of one.
     pub modules: Arc<dyn ModuleStore>,
+    /// Retention rules, and removal.
+    pub retention: Arc<dyn RetentionStore>,
     /// The way to the hosts.
     pub dispatcher: Arc<dyn Dispatcher>,
     /// What the hosts report.

@@ -3,6 +3,7 @@
 pub(crate) mod cron;
 pub(crate) mod due;
 pub(crate) mod rescue;
+pub(crate) mod retention;
 pub(crate) mod settle;
 pub(crate) mod trim;
 mod wake;

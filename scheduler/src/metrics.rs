@@ -18,6 +18,7 @@ pub struct Metrics {
     pub(crate) expired: IntCounter,
     pub(crate) rescued: IntCounter,
     pub(crate) trimmed: IntCounter,
+    pub(crate) removed: IntCounterVec,
 }
 
 fn counter(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntCounter> {
@@ -74,6 +75,7 @@ impl Metrics {
                 "Tasks published anew because they were lost on the way.",
             )?,
             trimmed: counter(registry, "tasklane_trimmed_total", "Done messages deleted from the READY stream.")?,
+            removed: counters(registry, "tasklane_removed_total", "What retention removed, by kind.", &["kind"])?,
         })
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tasklane_domain::retention::KeepTimes;
+
 /// Settings of one scheduler process.
 #[derive(Debug, Clone)]
 pub struct SchedulerSettings {
@@ -21,6 +23,10 @@ pub struct SchedulerSettings {
     pub rescue_margin: Duration,
     /// How often done messages are deleted from the streams. 100 ms to 10 min, default 5 s.
     pub trim_interval: Duration,
+    /// How long ended tasks and what belongs to them stay, where no rule says otherwise. Default: [`KeepTimes::default`].
+    pub retention: KeepTimes,
+    /// How often the retention loop looks for what may go. 100 ms to 10 min, default 30 s.
+    pub retention_interval: Duration,
     /// Most rows that one leader transaction changes. 1 to 10,000, default 1,000.
     pub batch_rows_max: u32,
 }
@@ -35,6 +41,8 @@ impl Default for SchedulerSettings {
             rescue_interval: Duration::from_secs(5),
             rescue_margin: Duration::from_secs(5),
             trim_interval: Duration::from_secs(5),
+            retention: KeepTimes::default(),
+            retention_interval: Duration::from_secs(30),
             batch_rows_max: 1_000,
         }
     }
@@ -78,6 +86,7 @@ impl SchedulerSettings {
         bounded("rescue_interval", "from 100 ms to 10 min", interval(self.rescue_interval))?;
         bounded("rescue_margin", "from 100 ms to 10 min", interval(self.rescue_margin))?;
         bounded("trim_interval", "from 100 ms to 10 min", interval(self.trim_interval))?;
+        bounded("retention_interval", "from 100 ms to 10 min", interval(self.retention_interval))?;
         bounded("batch_rows_max", "from 1 to 10000", (1..=10_000).contains(&self.batch_rows_max))
     }
 }

@@ -22,6 +22,7 @@ pub mod ports;
 pub mod priority;
 pub mod query;
 pub mod replay;
+pub mod retention;
 pub mod retry;
 pub mod schedule;
 pub mod settle;

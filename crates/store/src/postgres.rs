@@ -57,6 +57,8 @@ mod news;
 mod operations;
 #[path = "shared/read.rs"]
 mod read;
+#[path = "shared/retention.rs"]
+mod retention;
 #[path = "shared/row.rs"]
 mod row;
 #[path = "shared/schedules.rs"]

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
+use tasklane_domain::retention::{Kind, REMOVAL_ROWS_MAX, Rule, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
 use tasklane_domain::{Lane, Lease, ModuleRecord, Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder};
@@ -46,6 +47,9 @@ pub(crate) enum Op {
     PromoteDue(Term, Timestamp, u32),
     Expire(Term, Timestamp, u32),
     Redispatch(Term, Arc<Vec<(Lane, Timestamp)>>, Timestamp, u32),
+    SetRule(Scope, Option<Rule>),
+    Remove(Term, Kind, Arc<Vec<TaskId>>),
+    PurgeKeys(Term, Timestamp),
 }
 
 impl Op {
@@ -57,6 +61,8 @@ impl Op {
                 usize::try_from(*limit).unwrap_or(usize::MAX)
             }
             Self::StepOperation(_, _, limit) => usize::try_from(*limit).unwrap_or(usize::MAX),
+            Self::Remove(_, _, tasks) => tasks.len(),
+            Self::PurgeKeys(..) => usize::try_from(REMOVAL_ROWS_MAX).unwrap_or(usize::MAX),
             Self::Cancel(..)
             | Self::Reschedule(..)
             | Self::BeginOperation(_)
@@ -65,6 +71,7 @@ impl Op {
             | Self::SetActivity(..)
             | Self::NoteTask(..)
             | Self::Fire(..)
+            | Self::SetRule(..)
             | Self::Deploy(..)
             | Self::OpenTerm(_) => 1,
         }
@@ -88,6 +95,8 @@ pub(crate) enum Answer {
     Promoted(Promoted),
     Expired(Expired),
     Redispatched(Vec<WorkOrder>),
+    RuleSet,
+    Removed(u64),
 }
 
 /// An operation's own failure, which leaves its neighbours alone, or its answer.

@@ -25,7 +25,7 @@ async fn a_newer_schema_is_refused() -> anyhow::Result<()> {
                  VALUES (9999, 'later', TRUE, X'00', 0)";
     sqlx::query(later).execute(&mut raw(&world).await?).await?;
     let refused = tasklane_store::open(&world.url).await.err();
-    assert!(matches!(refused, Some(StoreError::SchemaTooNew { found: 9999, known: 2.. })), "{refused:?}");
+    assert!(matches!(refused, Some(StoreError::SchemaTooNew { found: 9999, .. })), "{refused:?}");
     Ok(())
 }
 

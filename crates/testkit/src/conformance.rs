@@ -10,6 +10,7 @@ pub mod leader;
 pub mod life;
 pub mod modules;
 pub mod reads;
+pub mod retention;
 pub mod schedules;
 pub mod settle;
 pub mod submit;
@@ -66,6 +67,12 @@ macro_rules! store_conformance {
             reads::labels_find_tasks,
             reads::counts_are_by_state_and_lane,
             reads::what_is_not_there_is_none,
+            retention::rules_are_set_read_back_and_unset,
+            retention::a_removed_task_is_gone_with_all_that_belongs_to_it,
+            retention::what_is_removed_of_a_task_is_told,
+            retention::a_walk_meets_every_ended_task_once_and_no_other,
+            retention::a_former_leader_removes_nothing,
+            retention::expired_keys_are_purged_and_others_stay,
             modules::a_deployed_module_reads_back_whole,
             modules::deploying_the_same_again_changes_nothing,
             modules::other_content_under_one_version_is_a_conflict,

@@ -11,6 +11,7 @@ use tasklane_domain::ports::{
     Cancelled, Deployed, Expired, LeaderStore, ModuleStore, Promoted, SettleAnswer, TaskStore,
 };
 use tasklane_domain::query::{PageRequest, Stats, TaskFilter, TaskPage};
+use tasklane_domain::retention::{EndedTask, Kind, Position, Removed, RetentionStore, Rule, Rules, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Firing, Schedule, ScheduleStore};
 use tasklane_domain::task::{AttemptRecord, Batch, Edge, NewTask, SubmitAnswer, Task, TaskLog, TaskResult};
 use tasklane_domain::{
@@ -19,7 +20,8 @@ use tasklane_domain::{
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, cancel, history, leader, modules, operations, read, schedules, settle, submit,
+    BEGIN, Db, WriteConnection, cancel, history, leader, modules, operations, read, retention, schedules, settle,
+    submit,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -131,6 +133,18 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         },
         Op::Redispatch(term, watermarks, now, limit) => match leader::check(conn, *term).await? {
             Ok(()) => Ok(Answer::Redispatched(leader::redispatch(conn, watermarks, *now, *limit).await?)),
+            Err(stale) => Err(stale),
+        },
+        Op::SetRule(scope, rule) => {
+            retention::set_rule(conn, scope, rule.as_ref()).await?;
+            Ok(Answer::RuleSet)
+        }
+        Op::Remove(term, kind, tasks) => match leader::check(conn, *term).await? {
+            Ok(()) => Ok(Answer::Removed(retention::remove(conn, *kind, tasks).await?)),
+            Err(stale) => Err(stale),
+        },
+        Op::PurgeKeys(term, now) => match leader::check(conn, *term).await? {
+            Ok(()) => Ok(Answer::Removed(retention::purge_keys(conn, *now).await?)),
             Err(stale) => Err(stale),
         },
     })
@@ -360,5 +374,41 @@ impl LeaderStore for Store {
             return Ok(answer);
         }
         unexpected()
+    }
+}
+
+#[async_trait]
+impl RetentionStore for Store {
+    async fn rules(&self) -> Result<Rules, StoreError> {
+        retention::rules(&self.readers).await
+    }
+
+    async fn set_rule(&self, scope: Scope, rule: Option<Rule>) -> Result<(), StoreError> {
+        if let Answer::RuleSet = self.writer.ask(Op::SetRule(scope, rule)).await? {
+            return Ok(());
+        }
+        unexpected()
+    }
+
+    async fn ended(&self, after: Position, until: Timestamp) -> Result<Vec<EndedTask>, StoreError> {
+        retention::ended(&self.readers, after, until).await
+    }
+
+    async fn remove(&self, term: Term, kind: Kind, tasks: Vec<TaskId>) -> Result<u64, StoreError> {
+        if let Answer::Removed(count) = self.writer.ask(Op::Remove(term, kind, Arc::new(tasks))).await? {
+            return Ok(count);
+        }
+        unexpected()
+    }
+
+    async fn purge_keys(&self, term: Term, now: Timestamp) -> Result<u64, StoreError> {
+        if let Answer::Removed(count) = self.writer.ask(Op::PurgeKeys(term, now)).await? {
+            return Ok(count);
+        }
+        unexpected()
+    }
+
+    async fn removed(&self, task: TaskId) -> Result<Option<Removed>, StoreError> {
+        retention::removed(&self.readers, task).await
     }
 }

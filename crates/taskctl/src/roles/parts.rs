@@ -82,6 +82,7 @@ impl Control {
             operations: self.stores.operations.clone(),
             schedules: self.stores.schedules.clone(),
             modules: self.stores.modules.clone(),
+            retention: self.stores.retention.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
             reports: Arc::new(self.nats.report_source(&topology).await?),
             keeper: Arc::new(self.nats.keeper(&topology, Arc::new(SystemClock))),
