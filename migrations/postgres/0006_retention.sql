@@ -1,8 +1,13 @@
 -- How long ended tasks stay, and what of a task was removed before itself (bits: 1 payload, 2 result, 4 log).
 ALTER TABLE tasks ADD COLUMN removed BIGINT NOT NULL DEFAULT 0;
+-- In the order in which they are removed. The only one of these that every task's end has to write.
 CREATE INDEX tasks_ended ON tasks (ended_at, id) WHERE state IN ('succeeded', 'failed', 'cancelled', 'expired');
+CREATE INDEX tasks_root ON tasks (root) WHERE root IS NOT NULL;
 CREATE INDEX task_labels_task ON task_labels (task_id);
+CREATE INDEX unique_keys_task ON unique_keys (task_id);
 CREATE INDEX idempotency_keys_expiry ON idempotency_keys (expires_at);
+CREATE INDEX firings_instant ON firings (instant);
+CREATE INDEX operations_ended ON operations (ended_at) WHERE ended_at IS NOT NULL;
 
 -- One of the scopes: '' for the default, else a name; the rule is JSON.
 CREATE TABLE retention_rules (

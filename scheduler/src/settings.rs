@@ -25,7 +25,7 @@ pub struct SchedulerSettings {
     pub trim_interval: Duration,
     /// How long ended tasks and what belongs to them stay, where no rule says otherwise. Default: [`KeepTimes::default`].
     pub retention: KeepTimes,
-    /// How often the retention loop looks for what may go. 100 ms to 10 min, default 30 s.
+    /// How often the retention loop looks for what may go. 100 ms to 1 h, default 30 s.
     pub retention_interval: Duration,
     /// Most rows that one leader transaction changes. 1 to 10,000, default 1,000.
     pub batch_rows_max: u32,
@@ -72,6 +72,7 @@ impl SettingsError {
 
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
 const INTERVAL_MAX: Duration = Duration::from_secs(600);
+const RETENTION_INTERVAL_MAX: Duration = Duration::from_secs(3_600);
 
 impl SchedulerSettings {
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
@@ -86,7 +87,8 @@ impl SchedulerSettings {
         bounded("rescue_interval", "from 100 ms to 10 min", interval(self.rescue_interval))?;
         bounded("rescue_margin", "from 100 ms to 10 min", interval(self.rescue_margin))?;
         bounded("trim_interval", "from 100 ms to 10 min", interval(self.trim_interval))?;
-        bounded("retention_interval", "from 100 ms to 10 min", interval(self.retention_interval))?;
+        let patient = (INTERVAL_MIN..=RETENTION_INTERVAL_MAX).contains(&self.retention_interval);
+        bounded("retention_interval", "from 100 ms to 1 h", patient)?;
         bounded("batch_rows_max", "from 1 to 10000", (1..=10_000).contains(&self.batch_rows_max))
     }
 }

@@ -5,6 +5,7 @@
 
 mod code;
 mod request;
+mod retention;
 mod view;
 
 pub use code::ErrorCode;
@@ -12,4 +13,5 @@ pub use request::{
     BatchRequest, BulkRequest, PreviewRequest, RescheduleRequest, RetryRequest, ScheduleRequest, SubmitRequest,
     UniqueRequest,
 };
+pub use retention::{RetentionRule, RetentionView};
 pub use view::*;

@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use tasklane_api_types::{ErrorCode, Problem};
 use tasklane_domain::error::{QueueError, StoreError};
 use tasklane_domain::ports::InspectError;
+use tasklane_domain::retention::Kind;
 
 /// A failed request.
 #[derive(Debug)]
@@ -75,6 +76,15 @@ impl IntoResponse for ApiError {
     }
 }
 
+const fn removed_code(kind: Kind) -> ErrorCode {
+    match kind {
+        Kind::Task => ErrorCode::TaskRemoved,
+        Kind::Payload => ErrorCode::PayloadRemoved,
+        Kind::Result => ErrorCode::ResultRemoved,
+        Kind::Log => ErrorCode::LogRemoved,
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
@@ -96,6 +106,11 @@ impl From<StoreError> for ApiError {
             StoreError::ScheduleExists(_) => Self::new(ErrorCode::ScheduleExists, error.to_string()),
             StoreError::SchedulesFull(_) => Self::new(ErrorCode::SchedulesFull, error.to_string()),
             StoreError::NotAllowed { .. } => Self::new(ErrorCode::TaskNotWaiting, error.to_string()),
+            StoreError::Removed { kind, .. } => Self::new(removed_code(kind), error.to_string()),
+            StoreError::BoundResultRemoved(_) => Self::new(ErrorCode::BindingInvalid, error.to_string())
+                .hint("Put the value into the payload; docs/retention.md tells how results are kept for longer."),
+            StoreError::RulesFull(_) => Self::new(ErrorCode::RetentionInvalid, error.to_string())
+                .hint("Unset rules that nobody needs; 1,000 is the limit."),
             StoreError::ParentEnded(_) => Self::new(ErrorCode::ParentEnded, error.to_string()),
             StoreError::Quota { .. } => Self::new(ErrorCode::QuotaExceeded, error.to_string()),
             StoreError::Unavailable(source) => {

@@ -5,6 +5,7 @@ mod cluster;
 mod health;
 mod modules;
 mod operations;
+mod retention;
 mod schedules;
 mod tasks;
 
@@ -66,6 +67,10 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(schedules::resume))
         .routes(routes!(schedules::run_now))
         .routes(routes!(schedules::next))
+        .routes(routes!(retention::list))
+        .routes(routes!(retention::set_default, retention::unset_default))
+        .routes(routes!(retention::set_queue, retention::unset_queue))
+        .routes(routes!(retention::set_module, retention::unset_module))
         .routes(routes!(batches::batch))
         .routes(routes!(batches::graph))
         .routes(routes!(batches::cancel))

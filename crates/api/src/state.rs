@@ -9,6 +9,7 @@ use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
 };
+use tasklane_domain::retention::{KeepTimes, RetentionStore};
 use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::{Clock, LimitsPolicy};
 
@@ -31,6 +32,8 @@ pub struct ApiSettings {
     pub wait_max: Duration,
     /// How long an idempotency key is remembered. Default 24 h.
     pub idempotency_ttl: Duration,
+    /// How long ended tasks stay where no rule says otherwise, to show. Default: [`KeepTimes::default`].
+    pub keep: KeepTimes,
     /// Defaults and maxima of limits.
     pub limits: LimitsPolicy,
     /// How connections are served.
@@ -47,6 +50,7 @@ impl Default for ApiSettings {
             module_bytes_max: 32 * 1024 * 1024,
             wait_max: Duration::from_secs(60),
             idempotency_ttl: Duration::from_secs(24 * 60 * 60),
+            keep: KeepTimes::default(),
             limits: LimitsPolicy::default(),
             serve: ServeSettings::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -63,6 +67,8 @@ pub struct ApiPorts {
     pub operations: Arc<dyn OperationStore>,
     /// Recurring schedules.
     pub schedules: Arc<dyn ScheduleStore>,
+    /// Rules of retention.
+    pub retention: Arc<dyn RetentionStore>,
     /// The modules.
     pub modules: Arc<dyn ModuleStore>,
     /// The way to the hosts.

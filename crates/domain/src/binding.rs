@@ -44,6 +44,9 @@ pub enum BindingError {
     /// The dependence has no result.
     #[error("`{0}` ended without a result to bind to")]
     NoResult(String),
+    /// The dependence's result was removed.
+    #[error("the result of `{0}` was removed by the rules of retention before it could be bound")]
+    ResultRemoved(String),
     /// The dependence's result is not JSON.
     #[error("the result of `{0}` is not JSON, so no path leads into it")]
     NotJson(String),

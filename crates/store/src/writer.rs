@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
-use tasklane_domain::retention::{Kind, REMOVAL_ROWS_MAX, Rule, Scope};
+use tasklane_domain::retention::{Kind, Leftover, REMOVAL_ROWS_MAX, Removal, Rule, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
 use tasklane_domain::{Lane, Lease, ModuleRecord, Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder};
@@ -49,7 +49,7 @@ pub(crate) enum Op {
     Redispatch(Term, Arc<Vec<(Lane, Timestamp)>>, Timestamp, u32),
     SetRule(Scope, Option<Rule>),
     Remove(Term, Kind, Arc<Vec<TaskId>>),
-    PurgeKeys(Term, Timestamp),
+    Purge(Term, Leftover, Timestamp),
 }
 
 impl Op {
@@ -62,7 +62,7 @@ impl Op {
             }
             Self::StepOperation(_, _, limit) => usize::try_from(*limit).unwrap_or(usize::MAX),
             Self::Remove(_, _, tasks) => tasks.len(),
-            Self::PurgeKeys(..) => usize::try_from(REMOVAL_ROWS_MAX).unwrap_or(usize::MAX),
+            Self::Purge(..) => usize::try_from(REMOVAL_ROWS_MAX).unwrap_or(usize::MAX),
             Self::Cancel(..)
             | Self::Reschedule(..)
             | Self::BeginOperation(_)
@@ -95,8 +95,10 @@ pub(crate) enum Answer {
     Promoted(Promoted),
     Expired(Expired),
     Redispatched(Vec<WorkOrder>),
-    RuleSet,
-    Removed(u64),
+    /// Whether there was one.
+    RuleSet(bool),
+    Removed(Removal),
+    Purged(u64),
 }
 
 /// An operation's own failure, which leaves its neighbours alone, or its answer.

@@ -6,9 +6,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Settings;
 
+mod retention;
 mod schedules;
 mod tasks;
 
+pub(crate) use retention::{Retention, RuleScope, RuleTimes};
 pub(crate) use schedules::{ScheduleArgs, Schedules};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
 
@@ -69,6 +71,9 @@ pub(crate) enum Command {
     /// Tasks that recur: cron expressions, periods, time zones.
     #[command(subcommand)]
     Schedules(Box<Schedules>),
+    /// How long ended tasks, payloads, results and logs stay.
+    #[command(subcommand)]
+    Retention(Retention),
     /// List the living hosts.
     Hosts,
     /// Show leader, slots and task counts.

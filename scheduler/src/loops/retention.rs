@@ -1,62 +1,42 @@
 //! retention: removes what has stayed long enough, in small transactions with rests between them.
 //!
-//! Leader only; each removal carries its term. Walks over ended tasks beside the writer, once for each kind and keeping time that is
-//! in force, and remembers how far each walk came, so that what stays is not read again and again. A full walk comes with a new
-//! leader, a changed rule and every [`FULL_WALK_INTERVAL`]. After each removal it rests [`REST_FACTOR`] times as long as the removal
-//! took, so that it never has more than a fifth of the writer's time.
+//! Leader only; each removal carries its term. Walks over ended tasks beside the writer, once for each kind and time that is in
+//! force ([`walks`] knows from where on). After each removal it rests [`REST_FACTOR`] times as long as the removal took, so that
+//! it never has more than a share of the writer's time. What a task that goes on still needs is tried again at each pass.
 
-use std::collections::HashMap;
+mod tally;
+mod walks;
+
 use std::time::{Duration, Instant};
 
+use tasklane_domain::TaskId;
 use tasklane_domain::error::StoreError;
-use tasklane_domain::retention::{EndedTask, Keep, Kind, Position, REMOVAL_ROWS_MAX, Rules, position_at};
-use tasklane_domain::{TaskId, Timestamp};
+use tasklane_domain::retention::{EndedTask, Keep, Kind, Leftover, REMOVAL_ROWS_MAX};
 
+use self::tally::Tally;
+use self::walks::Walks;
 use crate::leader::note_failure;
 use crate::{Office, Room};
 
 /// Rest after a removal, as a multiple of its time.
 const REST_FACTOR: u32 = 4;
 /// Shortest rest.
-const REST_MIN: Duration = Duration::from_millis(5);
-/// How long walks go on from where they were before all begin anew.
-const FULL_WALK_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
-/// How much of its last part a walk repeats: an end that was reported late is recorded with its own, earlier time.
-const LATE_ENDS: Duration = Duration::from_secs(60 * 60);
-
-/// How far the walks came, under which rules.
-struct Walks {
-    rules: Rules,
-    begun: Instant,
-    reached: HashMap<(Kind, Keep), Timestamp>,
-}
-
-impl Walks {
-    fn new() -> Self {
-        Self { rules: Rules::default(), begun: Instant::now(), reached: HashMap::new() }
-    }
-
-    fn take_rules(&mut self, rules: Rules) {
-        if rules != self.rules || self.begun.elapsed() >= FULL_WALK_INTERVAL {
-            *self = Self { rules, ..Self::new() };
-        }
-    }
-
-    fn start(&self, kind: Kind, keep: Keep) -> Position {
-        let reached = self.reached.get(&(kind, keep)).map(|time| time.minus(LATE_ENDS));
-        position_at(reached.unwrap_or(Timestamp::from_micros(i64::MIN)))
-    }
-}
+const REST_MIN: Duration = Duration::from_millis(2);
+/// Longest rest: a removal that took long for another reason than itself must not stop retention.
+const REST_MAX: Duration = Duration::from_secs(2);
 
 /// Runs until the office is over.
 pub(crate) async fn run(room: Room, office: Office) {
     let mut walks = Walks::new();
     loop {
-        tokio::select! {
-            () = office.over.cancelled() => return,
-            done = pass(&room, &office, &mut walks) => if let Err(error) = done {
-                note_failure(&room, &office, "retention", &error);
-            }
+        let mut pass = Pass { room: &room, office: &office, walks: &mut walks, tally: Tally::default() };
+        let done = tokio::select! {
+            () = office.over.cancelled() => Ok(()),
+            done = pass.run() => done,
+        };
+        pass.tally.tell();
+        if let Err(error) = done {
+            note_failure(&room, &office, "retention", &error);
         }
         tokio::select! {
             () = office.over.cancelled() => return,
@@ -65,59 +45,104 @@ pub(crate) async fn run(room: Room, office: Office) {
     }
 }
 
-async fn pass(room: &Room, office: &Office, walks: &mut Walks) -> Result<(), StoreError> {
-    walks.take_rules(room.ports.retention.rules().await?);
-    for kind in Kind::ALL {
-        for keep in walks.rules.times(&room.settings.retention, kind) {
-            walk(room, office, walks, kind, keep).await?;
+/// Whether this is still the leader.
+#[derive(PartialEq, Eq)]
+enum Holding {
+    On,
+    Over,
+}
+
+/// One look at everything.
+struct Pass<'a> {
+    room: &'a Room,
+    office: &'a Office,
+    walks: &'a mut Walks,
+    tally: Tally,
+}
+
+impl Pass<'_> {
+    async fn run(&mut self) -> Result<(), StoreError> {
+        self.walks.take_rules(self.room.ports.retention.rules().await?);
+        for kind in Kind::ALL {
+            for keep in self.walks.rules.times(&self.room.settings.retention, kind) {
+                self.again(kind, keep).await?;
+                self.walk(kind, keep).await?;
+            }
         }
-    }
-    purge_keys(room, office).await
-}
-
-/// Removes `kind` of every ended task for which `keep` is in force and over.
-async fn walk(room: &Room, office: &Office, walks: &mut Walks, kind: Kind, keep: Keep) -> Result<(), StoreError> {
-    let Some(until) = keep.cutoff(room.clock.now()) else { return Ok(()) };
-    let mut position = walks.start(kind, keep);
-    loop {
-        let page = room.ports.retention.ended(position, until).await?;
-        let Some(last) = page.last() else { break };
-        position = (last.ended_at, last.id);
-        let wanted = |task: &&EndedTask| {
-            !task.removed.has(kind) && walks.rules.keep(&room.settings.retention, task, kind) == keep
-        };
-        let tasks: Vec<TaskId> = page.iter().filter(wanted).map(|task| task.id).collect();
-        if !tasks.is_empty() && !remove(room, office, kind, tasks).await? {
-            return Ok(());
+        for leftover in Leftover::ALL {
+            self.purge(leftover).await?;
         }
+        Ok(())
     }
-    walks.reached.insert((kind, keep), until);
-    Ok(())
-}
 
-/// One removal and the rest after it; `false` when the office is over.
-async fn remove(room: &Room, office: &Office, kind: Kind, tasks: Vec<TaskId>) -> Result<bool, StoreError> {
-    let Some(term) = office.term_if_trusted() else { return Ok(false) };
-    let begun = Instant::now();
-    let count = room.ports.retention.remove(term, kind, tasks).await?;
-    room.metrics.removed.with_label_values(&[kind.as_str()]).inc_by(count);
-    rest(begun.elapsed()).await;
-    Ok(true)
-}
+    /// Tries what was spared before.
+    async fn again(&mut self, kind: Kind, keep: Keep) -> Result<(), StoreError> {
+        let spared = self.walks.take_spared(kind, keep);
+        for tasks in spared.chunks(rows_max()) {
+            self.remove(kind, keep, tasks.to_vec()).await?;
+        }
+        Ok(())
+    }
 
-async fn purge_keys(room: &Room, office: &Office) -> Result<(), StoreError> {
-    while let Some(term) = office.term_if_trusted() {
+    /// Removes `kind` of every ended task for which `keep` is in force and over.
+    async fn walk(&mut self, kind: Kind, keep: Keep) -> Result<(), StoreError> {
+        let Some(until) = keep.cutoff(self.room.clock.now()) else { return Ok(()) };
+        let mut position = self.walks.start(kind, keep);
+        loop {
+            let page = self.room.ports.retention.ended(position, until).await?;
+            let Some(last) = page.last() else { break };
+            position = (last.ended_at, last.id);
+            let tasks = self.wanted(&page, kind, keep);
+            if !tasks.is_empty() && self.remove(kind, keep, tasks).await? == Holding::Over {
+                return Ok(());
+            }
+        }
+        self.walks.reached(kind, keep, until);
+        Ok(())
+    }
+
+    fn wanted(&self, page: &[EndedTask], kind: Kind, keep: Keep) -> Vec<TaskId> {
+        let base = &self.room.settings.retention;
+        let over = |task: &&EndedTask| task.has.contains(&kind) && self.walks.rules.keep(base, task, kind) == keep;
+        page.iter().filter(over).map(|task| task.id).collect()
+    }
+
+    /// One removal and the rest after it.
+    async fn remove(&mut self, kind: Kind, keep: Keep, tasks: Vec<TaskId>) -> Result<Holding, StoreError> {
+        let Some(term) = self.office.term_if_trusted() else { return Ok(Holding::Over) };
         let begun = Instant::now();
-        let count = room.ports.retention.purge_keys(term, room.clock.now()).await?;
-        room.metrics.removed.with_label_values(&["idempotency_key"]).inc_by(count);
-        if count < u64::from(REMOVAL_ROWS_MAX) {
-            break;
-        }
+        let removal = self.room.ports.retention.remove(term, kind, tasks).await?;
+        self.count(kind.as_str(), removal.removed);
+        self.walks.spare(kind, keep, removal.spared);
         rest(begun.elapsed()).await;
+        Ok(Holding::On)
     }
-    Ok(())
+
+    async fn purge(&mut self, leftover: Leftover) -> Result<(), StoreError> {
+        let (base, now) = (&self.room.settings.retention, self.room.clock.now());
+        let Some(before) = self.walks.rules.leftover_cutoff(base, leftover, now) else { return Ok(()) };
+        while let Some(term) = self.office.term_if_trusted() {
+            let begun = Instant::now();
+            let count = self.room.ports.retention.purge(term, leftover, before).await?;
+            self.count(leftover.as_str(), count);
+            if count < u64::from(REMOVAL_ROWS_MAX) {
+                break;
+            }
+            rest(begun.elapsed()).await;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, what: &'static str, count: u64) {
+        self.room.metrics.removed.with_label_values(&[what]).inc_by(count);
+        self.tally.add(what, count);
+    }
+}
+
+fn rows_max() -> usize {
+    usize::try_from(REMOVAL_ROWS_MAX).unwrap_or(usize::MAX)
 }
 
 async fn rest(took: Duration) {
-    tokio::time::sleep((took * REST_FACTOR).max(REST_MIN)).await;
+    tokio::time::sleep((took * REST_FACTOR).clamp(REST_MIN, REST_MAX)).await;
 }

@@ -11,7 +11,7 @@ use tasklane_domain::ports::{
     Cancelled, Deployed, Expired, LeaderStore, ModuleStore, Promoted, SettleAnswer, TaskStore,
 };
 use tasklane_domain::query::{PageRequest, Stats, TaskFilter, TaskPage};
-use tasklane_domain::retention::{EndedTask, Kind, Position, Removed, RetentionStore, Rule, Rules, Scope};
+use tasklane_domain::retention::{EndedTask, Kind, Leftover, Position, Removal, RetentionStore, Rule, Rules, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Firing, Schedule, ScheduleStore};
 use tasklane_domain::task::{AttemptRecord, Batch, Edge, NewTask, SubmitAnswer, Task, TaskLog, TaskResult};
 use tasklane_domain::{
@@ -135,16 +135,13 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
             Ok(()) => Ok(Answer::Redispatched(leader::redispatch(conn, watermarks, *now, *limit).await?)),
             Err(stale) => Err(stale),
         },
-        Op::SetRule(scope, rule) => {
-            retention::set_rule(conn, scope, rule.as_ref()).await?;
-            Ok(Answer::RuleSet)
-        }
+        Op::SetRule(scope, rule) => retention::set_rule(conn, scope, rule.as_ref()).await?.map(Answer::RuleSet),
         Op::Remove(term, kind, tasks) => match leader::check(conn, *term).await? {
             Ok(()) => Ok(Answer::Removed(retention::remove(conn, *kind, tasks).await?)),
             Err(stale) => Err(stale),
         },
-        Op::PurgeKeys(term, now) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Removed(retention::purge_keys(conn, *now).await?)),
+        Op::Purge(term, leftover, before) => match leader::check(conn, *term).await? {
+            Ok(()) => Ok(Answer::Purged(retention::purge(conn, *leftover, *before).await?)),
             Err(stale) => Err(stale),
         },
     })
@@ -383,9 +380,9 @@ impl RetentionStore for Store {
         retention::rules(&self.readers).await
     }
 
-    async fn set_rule(&self, scope: Scope, rule: Option<Rule>) -> Result<(), StoreError> {
-        if let Answer::RuleSet = self.writer.ask(Op::SetRule(scope, rule)).await? {
-            return Ok(());
+    async fn set_rule(&self, scope: Scope, rule: Option<Rule>) -> Result<bool, StoreError> {
+        if let Answer::RuleSet(there) = self.writer.ask(Op::SetRule(scope, rule)).await? {
+            return Ok(there);
         }
         unexpected()
     }
@@ -394,21 +391,17 @@ impl RetentionStore for Store {
         retention::ended(&self.readers, after, until).await
     }
 
-    async fn remove(&self, term: Term, kind: Kind, tasks: Vec<TaskId>) -> Result<u64, StoreError> {
-        if let Answer::Removed(count) = self.writer.ask(Op::Remove(term, kind, Arc::new(tasks))).await? {
-            return Ok(count);
+    async fn remove(&self, term: Term, kind: Kind, tasks: Vec<TaskId>) -> Result<Removal, StoreError> {
+        if let Answer::Removed(removal) = self.writer.ask(Op::Remove(term, kind, Arc::new(tasks))).await? {
+            return Ok(removal);
         }
         unexpected()
     }
 
-    async fn purge_keys(&self, term: Term, now: Timestamp) -> Result<u64, StoreError> {
-        if let Answer::Removed(count) = self.writer.ask(Op::PurgeKeys(term, now)).await? {
+    async fn purge(&self, term: Term, leftover: Leftover, before: Timestamp) -> Result<u64, StoreError> {
+        if let Answer::Purged(count) = self.writer.ask(Op::Purge(term, leftover, before)).await? {
             return Ok(count);
         }
         unexpected()
-    }
-
-    async fn removed(&self, task: TaskId) -> Result<Option<Removed>, StoreError> {
-        retention::removed(&self.readers, task).await
     }
 }

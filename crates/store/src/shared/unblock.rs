@@ -8,10 +8,12 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use tasklane_domain::binding::{self, BindingError};
 use tasklane_domain::error::StoreError;
+use tasklane_domain::retention::Kind;
 use tasklane_domain::state::TaskEvent;
 use tasklane_domain::{Outcome, Payload, StateKind, TaskId, TaskState, Timestamp, WorkOrder};
 
 use super::dependence::{End, Released, end_blocked, shifted, unblocked};
+use super::read::there;
 use super::row::{DbRow, ORDER_COLUMNS, delivery, get, id_bytes, order, payload, spec, task_id};
 use super::values::{list, pieces};
 use super::{Db, LOCK_ROWS, news};
@@ -93,8 +95,10 @@ async fn bind(
 ) -> Result<Result<Bytes, String>, StoreError> {
     let mut results: HashMap<&str, Bytes> = HashMap::with_capacity(bindings.len());
     for (name, id) in bindings {
-        if let Some(result) = result_of(conn, *id).await? {
-            results.insert(name, result);
+        match result_of(conn, *id).await {
+            Ok(result) => results.extend(result.map(|result| (name.as_str(), result))),
+            Err(StoreError::Removed { .. }) => return Ok(Err(BindingError::ResultRemoved(name.clone()).to_string())),
+            Err(error) => return Err(error),
         }
     }
     let bound = binding::resolve(&payload.bytes, |name| results.get(name).cloned());
@@ -108,9 +112,10 @@ async fn bind(
 }
 
 async fn result_of(conn: &mut Conn, id: TaskId) -> Result<Option<Bytes>, StoreError> {
-    let sql = "SELECT result FROM tasks WHERE id = $1 AND state = 'succeeded'";
+    let sql = "SELECT id, result, removed FROM tasks WHERE id = $1 AND state = 'succeeded'";
     let row = sqlx::query::<Db>(sql).bind(id_bytes(id)).fetch_optional(conn).await.map_err(unavailable)?;
     let Some(row) = row else { return Ok(None) };
+    there(&row, Kind::Result)?;
     Ok(Some(get::<Option<Vec<u8>>>(&row, "result")?.unwrap_or_default().into()))
 }
 

@@ -54,6 +54,7 @@ impl Control {
             tasks: self.stores.tasks.clone(),
             operations: self.stores.operations.clone(),
             schedules: self.stores.schedules.clone(),
+            retention: self.stores.retention.clone(),
             modules: self.stores.modules.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
             cache: Arc::new(self.nats.module_cache(&topology)),
@@ -69,6 +70,8 @@ impl Control {
             payload_bytes_max: self.settings.payload_bytes_max.unwrap_or(default.payload_bytes_max),
             module_bytes_max: self.settings.module_bytes_max.unwrap_or(default.module_bytes_max),
             limits: self.settings.limits.unwrap_or_default(),
+            idempotency_ttl: self.settings.idempotency_ttl(default.idempotency_ttl)?,
+            keep: self.settings.keep(),
             ..default
         };
         Ok(Api::new(settings, ports, Arc::new(SystemClock), self.registry.clone())?)
