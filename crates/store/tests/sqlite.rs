@@ -4,8 +4,11 @@ use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::query::{PageRequest, TaskFilter};
+use tasklane_domain::retention::{Kind, position_at};
+use tasklane_domain::task::{Lineage, Parent, Unique};
+use tasklane_domain::{BatchId, NewTask, StateKind};
 use tasklane_testkit::conformance::World;
-use tasklane_testkit::conformance::world::task;
+use tasklane_testkit::conformance::world::{at, labels, task};
 
 async fn fresh() -> anyhow::Result<World> {
     let dir = tempfile::tempdir()?;
@@ -65,5 +68,55 @@ async fn what_is_no_database_is_told_apart() -> anyhow::Result<()> {
         });
         assert!(error.as_ref().is_some_and(|text| text.contains("sqlite://")), "{url:?}: {error:?}");
     }
+    Ok(())
+}
+
+async fn rows(world: &World, table: &str) -> anyhow::Result<i64> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+    Ok(sqlx::query_scalar(sql).fetch_one(&mut raw(world).await?).await?)
+}
+
+#[tokio::test]
+async fn nothing_stays_of_tasks_that_are_removed() -> anyhow::Result<()> {
+    let world = fresh().await?;
+    let first = NewTask { labels: labels(&[("team", "a")])?, ..task()? };
+    let mut last =
+        NewTask { unique: Some(Unique { hash: [1; 32], while_in: StateKind::ALL.to_vec(), for_ms: None }), ..task()? };
+    last.after.on = vec![first.id];
+    let (batch, root) = (BatchId::new(), first.id);
+    let lineage = Lineage { batch: Some(batch), ..Lineage::default() };
+    let all = [first, last].map(|task| NewTask { lineage: lineage.clone(), ..task });
+    let mut ids: Vec<_> = all.iter().map(|task| task.id).collect();
+    world.stores.tasks.submit(all.to_vec()).await?;
+    let parent = Parent { task: root, root, depth: 1, key: "k".to_owned() };
+    ids.push(
+        world.submit(NewTask { lineage: Lineage { parent: Some(parent), ..Lineage::default() }, ..task()? }).await?,
+    );
+    let tables = ["tasks", "task_labels", "unique_keys", "dependencies", "batches", "trees"];
+    for table in tables {
+        assert_ne!(rows(&world, table).await?, 0, "{table}");
+    }
+    for id in ids.iter().rev() {
+        world.stores.tasks.cancel(*id, at(1)).await?;
+    }
+    let term = world.lead().await?;
+    assert_eq!(world.stores.retention.remove(term, Kind::Task, vec![ids[0]]).await?.removed, 1);
+    assert_eq!((rows(&world, "trees").await?, rows(&world, "batches").await?), (1, 1), "others are there");
+    assert_eq!(world.stores.retention.remove(term, Kind::Task, ids).await?.removed, 2);
+    for table in tables {
+        assert_eq!(rows(&world, table).await?, 0, "{table}");
+    }
+    assert!(world.stores.retention.ended(position_at(at(0)), at(9)).await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_walk_over_ended_tasks_uses_its_index() -> anyhow::Result<()> {
+    let world = fresh().await?;
+    let plan = "EXPLAIN QUERY PLAN SELECT id FROM tasks WHERE state IN ('succeeded', 'failed', 'cancelled', 'expired') \
+                AND (ended_at, id) > (1, X'00') AND ended_at <= 5 ORDER BY ended_at, id LIMIT 500";
+    let lines: Vec<(i64, i64, i64, String)> = sqlx::query_as(plan).fetch_all(&mut raw(&world).await?).await?;
+    let text: Vec<&str> = lines.iter().map(|line| line.3.as_str()).collect();
+    assert!(text.len() == 1 && text[0].contains("tasks_ended"), "{text:?}");
     Ok(())
 }
