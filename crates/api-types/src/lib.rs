@@ -9,7 +9,7 @@ mod view;
 
 pub use code::ErrorCode;
 pub use request::{
-    BatchRequest, BulkRequest, PreviewRequest, RescheduleRequest, RetryRequest, ScheduleRequest, SubmitRequest,
-    UniqueRequest,
+    BatchRequest, BulkRequest, ConcurrencyRequest, ModuleFlowRequest, PreviewRequest, QueueRequest, RateRequest,
+    RescheduleRequest, RetryRequest, ScheduleRequest, SubmitRequest, UniqueRequest,
 };
 pub use view::*;

@@ -96,6 +96,7 @@ impl From<StoreError> for ApiError {
             StoreError::ScheduleExists(_) => Self::new(ErrorCode::ScheduleExists, error.to_string()),
             StoreError::SchedulesFull(_) => Self::new(ErrorCode::SchedulesFull, error.to_string()),
             StoreError::NotAllowed { .. } => Self::new(ErrorCode::TaskNotWaiting, error.to_string()),
+            StoreError::FlowRulesFull(_) => Self::new(ErrorCode::FlowRulesFull, error.to_string()),
             StoreError::ParentEnded(_) => Self::new(ErrorCode::ParentEnded, error.to_string()),
             StoreError::Quota { .. } => Self::new(ErrorCode::QuotaExceeded, error.to_string()),
             StoreError::Unavailable(source) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use tasklane_domain::children::EnqueueSource;
+use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
@@ -63,6 +64,8 @@ pub struct ApiPorts {
     pub operations: Arc<dyn OperationStore>,
     /// Recurring schedules.
     pub schedules: Arc<dyn ScheduleStore>,
+    /// Flow control.
+    pub flow: Arc<dyn FlowStore>,
     /// The modules.
     pub modules: Arc<dyn ModuleStore>,
     /// The way to the hosts.

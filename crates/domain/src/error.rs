@@ -80,6 +80,9 @@ pub enum StoreError {
     /// The cluster has as many schedules as it may have.
     #[error("there are {0} schedules already, which is the limit")]
     SchedulesFull(u32),
+    /// The cluster has as many flow control rules as it may have.
+    #[error("there are {0} rules of queues and modules already, which is the limit")]
+    FlowRulesFull(u32),
     /// The task that enqueues has ended.
     #[error("task {0} has ended and can enqueue no more tasks")]
     ParentEnded(TaskId),

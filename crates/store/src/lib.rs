@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tasklane_domain::error::StoreError;
+use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
 use tasklane_domain::schedule::ScheduleStore;
@@ -32,6 +33,8 @@ pub struct Stores {
     pub operations: Arc<dyn OperationStore>,
     /// Recurring schedules.
     pub schedules: Arc<dyn ScheduleStore>,
+    /// Flow control.
+    pub flow: Arc<dyn FlowStore>,
     commits: Arc<AtomicU64>,
 }
 
@@ -59,7 +62,7 @@ pub async fn open(url: &str) -> Result<Stores, StoreError> {
 
 fn stores<S>(store: S, commits: Arc<AtomicU64>) -> Stores
 where
-    S: TaskStore + ModuleStore + LeaderStore + OperationStore + ScheduleStore,
+    S: TaskStore + ModuleStore + LeaderStore + OperationStore + ScheduleStore + FlowStore,
 {
     let store = Arc::new(store);
     Stores {
@@ -67,7 +70,8 @@ where
         modules: store.clone(),
         leader: store.clone(),
         operations: store.clone(),
-        schedules: store,
+        schedules: store.clone(),
+        flow: store,
         commits,
     }
 }

@@ -10,11 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tasklane_domain::error::StoreError;
+use tasklane_domain::flow::{Admitted, ModuleFlow, Pass, QueueChange, QueueRule};
 use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
-use tasklane_domain::{Lane, Lease, ModuleRecord, Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder};
+use tasklane_domain::{
+    Lane, Lease, ModuleName, ModuleRecord, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// Operations that wait; a caller beyond that waits to be taken in.
@@ -46,6 +49,9 @@ pub(crate) enum Op {
     PromoteDue(Term, Timestamp, u32),
     Expire(Term, Timestamp, u32),
     Redispatch(Term, Arc<Vec<(Lane, Timestamp)>>, Timestamp, u32),
+    ChangeQueue(QueueName, QueueChange, Timestamp),
+    SetModuleFlow(ModuleName, Option<ModuleFlow>),
+    Admit(Term, Arc<Pass>),
 }
 
 impl Op {
@@ -56,6 +62,7 @@ impl Op {
             Self::PromoteDue(_, _, limit) | Self::Expire(_, _, limit) | Self::Redispatch(_, _, _, limit) => {
                 usize::try_from(*limit).unwrap_or(usize::MAX)
             }
+            Self::Admit(_, pass) => usize::try_from(pass.limit).unwrap_or(usize::MAX),
             Self::StepOperation(_, _, limit) => usize::try_from(*limit).unwrap_or(usize::MAX),
             Self::Cancel(..)
             | Self::Reschedule(..)
@@ -66,6 +73,8 @@ impl Op {
             | Self::NoteTask(..)
             | Self::Fire(..)
             | Self::Deploy(..)
+            | Self::ChangeQueue(..)
+            | Self::SetModuleFlow(..)
             | Self::OpenTerm(_) => 1,
         }
     }
@@ -88,6 +97,9 @@ pub(crate) enum Answer {
     Promoted(Promoted),
     Expired(Expired),
     Redispatched(Vec<WorkOrder>),
+    QueueChanged(QueueRule),
+    ModuleFlowSet,
+    Admitted(Admitted),
 }
 
 /// An operation's own failure, which leaves its neighbours alone, or its answer.

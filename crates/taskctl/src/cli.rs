@@ -6,9 +6,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Settings;
 
+mod flow;
 mod schedules;
 mod tasks;
 
+pub(crate) use flow::{Flow, Queues};
 pub(crate) use schedules::{ScheduleArgs, Schedules};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
 
@@ -69,6 +71,12 @@ pub(crate) enum Command {
     /// Tasks that recur: cron expressions, periods, time zones.
     #[command(subcommand)]
     Schedules(Box<Schedules>),
+    /// Look at queues; pause and resume them.
+    #[command(subcommand)]
+    Queues(Queues),
+    /// Limit how many tasks of a module run at once, and how fast they start.
+    #[command(subcommand)]
+    Flow(Flow),
     /// List the living hosts.
     Hosts,
     /// Show leader, slots and task counts.

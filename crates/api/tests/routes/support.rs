@@ -101,6 +101,7 @@ impl Room {
             tasks: Arc::new(store.clone()),
             operations: store.stores.operations.clone(),
             schedules: store.stores.schedules.clone(),
+            flow: store.stores.flow.clone(),
             enqueued: nats.clone(),
             modules: Arc::new(store.clone()),
             dispatcher: nats.clone(),
@@ -150,6 +151,11 @@ impl Room {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_text(path, body.to_string()).await
+    }
+
+    pub(crate) async fn request(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body.to_string().into()).unwrap()).await
     }
 
     pub(crate) async fn post_text(&self, path: &str, body: impl Into<Body>) -> Answer {

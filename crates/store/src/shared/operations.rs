@@ -185,12 +185,12 @@ async fn retry_batch(
             tasks.push(replay::replay(&task, payload, changes, TaskId::new(), now));
         }
     }
-    step.ready = tasks.iter().filter_map(NewTask::order).collect();
+    let orders: Vec<_> = tasks.iter().filter_map(NewTask::order).collect();
     let done = tasks.len() as u64;
     for answer in submit::submit(conn, &[&tasks]).await? {
-        let answer = answer?;
-        step.ready.extend(answer.ready);
-        step.settled.extend(answer.settled);
+        let mut answer = answer?;
+        step.settled.append(&mut answer.settled);
+        step.ready.extend(answer.ready(orders.clone()));
     }
     Ok(done)
 }
