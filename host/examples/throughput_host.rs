@@ -122,6 +122,12 @@ impl Control for Endless {
     async fn due_nudges(&self) -> Result<live::Receiver<Timestamp>, QueueError> {
         Err(away())
     }
+    async fn nudge_admit(&self) -> Result<(), QueueError> {
+        Ok(())
+    }
+    async fn admit_nudges(&self) -> Result<live::Receiver<()>, QueueError> {
+        Err(away())
+    }
     async fn announce(&self, _: &[TaskNews]) -> Result<(), QueueError> {
         Ok(())
     }

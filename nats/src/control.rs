@@ -15,7 +15,7 @@ use tasklane_domain::{TaskId, Timestamp};
 use crate::Nats;
 use crate::api::unavailable;
 use crate::codec::{decode, encode};
-use crate::topology::{CANCEL, DUE, SETTLED};
+use crate::topology::{ADMIT, CANCEL, DUE, SETTLED};
 
 /// News of one batch are cut into messages of this many, to stay far below the server's limit.
 const NEWS_PER_MESSAGE_MAX: usize = 1_000;
@@ -53,6 +53,14 @@ impl Control for NatsControl {
 
     async fn due_nudges(&self) -> Result<Receiver<Timestamp>, QueueError> {
         self.listen(DUE).await
+    }
+
+    async fn nudge_admit(&self) -> Result<(), QueueError> {
+        self.send(ADMIT, &()).await
+    }
+
+    async fn admit_nudges(&self) -> Result<Receiver<()>, QueueError> {
+        self.listen(ADMIT).await
     }
 
     async fn announce(&self, tasks: &[TaskNews]) -> Result<(), QueueError> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tasklane_domain::cluster::LaneStatus;
 use tasklane_domain::error::QueueError;
 use tasklane_domain::ports::StreamKeeper;
-use tasklane_domain::{Clock, Timestamp};
+use tasklane_domain::{Clock, QueueName, Timestamp};
 
 use crate::api::{ApiAnswer, number, time, unavailable};
 use crate::topology::{READY, REPORTS, SETTLE, lane_filter, lane_of};
@@ -17,6 +17,10 @@ use crate::{Nats, Topology};
 
 /// How long the settle loops get to catch up before the watermarks are given up.
 const BARRIER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a pause lasts by itself: for ever, as far as people are concerned. The leader's rows say when it ends.
+const PAUSE_TIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+/// Messages that the slowest lane may lie behind the newest before the others are trimmed by themselves, which costs more.
+const BEHIND_MAX: u64 = 10_000;
 /// JetStream's code for "no message found": what was open has been deleted.
 const NO_MESSAGE: u64 = 10_037;
 /// How often the settle loops' progress is read meanwhile.
@@ -65,6 +69,17 @@ impl StreamKeeper for NatsKeeper {
         Ok(lanes)
     }
 
+    async fn pause(&self, queues: &[QueueName]) -> Result<(), QueueError> {
+        for info in self.consumers().await? {
+            let Some(lane) = lane_of(&info.name) else { continue };
+            let wanted = queues.contains(&lane.queue);
+            if info.paused != wanted {
+                self.pause_lane(&info.name, wanted).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn trim(&self) -> Result<u64, QueueError> {
         let done = self.trim_ready().await?;
         self.trim_reports().await?;
@@ -90,6 +105,12 @@ impl NatsKeeper {
         }
     }
 
+    /// Kept by the server, also when the consumer is ensured again; without a time, the lane goes on.
+    async fn pause_lane(&self, consumer: &str, paused: bool) -> Result<(), QueueError> {
+        let body = if paused { json!({"pause_until": self.clock.now().plus(PAUSE_TIME)}) } else { json!({}) };
+        self.nats.api_done(&format!("CONSUMER.PAUSE.{READY}.{consumer}"), &body).await.map(drop)
+    }
+
     async fn stream_info(&self, stream: &str) -> Result<Value, QueueError> {
         self.nats.api_done(&format!("STREAM.INFO.{stream}"), &json!({})).await
     }
@@ -113,7 +134,8 @@ impl NatsKeeper {
         Err(unavailable("wait for reports to be settled", "the settle loops are behind"))
     }
 
-    /// Everything below the first message that some lane is not done with. The stream's end is read first, so that a message
+    /// Everything below the first message that some lane is not done with; and if one lane stays far behind (paused, or its queue
+    /// has no host), what each lane is done with. The stream's end is read first, so that a message
     /// that arrives while the lanes are read is never below.
     async fn trim_ready(&self) -> Result<u64, QueueError> {
         let last = number(&self.stream_info(READY).await?, "/state/last_seq");
@@ -121,18 +143,25 @@ impl NatsKeeper {
         if consumers.is_empty() {
             return Ok(0);
         }
-        let open = consumers.iter().filter(|info| !is_idle(info)).map(|info| info.ack_floor.stream_sequence + 1);
-        let keep_from = open.min().unwrap_or(u64::MAX).min(last + 1);
-        self.purge(READY, keep_from).await
+        let floor = |info: &ConsumerInfo| if is_idle(info) { last + 1 } else { info.ack_floor.stream_sequence + 1 };
+        let keep_from = consumers.iter().map(floor).min().unwrap_or(last + 1).min(last + 1);
+        let mut purged = self.purge(READY, &json!({"seq": keep_from})).await?;
+        if last.saturating_sub(keep_from) > BEHIND_MAX {
+            for info in &consumers {
+                let Some(lane) = lane_of(&info.name) else { continue };
+                purged += self.purge(READY, &json!({"seq": floor(info), "filter": lane_filter(&lane)})).await?;
+            }
+        }
+        Ok(purged)
     }
 
     async fn trim_reports(&self) -> Result<u64, QueueError> {
         let info = self.settle_info().await?;
-        self.purge(REPORTS, number(&info, "/ack_floor/stream_seq") + 1).await
+        self.purge(REPORTS, &json!({"seq": number(&info, "/ack_floor/stream_seq") + 1})).await
     }
 
-    async fn purge(&self, stream: &str, keep_from: u64) -> Result<u64, QueueError> {
-        let answer = self.nats.api_done(&format!("STREAM.PURGE.{stream}"), &json!({"seq": keep_from})).await?;
+    async fn purge(&self, stream: &str, which: &Value) -> Result<u64, QueueError> {
+        let answer = self.nats.api_done(&format!("STREAM.PURGE.{stream}"), which).await?;
         Ok(number(&answer, "/purged"))
     }
 }

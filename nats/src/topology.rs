@@ -33,6 +33,8 @@ pub(crate) const ENQUEUE: &str = "control.tasks.enqueue";
 pub(crate) const CANCEL: &str = "control.cancel";
 /// Times for the leader's due loop.
 pub(crate) const DUE: &str = "control.due";
+/// Says that held tasks may go now.
+pub(crate) const ADMIT: &str = "control.admit";
 /// Batches of settled tasks.
 pub(crate) const SETTLED: &str = "events.settled";
 /// Subject of reports.

@@ -21,7 +21,7 @@ use tasklane_domain::{Lease, Term};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::loops::{cron, due, rescue, retention, trim};
+use crate::loops::{admit, cron, due, rescue, retention, trim};
 use crate::{Office, Room};
 
 /// Share of the TTL after which a leader stops trusting an unrenewed lease.
@@ -126,6 +126,7 @@ async fn hold_office(
 fn start_loops(room: &Room, office: &Office) -> JoinSet<()> {
     let mut loops = JoinSet::new();
     loops.spawn(due::run(room.clone(), office.clone()));
+    loops.spawn(admit::run(room.clone(), office.clone()));
     loops.spawn(cron::run(room.clone(), office.clone()));
     loops.spawn(rescue::run(room.clone(), office.clone()));
     loops.spawn(trim::run(room.clone(), office.clone()));

@@ -11,9 +11,10 @@ mod settings;
 
 use std::sync::Arc;
 
+use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
-    Control, Dispatcher, LeaderStore, LeaseStore, ModuleStore, ReportSource, StreamKeeper, TaskStore,
+    Control, Dispatcher, HostRegistry, LeaderStore, LeaseStore, ModuleStore, ReportSource, StreamKeeper, TaskStore,
 };
 use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::schedule::ScheduleStore;
@@ -34,6 +35,10 @@ pub struct SchedulerPorts {
     pub operations: Arc<dyn OperationStore>,
     /// Recurring schedules.
     pub schedules: Arc<dyn ScheduleStore>,
+    /// Flow control.
+    pub flow: Arc<dyn FlowStore>,
+    /// Who is alive: their slots size the lanes' windows.
+    pub hosts: Arc<dyn HostRegistry>,
     /// The modules, to find the newest version of one.
     pub modules: Arc<dyn ModuleStore>,
     /// Retention rules, and removal.

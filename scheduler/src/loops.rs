@@ -1,5 +1,6 @@
 //! The scheduler's duties, one file each. `settle` runs on every scheduler; the others only while it leads.
 
+pub(crate) mod admit;
 pub(crate) mod cron;
 pub(crate) mod due;
 pub(crate) mod rescue;

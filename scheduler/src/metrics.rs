@@ -13,6 +13,7 @@ pub struct Metrics {
     pub(crate) leader: IntGauge,
     pub(crate) term: IntGauge,
     pub(crate) stale_terms: IntCounter,
+    pub(crate) admitted: IntCounter,
     pub(crate) promoted: IntCounter,
     pub(crate) fired: IntCounter,
     pub(crate) expired: IntCounter,
@@ -62,6 +63,7 @@ impl Metrics {
                 "tasklane_stale_terms_total",
                 "Leader transactions refused because a newer term had begun.",
             )?,
+            admitted: counter(registry, "tasklane_admitted_total", "Held tasks that flow control let go.")?,
             promoted: counter(
                 registry,
                 "tasklane_promoted_total",

@@ -70,6 +70,12 @@ codes! {
     BindingInvalid = "binding_invalid", 422, "Write {\"$from\": \"name\", \"path\": \"$.field\"} and list the name in `after`.";
     /// `unique` makes no sense.
     UniqueInvalid = "unique_invalid", 422, "`by` takes module, version, queue, payload, label and label:KEY; `while` takes states.";
+    /// A concurrency limit, a rate or a share makes no sense.
+    FlowInvalid = "flow_invalid", 422, "Write {\"key\": \"customer-42\", \"max\": 3} for `concurrency`, {\"key\": \"api\", \"limit\": \"10/1s\"} for `rate`.";
+    /// The cluster has as many rules of queues and modules as it may have.
+    FlowRulesFull = "flow_rules_full", 422, "Remove rules that nobody needs; 1,000 is the limit.";
+    /// The module has no rule of its own.
+    FlowRuleNotFound = "flow_rule_not_found", 404, "GET /api/v1/flow/modules lists the rules; without one, the manifest's `flow` holds.";
     /// The task does not wait for a time.
     TaskNotWaiting = "task_not_waiting", 409, "Only scheduled and retrying tasks have a time that can be moved.";
     /// The task cannot be submitted anew.

@@ -10,8 +10,8 @@ mod view;
 
 pub use code::ErrorCode;
 pub use request::{
-    BatchRequest, BulkRequest, PreviewRequest, RescheduleRequest, RetryRequest, ScheduleRequest, SubmitRequest,
-    UniqueRequest,
+    BatchRequest, BulkRequest, ConcurrencyRequest, ModuleFlowRequest, PreviewRequest, QueueRequest, RateRequest,
+    RescheduleRequest, RetryRequest, ScheduleRequest, SubmitRequest, UniqueRequest,
 };
 pub use retention::{RetentionRule, RetentionView};
 pub use view::*;

@@ -78,6 +78,60 @@ pub struct SubmitRequest {
     /// Submit it only if no task of the same kind is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique: Option<UniqueRequest>,
+    /// Run at most so many tasks with this key at once, in the whole cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<ConcurrencyRequest>,
+    /// Start tasks with this key no faster than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateRequest>,
+    /// Whose fair share of its lane it takes. Default: its concurrency key's, else its namespace's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "customer-42")]
+    pub share: Option<String>,
+}
+
+/// How many tasks with a key may run at once.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConcurrencyRequest {
+    /// 1 to 128 bytes; keys of one namespace never meet those of another.
+    #[schema(example = "customer-42")]
+    pub key: String,
+    /// 1 to 10,000.
+    #[schema(example = 3)]
+    pub max: u32,
+}
+
+/// How fast tasks with a key may start.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RateRequest {
+    /// 1 to 128 bytes; keys of one namespace never meet those of another.
+    #[schema(example = "api.example.com")]
+    pub key: String,
+    /// `10/1s`, or `600/1m burst 20`; without a burst, it is the limit.
+    #[schema(example = "10/1s")]
+    pub limit: String,
+}
+
+/// What holds for all tasks of a module together. At least one of the two.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModuleFlowRequest {
+    /// Tasks of it at once, in the whole cluster: 1 to 10,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<u32>,
+    /// How fast its tasks may start: `10/1s`, or `600/1m burst 20`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<String>,
+}
+
+/// A change of a queue.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueueRequest {
+    /// Whether its plain tasks, too, take fair shares, by namespace.
+    pub fair: Option<bool>,
 }
 
 /// What makes two tasks the same kind, and when the earlier one stands in the way of the later one.

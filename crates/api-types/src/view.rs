@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tasklane_domain::flow::{Concurrency, KeyedRate};
 use tasklane_domain::log::LogLine;
 use tasklane_domain::schedule::{Missed, Overlap, Passed, Template};
 use tasklane_domain::work::Progress;
@@ -13,6 +14,10 @@ use tasklane_domain::{
 use utoipa::ToSchema;
 
 use crate::ErrorCode;
+
+mod flow;
+
+pub use flow::{ModuleFlowList, ModuleFlowView, QueueList, QueueView};
 
 /// An error, by RFC 9457 (`application/problem+json`).
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -274,6 +279,20 @@ pub struct TaskView {
     /// The task whose guest enqueued it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// At most so many tasks with this key at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub concurrency: Option<Concurrency>,
+    /// Tasks with this key start no faster than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub rate: Option<KeyedRate>,
+    /// Whose fair share of its lane it takes, where the submit said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
+    /// `true` while it is queued and flow control holds it back: a limit is reached, others go first, or the queue is paused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
     /// How many tasks it still waits for.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waits_for: u32,

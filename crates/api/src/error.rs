@@ -111,6 +111,7 @@ impl From<StoreError> for ApiError {
                 .hint("Put the value into the payload; docs/retention.md tells how results are kept for longer."),
             StoreError::RulesFull(_) => Self::new(ErrorCode::RetentionInvalid, error.to_string())
                 .hint("Unset rules that nobody needs; 1,000 is the limit."),
+            StoreError::FlowRulesFull(_) => Self::new(ErrorCode::FlowRulesFull, error.to_string()),
             StoreError::ParentEnded(_) => Self::new(ErrorCode::ParentEnded, error.to_string()),
             StoreError::Quota { .. } => Self::new(ErrorCode::QuotaExceeded, error.to_string()),
             StoreError::Unavailable(source) => {

@@ -8,6 +8,7 @@ mod background;
 mod children;
 mod error;
 mod extract;
+mod flow;
 mod graph;
 mod metrics;
 mod modules;

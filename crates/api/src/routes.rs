@@ -2,6 +2,7 @@
 
 mod batches;
 mod cluster;
+mod flow;
 mod health;
 mod modules;
 mod operations;
@@ -75,6 +76,12 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(batches::graph))
         .routes(routes!(batches::cancel))
         .routes(routes!(batches::retry))
+        .routes(routes!(flow::list))
+        .routes(routes!(flow::queue, flow::set))
+        .routes(routes!(flow::pause))
+        .routes(routes!(flow::resume))
+        .routes(routes!(flow::modules))
+        .routes(routes!(flow::set_module, flow::unset_module))
         .routes(routes!(cluster::hosts))
         .routes(routes!(cluster::info))
         .routes(routes!(cluster::stats))

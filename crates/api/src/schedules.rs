@@ -149,6 +149,7 @@ fn check_times(times: &Times, rules: &Rules, now: Timestamp) -> ApiResult<()> {
 
 fn template(task: NewTask, pinned: bool) -> Template {
     Template {
+        flow: task.flow,
         module: task.module.name,
         version: pinned.then_some(task.module.version),
         queue: task.queue,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use tasklane_domain::children::EnqueueSource;
+use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
@@ -69,6 +70,8 @@ pub struct ApiPorts {
     pub schedules: Arc<dyn ScheduleStore>,
     /// Rules of retention.
     pub retention: Arc<dyn RetentionStore>,
+    /// Flow control.
+    pub flow: Arc<dyn FlowStore>,
     /// The modules.
     pub modules: Arc<dyn ModuleStore>,
     /// The way to the hosts.

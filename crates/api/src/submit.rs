@@ -17,6 +17,7 @@ use tasklane_domain::{
 };
 
 use crate::error::{ApiError, ApiResult};
+use crate::flow;
 use crate::state::State;
 
 /// Bytes of an order beside its payload.
@@ -62,6 +63,7 @@ pub(crate) async fn resolve(
         namespace,
         lineage: Lineage { name, ..Lineage::default() },
         after: After { on_failure: request.on_failure.unwrap_or_default(), ..After::default() },
+        flow: flow::resolve(&request, manifest.flow)?,
         payload: payload(state, request)?,
     };
     task.unique = unique_wish.map(|wish| crate::unique::resolve(&wish, &task)).transpose()?;
@@ -165,15 +167,25 @@ pub(crate) fn check_size(state: &State, bytes: usize) -> ApiResult<()> {
 pub(crate) async fn commit(state: &State, tasks: Vec<NewTask>) -> ApiResult<Vec<(Submitted, StateKind)>> {
     let count = tasks.len() as u64;
     let states: Vec<StateKind> = tasks.iter().map(NewTask::initial_state).collect();
-    let orders: Vec<_> = tasks.iter().map(NewTask::order).collect();
+    let orders: Vec<WorkOrder> = tasks.iter().filter_map(NewTask::order).collect();
     let first_due = tasks.iter().filter_map(|task| task.run_at.into_iter().chain(task.deadline).min()).min();
     let answer = state.ports.tasks.submit(tasks).await?;
     state.metrics.submitted.inc_by(count);
-    let fresh = answer.tasks.iter().zip(orders).filter(|(one, _)| matches!(one, Submitted::Fresh(_)));
-    dispatch(state, fresh.filter_map(|(_, order)| order).chain(answer.ready));
     announce(state, &answer.settled).await;
     nudge(state, first_due).await;
-    Ok(answer.tasks.into_iter().zip(states).collect())
+    if !answer.held.is_empty() {
+        nudge_admit(state).await;
+    }
+    let answers = answer.tasks.iter().copied().zip(states).collect();
+    dispatch(state, answer.ready(orders));
+    Ok(answers)
+}
+
+/// Tells the leader that held tasks may go now.
+pub(crate) async fn nudge_admit(state: &State) {
+    if let Err(error) = state.ports.control.nudge_admit().await {
+        tracing::debug!(%error, "the leader was not nudged; it will look by itself");
+    }
 }
 
 /// Puts orders on their way; where there is no room, rescue publishes them.

@@ -94,6 +94,9 @@ pub enum StoreError {
     /// The cluster has as many rules of retention as it may have.
     #[error("there are {0} rules of retention already, which is the limit")]
     RulesFull(u32),
+    /// The cluster has as many flow control rules as it may have.
+    #[error("there are {0} rules of queues and modules already, which is the limit")]
+    FlowRulesFull(u32),
     /// The task that enqueues has ended.
     #[error("task {0} has ended and can enqueue no more tasks")]
     ParentEnded(TaskId),

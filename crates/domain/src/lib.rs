@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod dependence;
 pub mod duration;
 pub mod error;
+pub mod flow;
 pub mod id;
 pub mod limits;
 pub mod log;

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::flow::ModuleFlow;
 use crate::id::ModuleDigest;
 use crate::limits::LimitsPatch;
 use crate::name::{ModuleName, ModuleVersion, QueueName};
@@ -73,6 +74,9 @@ pub struct Manifest {
     /// Retry settings of tasks that name none.
     #[serde(default)]
     pub retry: RetryPatch,
+    /// How many of its tasks may run at once and how fast they may start, in the whole cluster. Default: as many as there are slots.
+    #[serde(default, skip_serializing_if = "ModuleFlow::is_empty")]
+    pub flow: ModuleFlow,
     /// What the `config` host function answers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, String>,
@@ -141,6 +145,7 @@ impl Manifest {
             priority: None,
             limits: LimitsPatch::default(),
             retry: RetryPatch::default(),
+            flow: ModuleFlow::default(),
             config: BTreeMap::new(),
             command: CommandSettings::default(),
             permissions: Permissions::default(),
@@ -152,6 +157,7 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`] names the first key that breaks one.
     pub fn check(&self) -> Result<(), ManifestError> {
+        self.flow.check().map_err(|error| ManifestError { field: "flow", rule: error.to_string() })?;
         check_texts("description", [self.description.as_str()])?;
         check_texts("config", self.config.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]))?;
         check_texts("command.args", self.command.args.iter().map(String::as_str))?;

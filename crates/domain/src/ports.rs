@@ -79,6 +79,8 @@ pub struct SettleAnswer {
     pub refused: Vec<(TaskId, Refusal)>,
     /// Orders to publish now: handed back deliveries, and tasks that waited for others.
     pub ready: Vec<WorkOrder>,
+    /// Whether held tasks may go now: something that they wait for became free, or some are new.
+    pub admissible: bool,
 }
 
 /// What [`TaskStore::cancel`] did.
@@ -160,6 +162,8 @@ pub trait LeaderStore: Send + Sync + 'static {
 pub struct Promoted {
     /// Orders to publish now.
     pub ready: Vec<WorkOrder>,
+    /// How many became queued that flow control holds back.
+    pub held: usize,
     /// When the next row becomes due or expires.
     pub next_due: Option<Timestamp>,
 }
@@ -237,6 +241,9 @@ pub trait StreamKeeper: Send + Sync + 'static {
     /// read have been settled, so that a row below it without an end is truly no longer on its way.
     async fn lanes(&self) -> Result<Vec<LaneStatus>, QueueError>;
 
+    /// Stops the lanes of these queues from handing anything out, and lets all others. What hosts hold is left to them.
+    async fn pause(&self, queues: &[QueueName]) -> Result<(), QueueError>;
+
     /// Deletes READY messages that every lane is done with. Returns how many.
     async fn trim(&self) -> Result<u64, QueueError>;
 }
@@ -310,6 +317,12 @@ pub trait Control: Send + Sync + 'static {
 
     /// Nudges for the leader.
     async fn due_nudges(&self) -> Result<live::Receiver<Timestamp>, QueueError>;
+
+    /// Tells the leader that held tasks may go now.
+    async fn nudge_admit(&self) -> Result<(), QueueError>;
+
+    /// Nudges for the leader's admit loop.
+    async fn admit_nudges(&self) -> Result<live::Receiver<()>, QueueError>;
 
     /// Tells everyone what was settled: one message for a batch.
     async fn announce(&self, tasks: &[TaskNews]) -> Result<(), QueueError>;

@@ -71,6 +71,23 @@ pub struct LaneDepth {
     pub oldest_queued_at: Option<Timestamp>,
 }
 
+/// What waits and runs in one queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// The queue.
+    pub queue: QueueName,
+    /// Rows that are queued, held ones included.
+    pub queued: u64,
+    /// Of them, those that flow control holds back.
+    pub held: u64,
+    /// Rows that run.
+    pub running: u64,
+    /// Rows that wait for a time or for other tasks.
+    pub waiting: u64,
+    /// When the oldest queued one became queued.
+    pub oldest_queued_at: Option<Timestamp>,
+}
+
 /// The whole in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {

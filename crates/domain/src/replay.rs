@@ -78,6 +78,7 @@ pub fn replay(task: &Task, payload: Payload, changes: &Changes, id: TaskId, now:
         namespace: task.namespace.clone(),
         lineage: Lineage { origin: Some(task.id), ..Lineage::default() },
         after: still_bound(task, &bound),
+        flow: task.flow.clone(),
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::Term;
 use crate::dependence::After;
 use crate::error::StoreError;
+use crate::flow::Flow;
 use crate::id::TaskId;
 use crate::limits::Limits;
 use crate::module::ModuleRef;
@@ -120,6 +121,9 @@ pub struct Template {
     pub labels: Labels,
     /// Whom it belongs to.
     pub namespace: Namespace,
+    /// What it asks of flow control.
+    #[serde(default, skip_serializing_if = "Flow::is_empty")]
+    pub flow: Flow,
 }
 
 /// A schedule.
@@ -292,6 +296,7 @@ impl Schedule {
             namespace: template.namespace.clone(),
             lineage: Lineage::default(),
             after: After::default(),
+            flow: template.flow.clone(),
         }
     }
 }

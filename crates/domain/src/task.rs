@@ -2,10 +2,13 @@
 //!
 //! [`NewTask`] is what the API hands to the store (everything resolved and checked); [`Task`] is what the store hands back.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::dependence::{After, OnFailure};
+use crate::flow::Flow;
 use crate::id::{Attempt, BatchId, DeliveryId, HostId, TaskId};
 use crate::limits::Limits;
 use crate::log::LogCapture;
@@ -58,6 +61,8 @@ pub struct NewTask {
     pub lineage: Lineage,
     /// What it waits for.
     pub after: After,
+    /// What it asks of flow control.
+    pub flow: Flow,
 }
 
 /// Where a task comes from. Empty for one that a client submitted by itself.
@@ -162,6 +167,19 @@ pub struct SubmitAnswer {
     pub ready: Vec<WorkOrder>,
     /// Tasks that ended at once, because what they waited for had failed.
     pub settled: Vec<SettledTask>,
+    /// Queued tasks that flow control holds back: their orders are not published now.
+    pub held: HashSet<TaskId>,
+}
+
+impl SubmitAnswer {
+    /// The orders to publish now, of those that the submit could have led to.
+    pub fn ready(self, orders: impl IntoIterator<Item = WorkOrder>) -> impl Iterator<Item = WorkOrder> {
+        let fresh: HashSet<TaskId> =
+            self.tasks.iter().filter(|one| matches!(one, Submitted::Fresh(_))).map(|one| one.id()).collect();
+        let held = self.held;
+        let own = orders.into_iter().filter(move |order| fresh.contains(&order.task) && !held.contains(&order.task));
+        own.chain(self.ready)
+    }
 }
 
 impl Submitted {
@@ -229,6 +247,10 @@ pub struct Task {
     pub waits_for: u32,
     /// What its payload's bindings call the tasks that it waits for, or waited for.
     pub bindings: Vec<(String, TaskId)>,
+    /// What it asks of flow control.
+    pub flow: Flow,
+    /// Whether flow control holds it back: queued, but not on its way.
+    pub held: bool,
 }
 
 /// An ended attempt.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tasklane_domain::error::StoreError;
+use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
 use tasklane_domain::retention::RetentionStore;
@@ -35,6 +36,8 @@ pub struct Stores {
     pub schedules: Arc<dyn ScheduleStore>,
     /// Retention rules, and removal.
     pub retention: Arc<dyn RetentionStore>,
+    /// Flow control.
+    pub flow: Arc<dyn FlowStore>,
     commits: Arc<AtomicU64>,
 }
 
@@ -62,7 +65,7 @@ pub async fn open(url: &str) -> Result<Stores, StoreError> {
 
 fn stores<S>(store: S, commits: Arc<AtomicU64>) -> Stores
 where
-    S: TaskStore + ModuleStore + LeaderStore + OperationStore + ScheduleStore + RetentionStore,
+    S: TaskStore + ModuleStore + LeaderStore + OperationStore + ScheduleStore + FlowStore + RetentionStore,
 {
     let store = Arc::new(store);
     Stores {
@@ -71,6 +74,7 @@ where
         leader: store.clone(),
         operations: store.clone(),
         schedules: store.clone(),
+        flow: store.clone(),
         retention: store,
         commits,
     }

@@ -37,6 +37,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[path = "shared/adapter.rs"]
 mod adapter;
+#[path = "shared/admit.rs"]
+mod admit;
 #[path = "shared/cancel.rs"]
 mod cancel;
 #[path = "shared/children.rs"]
@@ -45,6 +47,8 @@ mod children;
 mod dependence;
 #[path = "shared/filter.rs"]
 mod filter;
+#[path = "shared/flow.rs"]
+mod flow;
 #[path = "shared/history.rs"]
 mod history;
 #[path = "shared/leader.rs"]

@@ -39,6 +39,8 @@ const PAGE_CACHE: &str = "-65536";
 
 #[path = "shared/adapter.rs"]
 mod adapter;
+#[path = "shared/admit.rs"]
+mod admit;
 #[path = "shared/cancel.rs"]
 mod cancel;
 #[path = "shared/children.rs"]
@@ -47,6 +49,8 @@ mod children;
 mod dependence;
 #[path = "shared/filter.rs"]
 mod filter;
+#[path = "shared/flow.rs"]
+mod flow;
 #[path = "shared/history.rs"]
 mod history;
 #[path = "shared/leader.rs"]

@@ -10,12 +10,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tasklane_domain::error::StoreError;
+use tasklane_domain::flow::{Admitted, ModuleFlow, Pass, QueueChange, QueueRule};
 use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
 use tasklane_domain::retention::{Kind, Leftover, REMOVAL_ROWS_MAX, Removal, Rule, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
-use tasklane_domain::{Lane, Lease, ModuleRecord, Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder};
+use tasklane_domain::{
+    Lane, Lease, ModuleName, ModuleRecord, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// Operations that wait; a caller beyond that waits to be taken in.
@@ -50,6 +53,9 @@ pub(crate) enum Op {
     SetRule(Scope, Option<Rule>),
     Remove(Term, Kind, Arc<Vec<TaskId>>),
     Purge(Term, Leftover, Timestamp),
+    ChangeQueue(QueueName, QueueChange, Timestamp),
+    SetModuleFlow(ModuleName, Option<ModuleFlow>),
+    Admit(Term, Arc<Pass>),
 }
 
 impl Op {
@@ -60,6 +66,7 @@ impl Op {
             Self::PromoteDue(_, _, limit) | Self::Expire(_, _, limit) | Self::Redispatch(_, _, _, limit) => {
                 usize::try_from(*limit).unwrap_or(usize::MAX)
             }
+            Self::Admit(_, pass) => usize::try_from(pass.limit).unwrap_or(usize::MAX),
             Self::StepOperation(_, _, limit) => usize::try_from(*limit).unwrap_or(usize::MAX),
             Self::Remove(_, _, tasks) => tasks.len(),
             Self::Purge(..) => usize::try_from(REMOVAL_ROWS_MAX).unwrap_or(usize::MAX),
@@ -73,6 +80,8 @@ impl Op {
             | Self::Fire(..)
             | Self::SetRule(..)
             | Self::Deploy(..)
+            | Self::ChangeQueue(..)
+            | Self::SetModuleFlow(..)
             | Self::OpenTerm(_) => 1,
         }
     }
@@ -99,6 +108,9 @@ pub(crate) enum Answer {
     RuleSet(bool),
     Removed(Removal),
     Purged(u64),
+    QueueChanged(QueueRule),
+    ModuleFlowSet,
+    Admitted(Admitted),
 }
 
 /// An operation's own failure, which leaves its neighbours alone, or its answer.

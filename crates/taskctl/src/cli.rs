@@ -6,10 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Settings;
 
+mod flow;
 mod retention;
 mod schedules;
 mod tasks;
 
+pub(crate) use flow::{Flow, Queues};
 pub(crate) use retention::{Retention, RuleScope, RuleTimes};
 pub(crate) use schedules::{ScheduleArgs, Schedules};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
@@ -74,6 +76,12 @@ pub(crate) enum Command {
     /// How long ended tasks, payloads, results and logs stay.
     #[command(subcommand)]
     Retention(Retention),
+    /// Look at queues; pause and resume them.
+    #[command(subcommand)]
+    Queues(Queues),
+    /// Limit how many tasks of a module run at once, and how fast they start.
+    #[command(subcommand)]
+    Flow(Flow),
     /// List the living hosts.
     Hosts,
     /// Show leader, slots and task counts.

@@ -58,9 +58,21 @@ impl Client {
 
     /// POST of a JSON body.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
-        let answer =
-            self.http.post(self.url(path)).json(body).send().await.map_err(|error| self.unreachable(&error))?;
-        parse(&read(answer).await?)
+        self.send(self.http.post(self.url(path)).json(body)).await
+    }
+
+    /// PUT of a JSON body.
+    pub(crate) async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        self.send(self.http.put(self.url(path)).json(body)).await
+    }
+
+    /// PATCH with a JSON body.
+    pub(crate) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        self.send(self.http.patch(self.url(path)).json(body)).await
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> anyhow::Result<T> {
+        parse(&read(request.send().await.map_err(|error| self.unreachable(&error))?).await?)
     }
 
     /// PUT of a JSON body.

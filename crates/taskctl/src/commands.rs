@@ -2,6 +2,7 @@
 
 mod batch;
 mod deploy;
+mod flow;
 mod look;
 mod operation;
 mod retention;
@@ -34,6 +35,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Operations(command) => operation::run(&client()?, global.output, command).await?,
         Command::Schedules(command) => schedule::run(&client()?, global.output, *command).await?,
         Command::Retention(command) => retention::run(&client()?, global.output, command).await?,
+        Command::Queues(command) => flow::queues(&client()?, global.output, command).await?,
+        Command::Flow(command) => flow::modules(&client()?, global.output, command).await?,
         Command::Hosts => look::hosts(&client()?, global.output).await?,
         Command::Cluster => look::cluster(&client()?, global.output).await?,
         Command::Completions { shell } => {

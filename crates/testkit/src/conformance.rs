@@ -5,6 +5,7 @@
 
 pub mod dependence;
 pub mod durability;
+pub mod flow;
 pub mod history;
 pub mod leader;
 pub mod life;
@@ -126,6 +127,20 @@ macro_rules! store_conformance {
             schedules::firings_are_forgotten_in_time,
             schedules::old_firings_are_purged_and_fire_no_more,
             schedules::fifty_leaders_fire_each_instant_once,
+            flow::a_limited_task_is_held_and_admitted,
+            flow::a_key_never_has_more_than_its_maximum,
+            flow::a_retrying_task_gives_its_slot_free,
+            flow::a_cancelled_task_keeps_its_slot_for_a_moment,
+            flow::an_expired_or_failed_task_gives_its_slot_free,
+            flow::a_paused_queue_holds_everything,
+            flow::a_rate_spreads_starts,
+            flow::shares_take_turns,
+            flow::namespaces_share_fairly,
+            flow::an_operators_rule_limits_a_module,
+            flow::a_walk_over_many_lines_meets_all,
+            flow::a_sweep_leaves_the_slots_of_what_runs,
+            flow::a_lost_admitted_task_is_rescued_with_its_slot,
+            flow::a_former_leader_admits_nothing,
             history::random_histories_follow_the_state_machine,
         }
     };

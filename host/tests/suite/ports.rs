@@ -398,6 +398,14 @@ impl Control for World {
         Err(away())
     }
 
+    async fn nudge_admit(&self) -> Result<(), QueueError> {
+        Err(away())
+    }
+
+    async fn admit_nudges(&self) -> Result<live::Receiver<()>, QueueError> {
+        Err(away())
+    }
+
     async fn due_nudges(&self) -> Result<live::Receiver<Timestamp>, QueueError> {
         Err(away())
     }

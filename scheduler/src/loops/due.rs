@@ -9,6 +9,7 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Operation, Progress};
 use tasklane_domain::{TaskId, Term, Timestamp, WorkOrder};
 
+use super::admit::nudge_admit;
 use super::announce;
 use super::wake::{sleep_until, subscribe};
 use crate::leader::note_failure;
@@ -49,11 +50,14 @@ async fn look(room: &Room, term: Term, now: Timestamp) -> Result<Timestamp, Stor
     let expired = room.ports.leader.expire(term, now, limit).await?;
     let promoted = room.ports.leader.promote_due(term, now, limit).await?;
     room.metrics.expired.inc_by(expired.count as u64);
-    room.metrics.promoted.inc_by(promoted.ready.len() as u64);
-    let full = expired.count.max(promoted.ready.len()) >= most;
+    room.metrics.promoted.inc_by((promoted.ready.len() + promoted.held) as u64);
+    let full = expired.count.max(promoted.ready.len() + promoted.held) >= most;
     announce(room, &expired.settled).await;
     dispatch(room, expired.ready).await;
     dispatch(room, promoted.ready).await;
+    if promoted.held > 0 {
+        nudge_admit(room).await;
+    }
     let busy = operate(room, term, now).await?;
     let latest = now.plus(LOOK_INTERVAL_MAX);
     Ok(if full || busy { now } else { promoted.next_due.unwrap_or(latest).min(latest) })

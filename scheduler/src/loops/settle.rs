@@ -9,6 +9,7 @@ use tasklane_domain::Timestamp;
 use tasklane_domain::ports::{ReportBatch, SettleAnswer};
 use tokio_util::sync::CancellationToken;
 
+use super::admit::nudge_admit;
 use super::announce;
 use crate::Room;
 
@@ -70,6 +71,9 @@ async fn follow_up(room: &Room, answer: SettleAnswer) {
     for (task, refusal) in &answer.refused {
         room.metrics.count_refused(refusal);
         tracing::debug!(%task, %refusal, "a report was refused");
+    }
+    if answer.admissible {
+        nudge_admit(room).await;
     }
     nudge(room, answer.settled.iter().filter_map(|task| task.due_at).min()).await;
     if !answer.ready.is_empty() {

@@ -15,6 +15,8 @@ mod documents;
 #[cfg(test)]
 mod flaky;
 #[cfg(test)]
+mod flow;
+#[cfg(test)]
 mod health;
 #[cfg(test)]
 mod modules;

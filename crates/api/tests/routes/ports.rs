@@ -33,6 +33,7 @@ pub(crate) struct Noted {
     pub(crate) orders: Vec<WorkOrder>,
     pub(crate) cancelled: Vec<TaskId>,
     pub(crate) nudges: Vec<Timestamp>,
+    pub(crate) admit_nudges: usize,
     pub(crate) announced: Vec<TaskNews>,
     pub(crate) cached: Vec<(ModuleRef, Bytes)>,
     pub(crate) wants_done: usize,
@@ -139,6 +140,16 @@ impl Control for Recorder {
     }
 
     async fn due_nudges(&self) -> Result<Receiver<Timestamp>, QueueError> {
+        Ok(Box::new(Silence))
+    }
+
+    async fn nudge_admit(&self) -> Result<(), QueueError> {
+        self.reachable()?;
+        self.note(|noted| noted.admit_nudges += 1);
+        Ok(())
+    }
+
+    async fn admit_nudges(&self) -> Result<Receiver<()>, QueueError> {
         Ok(Box::new(Silence))
     }
 

@@ -102,6 +102,7 @@ impl Room {
             operations: store.stores.operations.clone(),
             schedules: store.stores.schedules.clone(),
             retention: store.stores.retention.clone(),
+            flow: store.stores.flow.clone(),
             enqueued: nats.clone(),
             modules: Arc::new(store.clone()),
             dispatcher: nats.clone(),
@@ -151,6 +152,11 @@ impl Room {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_text(path, body.to_string()).await
+    }
+
+    pub(crate) async fn request(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body.to_string().into()).unwrap()).await
     }
 
     pub(crate) async fn post_text(&self, path: &str, body: impl Into<Body>) -> Answer {

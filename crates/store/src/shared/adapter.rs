@@ -6,22 +6,23 @@ use std::sync::atomic::AtomicU64;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tasklane_domain::error::StoreError;
+use tasklane_domain::flow::{Admitted, FlowRules, FlowStore, ModuleFlow, Pass, QueueChange, QueueRule};
 use tasklane_domain::operation::{Operation, OperationStore, Step};
 use tasklane_domain::ports::{
     Cancelled, Deployed, Expired, LeaderStore, ModuleStore, Promoted, SettleAnswer, TaskStore,
 };
-use tasklane_domain::query::{PageRequest, Stats, TaskFilter, TaskPage};
+use tasklane_domain::query::{PageRequest, QueueDepth, Stats, TaskFilter, TaskPage};
 use tasklane_domain::retention::{EndedTask, Kind, Leftover, Position, Removal, RetentionStore, Rule, Rules, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Firing, Schedule, ScheduleStore};
 use tasklane_domain::task::{AttemptRecord, Batch, Edge, NewTask, SubmitAnswer, Task, TaskLog, TaskResult};
 use tasklane_domain::{
-    BatchId, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload, Report,
-    ScheduleName, TaskId, Term, Timestamp, WorkOrder,
+    BatchId, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload, QueueName,
+    Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder,
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, cancel, history, leader, modules, operations, read, retention, schedules, settle,
-    submit,
+    BEGIN, Db, WriteConnection, admit, cancel, flow, history, leader, modules, operations, read, retention, schedules,
+    settle, submit,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -129,6 +130,16 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         },
         Op::Expire(term, now, limit) => match leader::check(conn, *term).await? {
             Ok(()) => Ok(Answer::Expired(leader::expire(conn, *now, *limit).await?)),
+            Err(stale) => Err(stale),
+        },
+        Op::ChangeQueue(queue, change, now) => {
+            flow::change_queue(conn, queue, *change, *now).await?.map(Answer::QueueChanged)
+        }
+        Op::SetModuleFlow(module, rule) => {
+            flow::set_module(conn, module, rule.as_ref()).await?.map(|()| Answer::ModuleFlowSet)
+        }
+        Op::Admit(term, pass) => match leader::check(conn, *term).await? {
+            Ok(()) => Ok(Answer::Admitted(admit::admit(conn, pass).await?)),
             Err(stale) => Err(stale),
         },
         Op::Redispatch(term, watermarks, now, limit) => match leader::check(conn, *term).await? {
@@ -305,6 +316,43 @@ impl Store {
     async fn change_schedule(&self, op: Op) -> Result<bool, StoreError> {
         if let Answer::ScheduleChanged(there) = self.writer.ask(op).await? {
             return Ok(there);
+        }
+        unexpected()
+    }
+}
+
+#[async_trait]
+impl FlowStore for Store {
+    async fn rules(&self) -> Result<FlowRules, StoreError> {
+        flow::rules(&self.readers).await
+    }
+
+    async fn change_queue(
+        &self,
+        queue: QueueName,
+        change: QueueChange,
+        now: Timestamp,
+    ) -> Result<QueueRule, StoreError> {
+        if let Answer::QueueChanged(rule) = self.writer.ask(Op::ChangeQueue(queue, change, now)).await? {
+            return Ok(rule);
+        }
+        unexpected()
+    }
+
+    async fn set_module(&self, module: ModuleName, rule: Option<ModuleFlow>) -> Result<(), StoreError> {
+        if let Answer::ModuleFlowSet = self.writer.ask(Op::SetModuleFlow(module, rule)).await? {
+            return Ok(());
+        }
+        unexpected()
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueDepth>, StoreError> {
+        flow::queues(&self.readers).await
+    }
+
+    async fn admit(&self, term: Term, pass: Pass) -> Result<Admitted, StoreError> {
+        if let Answer::Admitted(admitted) = self.writer.ask(Op::Admit(term, Arc::new(pass))).await? {
+            return Ok(admitted);
         }
         unexpected()
     }

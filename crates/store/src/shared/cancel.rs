@@ -9,7 +9,7 @@ use super::dependence::{End, release, shifted};
 use super::row::{DbRow, Ending, get, id_bytes, named, parsed, task_id, to_json};
 use super::settle::state_of;
 use super::values::pieces;
-use super::{Db, LOCK_ROWS, news};
+use super::{Db, LOCK_ROWS, flow, news};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -44,11 +44,12 @@ pub(super) async fn cancel_all(
     now: Timestamp,
 ) -> Result<(Vec<tasklane_domain::settle::SettledTask>, Vec<End>), StoreError> {
     let ending = to_json(&Ending { outcome: Outcome::Cancelled, usage: Usage::default() })?;
-    let (mut settled, mut ends) = (Vec::with_capacity(ids.len()), Vec::new());
+    let (mut settled, mut ends, mut slotted) = (Vec::with_capacity(ids.len()), Vec::new(), Vec::new());
     for piece in pieces(ids) {
         let sql = format!(
             "UPDATE tasks SET state = 'cancelled', ended_at = $1, due_at = NULL, ending = $2 \
-             WHERE state IN ('scheduled', 'blocked', 'queued', 'running', 'retrying') AND id IN ({}) RETURNING {}, followed",
+             WHERE state IN ('scheduled', 'blocked', 'queued', 'running', 'retrying') AND id IN ({}) \
+             RETURNING {}, followed, slotted",
             shifted(3, piece.len()),
             news::COLUMNS
         );
@@ -59,8 +60,12 @@ pub(super) async fn cancel_all(
             if get::<i64>(row, "followed")? != 0 {
                 ends.push((task_id(row, "id")?, StateKind::Cancelled));
             }
+            if get::<i64>(row, "slotted")? != 0 {
+                slotted.push(task_id(row, "id")?);
+            }
         }
     }
+    flow::free_soon(conn, &slotted, now).await?;
     Ok((settled, ends))
 }
 

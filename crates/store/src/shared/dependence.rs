@@ -31,6 +31,8 @@ pub(super) struct Released {
     pub(super) settled: Vec<SettledTask>,
     /// Orders to publish.
     pub(super) ready: Vec<WorkOrder>,
+    /// Whether some became queued that flow control holds back.
+    pub(super) held: bool,
 }
 
 /// What a new task waits for, under the ids that were answered.

@@ -7,7 +7,7 @@ use tasklane_domain::{DeliveryId, Lane, Lease, Outcome, OutcomeKind, StateKind, 
 use super::dependence::{End, release};
 use super::row::{DbRow, Ending, ORDER_COLUMNS, delivery, get, id_bytes, order, parsed, task_id, to_json};
 use super::values::{list, pieces};
-use super::{Db, LOCK_ROWS, news};
+use super::{Db, LOCK_ROWS, flow, news};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -56,7 +56,7 @@ pub(super) async fn check(conn: &mut Conn, term: Term) -> Result<Result<(), Stor
 /// Queues what is due, earliest first.
 pub(super) async fn promote_due(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<Promoted, StoreError> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT {ORDER_COLUMNS} FROM tasks WHERE due_at <= $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT $2{LOCK_ROWS}"
+        "SELECT {ORDER_COLUMNS}, line FROM tasks WHERE due_at <= $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT $2{LOCK_ROWS}"
     ));
     let rows = sqlx::query::<Db>(sql)
         .bind(now.as_micros())
@@ -64,13 +64,32 @@ pub(super) async fn promote_due(conn: &mut Conn, now: Timestamp, limit: u32) -> 
         .fetch_all(&mut *conn)
         .await
         .map_err(unavailable)?;
-    let ready = orders(&rows, now, |row| {
+    let orders = orders(&rows, now, |row| {
         let delivery = delivery(row)?;
         let retrying = parsed::<StateKind>(row, "state")? == StateKind::Retrying;
         Ok(if retrying { delivery.redispatched() } else { delivery })
     })?;
-    publish(conn, &ready, now, "queued_at = $1, due_at = NULL,").await?;
-    Ok(Promoted { ready, next_due: next_due(conn).await? })
+    let (held, ready) = apart(conn, &rows, orders).await?;
+    publish(conn, &ready, now, "queued_at = $1, due_at = NULL, published_at = $1,").await?;
+    publish(conn, &held, now, "queued_at = $1, due_at = NULL, published_at = NULL, slotted = 0,").await?;
+    Ok(Promoted { ready, held: held.len(), next_due: next_due(conn).await? })
+}
+
+/// Those that flow control holds back, and the others.
+async fn apart(
+    conn: &mut Conn,
+    rows: &[DbRow],
+    orders: Vec<WorkOrder>,
+) -> Result<(Vec<WorkOrder>, Vec<WorkOrder>), StoreError> {
+    if rows.is_empty() {
+        return Ok((Vec::new(), orders));
+    }
+    let rules = flow::rules(&mut *conn).await?;
+    let (mut held, mut ready) = (Vec::new(), Vec::with_capacity(orders.len()));
+    for (row, order) in rows.iter().zip(orders) {
+        if flow::holds(&rules, row)? { held.push(order) } else { ready.push(order) }
+    }
+    Ok((held, ready))
 }
 
 fn orders(
@@ -81,12 +100,13 @@ fn orders(
     rows.iter().map(|row| order(row, dispatch(row)?, queued_at)).collect()
 }
 
-/// Records that the orders are published now, each with its dispatch.
+/// Records that the tasks are queued, each with its next dispatch; `also` says what else.
+/// `$1` is now.
 async fn publish(conn: &mut Conn, orders: &[WorkOrder], now: Timestamp, also: &str) -> Result<(), StoreError> {
     for piece in pieces(orders) {
         // A new dispatch is the next multiple of 2^16 above what is recorded; a first dispatch is recorded already.
         let sql = format!(
-            "UPDATE tasks SET {also} state = 'queued', published_at = $1, \
+            "UPDATE tasks SET {also} state = 'queued', \
              delivery = CASE WHEN state = 'scheduled' THEN delivery ELSE (delivery / 65536 + 1) * 65536 END \
              WHERE id IN ({})",
             shifted(piece.len())
@@ -137,6 +157,7 @@ pub(super) async fn expire(conn: &mut Conn, now: Timestamp, limit: u32) -> Resul
         let query = sqlx::query::<Db>(sql).bind(now.as_micros()).bind(ending.clone()).bind(id_bytes(task.id));
         query.execute(&mut *conn).await.map_err(unavailable)?;
     }
+    flow::free(conn, &expired.iter().map(|task| task.id).collect::<Vec<_>>()).await?;
     let released = release(conn, followed(&rows, StateKind::Expired)?, now).await?;
     let count = expired.len();
     Ok(Expired { settled: [expired, released.settled].concat(), count, ready: released.ready })
@@ -162,7 +183,9 @@ pub(super) async fn redispatch(
 ) -> Result<Vec<WorkOrder>, StoreError> {
     let mut ready: Vec<WorkOrder> = Vec::new();
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    for (lane, watermark) in watermarks {
+    let rules = flow::rules(&mut *conn).await?;
+    // What a pause took out of its lane is published anew when it ends.
+    for (lane, watermark) in watermarks.iter().filter(|(lane, _)| !rules.is_paused(&lane.queue)) {
         let left = i64::try_from(most - ready.len()).unwrap_or(i64::MAX);
         if left == 0 {
             break;
@@ -181,6 +204,6 @@ pub(super) async fn redispatch(
             .map_err(unavailable)?;
         ready.extend(orders(&rows, now, |row| delivery(row).map(DeliveryId::redispatched))?);
     }
-    publish(conn, &ready, now, "").await?;
+    publish(conn, &ready, now, "published_at = $1,").await?;
     Ok(ready)
 }

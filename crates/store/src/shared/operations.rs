@@ -196,11 +196,10 @@ async fn retry_batch(
     let submits: Vec<&[NewTask]> = tasks.chunks(1).collect();
     let mut done = 0;
     for (task, answer) in tasks.iter().zip(submit::submit(conn, &submits).await?) {
-        let Ok(answer) = answer else { continue };
+        let Ok(mut answer) = answer else { continue };
         done += 1;
-        step.ready.extend(task.order());
-        step.ready.extend(answer.ready);
-        step.settled.extend(answer.settled);
+        step.settled.append(&mut answer.settled);
+        step.ready.extend(answer.ready(task.order()));
     }
     Ok(done)
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use tasklane_domain::dependence::OnFailure;
 use tasklane_domain::error::StoreError;
+use tasklane_domain::flow::Flow;
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::task::{Lineage, NewTask, Parent, Task};
 use tasklane_domain::{
@@ -20,7 +21,7 @@ pub(super) type DbRow = <Db as sqlx::Database>::Row;
 /// The columns of [`task`].
 pub(super) const TASK_COLUMNS: &str = "id, module_name, module_version, module_digest, queue, priority, state, attempt, \
      delivery, spec, created_at, queued_at, due_at, deadline, started_at, ended_at, host, ending, progress, namespace, \
-     origin, batch, name, parent, root, depth, child_key, waits_for, on_failure, not_before";
+     origin, batch, name, parent, root, depth, child_key, waits_for, on_failure, not_before, published_at";
 /// The columns of [`order`].
 pub(super) const ORDER_COLUMNS: &str = "id, module_name, module_version, module_digest, queue, priority, state, attempt, \
      delivery, spec, deadline, payload, payload_kind";
@@ -37,6 +38,8 @@ pub(super) struct Spec {
     /// What the payload's bindings call the tasks that this one waits for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) bindings: Vec<(String, TaskId)>,
+    #[serde(default, skip_serializing_if = "Flow::is_empty")]
+    pub(super) flow: Flow,
 }
 
 /// What an ended attempt left.
@@ -156,14 +159,16 @@ pub(super) fn task(row: &DbRow) -> Result<Task, StoreError> {
 fn task_of(row: &DbRow) -> Result<Task, StoreError> {
     let spec = spec(row)?;
     let ending: Option<Ending> = json(row, "ending")?;
-    let blocked = get::<&str>(row, "state")? == StateKind::Blocked.as_str();
+    let state: StateKind = parsed(row, "state")?;
+    let blocked = state == StateKind::Blocked;
+    let published = get::<Option<i64>>(row, "published_at")?.is_some();
     let (outcome, usage) = ending.map(|ending| (ending.outcome, ending.usage)).unzip();
     Ok(Task {
         id: task_id(row, "id")?,
         module: module(row)?,
         queue: parsed(row, "queue")?,
         priority: priority(row)?,
-        state: parsed(row, "state")?,
+        state,
         attempt: attempt(row)?,
         delivery: delivery(row)?,
         limits: spec.limits,
@@ -185,6 +190,8 @@ fn task_of(row: &DbRow) -> Result<Task, StoreError> {
         on_failure: on_failure(row)?,
         waits_for: u32::try_from(get::<i64>(row, "waits_for")?).unwrap_or(0),
         bindings: spec.bindings,
+        flow: spec.flow,
+        held: state == StateKind::Queued && !published,
     })
 }
 
@@ -260,6 +267,7 @@ pub(super) fn spec_of(task: &NewTask, bindings: &[(String, TaskId)]) -> Result<S
         labels: task.labels.clone(),
         traceparent: task.traceparent.clone(),
         bindings: bindings.to_vec(),
+        flow: task.flow.clone(),
     })
 }
 

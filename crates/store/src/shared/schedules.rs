@@ -149,14 +149,9 @@ pub(super) async fn fire(conn: &mut Conn, fire: &Fire, now: Timestamp) -> Result
         return Ok(Fired::default());
     }
     let tasks = remember(conn, fire).await?;
-    let mut fired = Fired {
-        moved: true,
-        count: tasks.len(),
-        ready: tasks.iter().filter_map(NewTask::order).collect(),
-        settled: Vec::new(),
-    };
+    let mut fired = Fired { moved: true, count: tasks.len(), ready: Vec::new(), settled: Vec::new() };
     for answer in submit::submit(conn, &[&tasks]).await? {
-        answer?;
+        fired.ready.extend(answer?.ready(tasks.iter().filter_map(NewTask::order)));
     }
     if let Some(previous) = fire.cancel.filter(|_| !tasks.is_empty()) {
         let (settled, ends) = cancel_all(conn, &[previous], now).await?;

@@ -20,7 +20,7 @@ use super::row::{
     task_id, time, to_json,
 };
 use super::values::{list, pieces, values};
-use super::{Db, LOCK_ROWS};
+use super::{Db, LOCK_ROWS, flow};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -36,23 +36,27 @@ struct Known {
     started_at: Option<Timestamp>,
     /// Whether another task waits for it.
     followed: bool,
+    /// Whether it holds slots.
+    slotted: bool,
 }
 
 /// Settles the reports in their order.
 pub(super) async fn settle(conn: &mut Conn, reports: &[Report], now: Timestamp) -> Result<SettleAnswer, StoreError> {
     let mut answer = SettleAnswer::default();
     let (happy, mut others) = split(reports);
-    let mut ends = Vec::new();
-    let settled = settle_ok(conn, &happy, &mut ends).await?;
+    let (mut ends, mut free) = (Vec::new(), Vec::new());
+    let settled = settle_ok(conn, &happy, &mut ends, &mut free).await?;
     others.extend(happy.iter().map(|(report, _)| *report).filter(|report| !settled.contains_key(&report.task)));
     answer.settled.extend(settled.into_values());
     if !others.is_empty() {
         let mut known = load(conn, &others).await?;
         for report in others {
-            settle_one(conn, report, known.get_mut(&report.task), now, &mut answer, &mut ends).await?;
+            settle_one(conn, report, known.get_mut(&report.task), now, &mut answer, &mut ends, &mut free).await?;
         }
     }
+    flow::free(conn, &free).await?;
     let released = release(conn, ends, now).await?;
+    answer.admissible = !free.is_empty() || released.held;
     answer.settled.extend(released.settled);
     answer.ready.extend(released.ready);
     Ok(answer)
@@ -85,6 +89,7 @@ async fn settle_ok(
     conn: &mut Conn,
     happy: &[Happy<'_>],
     ends: &mut Vec<End>,
+    free: &mut Vec<TaskId>,
 ) -> Result<HashMap<TaskId, SettledTask>, StoreError> {
     let mut settled = HashMap::with_capacity(happy.len());
     for piece in pieces(happy) {
@@ -93,7 +98,8 @@ async fn settle_ok(
              UPDATE tasks SET state = 'succeeded', delivery = v.delivery, host = v.host, started_at = v.started_at, \
              ended_at = v.ended_at, ending = v.ending, result = v.result, log = v.log FROM v \
              WHERE tasks.id = v.id AND tasks.state IN ('queued', 'running') AND tasks.attempt = v.attempt \
-             AND tasks.delivery <= v.delivery RETURNING tasks.id, tasks.module_name, tasks.queue, tasks.priority, tasks.followed",
+             AND tasks.delivery <= v.delivery RETURNING tasks.id, tasks.module_name, tasks.queue, tasks.priority, tasks.followed, \
+             tasks.slotted",
             values(piece.len(), &OK_COLUMNS)
         );
         let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql));
@@ -116,6 +122,9 @@ async fn settle_ok(
             let report = by_id.get(&id).ok_or_else(|| corrupt("settle", "a row that was not asked for"))?;
             if get::<i64>(row, "followed")? != 0 {
                 ends.push((id, StateKind::Succeeded));
+            }
+            if get::<i64>(row, "slotted")? != 0 {
+                free.push(id);
             }
             settled.insert(id, news(row, report)?);
         }
@@ -153,7 +162,7 @@ async fn load(conn: &mut Conn, reports: &[&Report]) -> Result<HashMap<TaskId, Kn
     let mut known = HashMap::with_capacity(ids.len());
     for piece in pieces(&ids) {
         let sql = format!(
-            "SELECT id, state, attempt, delivery, host, due_at, deadline, started_at, spec, module_name, queue, priority, followed \
+            "SELECT id, state, attempt, delivery, host, due_at, deadline, started_at, spec, module_name, queue, priority, followed, slotted \
              FROM tasks WHERE id IN ({}) ORDER BY id{LOCK_ROWS}",
             list(piece.len())
         );
@@ -182,6 +191,7 @@ fn known_of(row: &DbRow) -> Result<Known, StoreError> {
         priority: priority(row)?,
         started_at: time(row, "started_at")?,
         followed: get::<i64>(row, "followed")? != 0,
+        slotted: get::<i64>(row, "slotted")? != 0,
     })
 }
 
@@ -211,6 +221,7 @@ async fn settle_one(
     now: Timestamp,
     answer: &mut SettleAnswer,
     ends: &mut Vec<End>,
+    free: &mut Vec<TaskId>,
 ) -> Result<(), StoreError> {
     let Some(known) = known else {
         answer.refused.push((report.task, Refusal::Unknown));
@@ -229,7 +240,10 @@ async fn settle_one(
     known.facts.delivery = write(conn, report, known, after, now).await?;
     known.facts.state = after;
     if matches!(report.body, ReportBody::HandedBack(_)) {
-        answer.ready.push(reload_order(conn, report.task, known, now).await?);
+        hand_on(conn, report.task, known, now, answer, free).await?;
+    }
+    if known.slotted && !after.kind().is_on_the_way() {
+        free.push(report.task);
     }
     if known.followed && after.kind().is_terminal() {
         ends.push((report.task, after.kind()));
@@ -347,6 +361,28 @@ async fn remember_attempt(conn: &mut Conn, report: &Report, ended: &Ended) -> Re
         .bind(ended.ended_at.as_micros())
         .bind(ending_of(ended)?)
         .bind(log_of(report, ended)?)
+        .execute(conn)
+        .await
+        .map(drop)
+        .map_err(unavailable)
+}
+
+/// Publishes what a host gave back, or holds it back while its queue is paused.
+async fn hand_on(
+    conn: &mut Conn,
+    task: TaskId,
+    known: &Known,
+    now: Timestamp,
+    answer: &mut SettleAnswer,
+    free: &mut Vec<TaskId>,
+) -> Result<(), StoreError> {
+    if !flow::rules(&mut *conn).await?.is_paused(&known.queue) {
+        answer.ready.push(reload_order(conn, task, known, now).await?);
+        return Ok(());
+    }
+    free.extend(known.slotted.then_some(task));
+    sqlx::query::<Db>("UPDATE tasks SET published_at = NULL, slotted = 0 WHERE id = $1")
+        .bind(id_bytes(task))
         .execute(conn)
         .await
         .map(drop)

@@ -6,13 +6,14 @@
 use std::collections::{HashMap, HashSet};
 
 use tasklane_domain::error::StoreError;
+use tasklane_domain::flow::{FlowRules, Line};
 use tasklane_domain::task::{Idempotency, NewTask, SubmitAnswer, Submitted};
 use tasklane_domain::{Attempt, DeliveryId, StateKind, TaskId, Timestamp};
 
 use super::dependence::{self, Released};
 use super::row::{get, id_bytes, spec_of, state_text, task_id};
 use super::values::{pieces, values};
-use super::{Db, children, unique};
+use super::{Db, children, flow, unique};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -23,14 +24,24 @@ const COLUMNS: [&str; 18] = [
     "int", "int", "int", "bytes",
 ];
 /// The further columns of one that has.
-const LIFE_COLUMNS: [&str; 11] =
-    ["text", "bytes", "text", "bytes", "bytes", "int", "text", "int", "text", "int", "int"];
+const LIFE_COLUMNS: [&str; 12] =
+    ["text", "bytes", "text", "bytes", "bytes", "int", "text", "int", "text", "int", "int", "text"];
 
 /// A task to be inserted, with what was found out about it.
 pub(super) struct Fresh<'a> {
     pub(super) task: &'a NewTask,
     /// What it waits for: each once, under the ids that were answered.
     pub(super) waits: dependence::Waits,
+    /// What flow control knows it by.
+    line: Line,
+    /// Whether flow control holds it back.
+    held: bool,
+}
+
+impl<'a> Fresh<'a> {
+    fn new(task: &'a NewTask, waits: dependence::Waits, rules: &FlowRules) -> Self {
+        Self { task, waits, line: Line::of(task, rules), held: flow::holds_new(rules, task) }
+    }
 }
 
 /// One transaction's submits.
@@ -40,6 +51,8 @@ struct Gathered<'a> {
     ids: HashSet<TaskId>,
     /// Tasks that somebody waits for.
     followed: HashSet<TaskId>,
+    /// What operators said of queues and modules.
+    rules: FlowRules,
 }
 
 /// The answers to each submit of one transaction; a refusal fails its own submit and leaves the others.
@@ -47,7 +60,7 @@ pub(super) async fn submit(
     conn: &mut Conn,
     submits: &[&[NewTask]],
 ) -> Result<Vec<Result<SubmitAnswer, StoreError>>, StoreError> {
-    let mut all = Gathered::default();
+    let mut all = Gathered { rules: flow::rules(&mut *conn).await?, ..Gathered::default() };
     let mut answers = Vec::with_capacity(submits.len());
     for tasks in submits {
         let answer = if tasks.iter().any(is_special) {
@@ -58,9 +71,21 @@ pub(super) async fn submit(
         answers.push(answer.map(|tasks| SubmitAnswer { tasks, ..SubmitAnswer::default() }));
     }
     insert_all(conn, &all).await?;
+    tell_held(&mut answers, &all);
     let released = dependence::begin(conn, &all.fresh).await?;
     share(&mut answers, released);
     Ok(answers)
+}
+
+/// Tells each submit which of its tasks are not to be published.
+fn tell_held(answers: &mut [Result<SubmitAnswer, StoreError>], all: &Gathered<'_>) {
+    let held: HashSet<TaskId> = all.fresh.iter().filter(|one| one.held).map(|one| one.task.id).collect();
+    if held.is_empty() {
+        return;
+    }
+    for answer in answers.iter_mut().flatten() {
+        answer.held = answer.tasks.iter().map(|one| one.id()).filter(|id| held.contains(id)).collect();
+    }
 }
 
 /// Gives what was released to the submit that it belongs to; what fits none goes to the last, so that nothing is lost.
@@ -80,7 +105,8 @@ fn is_special(task: &NewTask) -> bool {
 
 fn plain<'a>(tasks: &'a [NewTask], all: &mut Gathered<'a>) -> Vec<Submitted> {
     all.ids.extend(tasks.iter().map(|task| task.id));
-    all.fresh.extend(tasks.iter().map(|task| Fresh { task, waits: dependence::Waits::default() }));
+    let rules = &all.rules;
+    all.fresh.extend(tasks.iter().map(|task| Fresh::new(task, dependence::Waits::default(), rules)));
     tasks.iter().map(|task| Submitted::Fresh(task.id)).collect()
 }
 
@@ -91,7 +117,7 @@ async fn special<'a>(
     all: &mut Gathered<'a>,
 ) -> Result<Result<Vec<Submitted>, StoreError>, StoreError> {
     execute(conn, "SAVEPOINT promise").await?;
-    match look(conn, tasks, &all.ids).await? {
+    match look(conn, tasks, &all.ids, &all.rules).await? {
         Ok((answers, fresh)) => {
             execute(conn, "RELEASE SAVEPOINT promise").await?;
             all.ids.extend(fresh.iter().map(|one| one.task.id));
@@ -109,7 +135,12 @@ async fn special<'a>(
 
 type Looked<'a> = Result<(Vec<Submitted>, Vec<Fresh<'a>>), StoreError>;
 
-async fn look<'a>(conn: &mut Conn, tasks: &'a [NewTask], others: &HashSet<TaskId>) -> Result<Looked<'a>, StoreError> {
+async fn look<'a>(
+    conn: &mut Conn,
+    tasks: &'a [NewTask],
+    others: &HashSet<TaskId>,
+    rules: &FlowRules,
+) -> Result<Looked<'a>, StoreError> {
     let mut answers = Vec::with_capacity(tasks.len());
     let mut ids: HashSet<TaskId> = HashSet::with_capacity(tasks.len());
     for task in tasks {
@@ -125,7 +156,7 @@ async fn look<'a>(conn: &mut Conn, tasks: &'a [NewTask], others: &HashSet<TaskId
     let new: Vec<&NewTask> =
         pairs().filter(|(_, one)| matches!(one, Submitted::Fresh(_))).map(|(task, _)| task).collect();
     let fresh = match dependence::look(conn, &new, &renamed).await? {
-        Ok(waits) => new.into_iter().zip(waits).map(|(task, waits)| Fresh { task, waits }).collect(),
+        Ok(waits) => new.into_iter().zip(waits).map(|(task, waits)| Fresh::new(task, waits, rules)).collect(),
         Err(refusal) => return Ok(Err(refusal)),
     };
     Ok(Ok((answers, fresh)))
@@ -238,12 +269,13 @@ fn is_plain(one: &Fresh<'_>, followed: &HashSet<TaskId>) -> bool {
         && task.after.on.is_empty()
         && task.namespace.as_str() == "default"
         && !followed.contains(&task.id)
+        && one.line.is_plain()
 }
 
 const INTO: &str = "INSERT INTO tasks (id, module_name, module_version, module_digest, queue, priority, state, attempt, delivery, \
      spec, payload, payload_kind, created_at, queued_at, published_at, due_at, deadline, batch";
 const LIFE: &str =
-    ", namespace, origin, name, parent, root, depth, child_key, waits_for, on_failure, not_before, followed";
+    ", namespace, origin, name, parent, root, depth, child_key, waits_for, on_failure, not_before, followed, line";
 
 /// Inserts rows with the further columns, if `followed` is given, or without.
 async fn insert(conn: &mut Conn, all: &[&Fresh<'_>], followed: Option<&HashSet<TaskId>>) -> Result<(), StoreError> {
@@ -287,7 +319,7 @@ fn bind_task<'q>(query: Query<'q>, one: &Fresh<'_>) -> Result<Query<'q>, StoreEr
         .bind(task.payload.kind.as_str())
         .bind(task.created_at.as_micros())
         .bind(queued_at)
-        .bind(queued_at)
+        .bind(queued_at.filter(|_| !one.held))
         .bind(due_at)
         .bind(task.deadline.map(|deadline| deadline.as_micros()))
         .bind(task.lineage.batch.map(|batch| batch.as_uuid().as_bytes().to_vec())))
@@ -309,6 +341,7 @@ fn bind_life<'q>(query: Query<'q>, one: &Fresh<'_>, followed: bool) -> Query<'q>
         .bind(blocked.then(|| task.after.on_failure.as_str()))
         .bind(task.run_at.filter(|_| blocked).map(Timestamp::as_micros))
         .bind(i64::from(followed))
+        .bind(one.line.to_text())
 }
 
 async fn insert_batches(conn: &mut Conn, tasks: &[&NewTask]) -> Result<(), StoreError> {

@@ -16,7 +16,7 @@ use super::dependence::{End, Released, end_blocked, shifted, unblocked};
 use super::read::there;
 use super::row::{DbRow, ORDER_COLUMNS, delivery, get, id_bytes, order, payload, spec, task_id};
 use super::values::{list, pieces};
-use super::{Db, LOCK_ROWS, news};
+use super::{Db, LOCK_ROWS, flow, news};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -31,11 +31,15 @@ pub(super) async fn unblock(
     now: Timestamp,
     released: &mut Released,
 ) -> Result<Vec<End>, StoreError> {
-    let mut queued = Vec::new();
+    let (mut queued, mut held) = (Vec::new(), Vec::new());
     let mut ends = Vec::new();
+    if ids.is_empty() {
+        return Ok(ends);
+    }
+    let rules = flow::rules(&mut *conn).await?;
     for piece in pieces(ids) {
         let sql = format!(
-            "SELECT {ORDER_COLUMNS}, host, not_before FROM tasks WHERE state = 'blocked' AND waits_for <= 0 AND id IN ({}) \
+            "SELECT {ORDER_COLUMNS}, host, not_before, line FROM tasks WHERE state = 'blocked' AND waits_for <= 0 AND id IN ({}) \
              ORDER BY id{LOCK_ROWS}",
             list(piece.len())
         );
@@ -43,6 +47,7 @@ pub(super) async fn unblock(
         let query = piece.iter().fold(query, |query, id| query.bind(id_bytes(*id)));
         for row in &query.fetch_all(&mut *conn).await.map_err(unavailable)? {
             match unblock_one(conn, row, now, released).await? {
+                Unblocked::Queued(order) if flow::holds(&rules, row)? => held.push(*order),
                 Unblocked::Queued(order) => queued.push(*order),
                 Unblocked::Scheduled => {}
                 Unblocked::Unresolved(why) => {
@@ -53,7 +58,9 @@ pub(super) async fn unblock(
             }
         }
     }
-    publish(conn, &queued, now).await?;
+    publish(conn, &queued, now, "$1").await?;
+    publish(conn, &held, now, "NULL").await?;
+    released.held |= !held.is_empty();
     released.ready.extend(queued);
     Ok(ends)
 }
@@ -139,10 +146,11 @@ async fn schedule(conn: &mut Conn, id: TaskId, due: Timestamp) -> Result<(), Sto
         .map_err(unavailable)
 }
 
-async fn publish(conn: &mut Conn, orders: &[WorkOrder], now: Timestamp) -> Result<(), StoreError> {
+/// `published_at`: `$1` for now, or `NULL` for what flow control holds back.
+async fn publish(conn: &mut Conn, orders: &[WorkOrder], now: Timestamp, published_at: &str) -> Result<(), StoreError> {
     for piece in pieces(orders) {
         let sql = format!(
-            "UPDATE tasks SET state = '{}', queued_at = $1, published_at = $1 WHERE state = 'blocked' AND id IN ({})",
+            "UPDATE tasks SET state = '{}', queued_at = $1, published_at = {published_at} WHERE state = 'blocked' AND id IN ({})",
             StateKind::Queued.as_str(),
             shifted(2, piece.len())
         );

@@ -64,6 +64,15 @@ pub(crate) struct TaskArgs {
     /// How long the earlier task stands in the way, such as `1h`.
     #[arg(long, value_name = "TIME", requires = "unique")]
     pub(crate) unique_for: Option<String>,
+    /// At most so many tasks with this key at once, `KEY=MAX`.
+    #[arg(long, value_name = "KEY=MAX")]
+    pub(crate) concurrency: Option<String>,
+    /// Start tasks with this key no faster than this, `KEY=10/1s`.
+    #[arg(long, value_name = "KEY=RATE")]
+    pub(crate) rate: Option<String>,
+    /// Whose fair share it takes, such as a customer's name.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) share: Option<String>,
     /// How the waits between attempts grow: exponential or fixed.
     #[arg(long, value_name = "HOW")]
     pub(crate) backoff: Option<String>,

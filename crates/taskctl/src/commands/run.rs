@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::value::RawValue;
-use tasklane_api_types::{BatchAccepted, BatchRequest, SubmitRequest, TaskAccepted, TaskView, UniqueRequest};
+use tasklane_api_types::{
+    BatchAccepted, BatchRequest, ConcurrencyRequest, RateRequest, SubmitRequest, TaskAccepted, TaskView, UniqueRequest,
+};
 use tasklane_domain::outcome::{OutcomeSet, OutcomeSetError};
 use tasklane_domain::time::TimestampError;
 use tasklane_domain::{LimitsPatch, RetryPatch, StateKind, Timestamp};
@@ -167,11 +169,30 @@ pub(crate) fn request(args: &TaskArgs) -> anyhow::Result<SubmitRequest> {
             while_in: None,
             for_time: args.unique_for.clone(),
         }),
+        concurrency: args.concurrency.as_deref().map(concurrency).transpose()?,
+        rate: args.rate.as_deref().map(rate).transpose()?,
+        share: args.share.clone(),
     };
     if let Some(input) = &args.input {
         fill_payload(&mut request, input)?;
     }
     Ok(request)
+}
+
+/// `KEY=…`: keys may hold `=` themselves.
+fn keyed<'a>(flag: &str, form: &str, text: &'a str) -> anyhow::Result<(&'a str, &'a str)> {
+    text.rsplit_once('=').ok_or_else(|| Failure::new(USAGE, format!("{flag}: `{text}` is not {form}")).into())
+}
+
+fn concurrency(text: &str) -> anyhow::Result<ConcurrencyRequest> {
+    let (key, max) = keyed("--concurrency", "KEY=MAX, such as customer-42=3", text)?;
+    let max = max.parse().map_err(|_| Failure::new(USAGE, format!("--concurrency: `{max}` is not a number")))?;
+    Ok(ConcurrencyRequest { key: key.to_owned(), max })
+}
+
+fn rate(text: &str) -> anyhow::Result<RateRequest> {
+    let (key, limit) = keyed("--rate", "KEY=RATE, such as api.example.com=10/1s", text)?;
+    Ok(RateRequest { key: key.to_owned(), limit: limit.to_owned() })
 }
 
 fn retry(args: &TaskArgs) -> anyhow::Result<RetryPatch> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use tasklane_domain::dependence::After;
+use tasklane_domain::flow::Flow;
 use tasklane_domain::log::{LogCapture, LogLevel, LogLine, LogSource};
 use tasklane_domain::outcome::Retryability;
 use tasklane_domain::ports::SettleAnswer;
@@ -142,6 +143,7 @@ pub fn task() -> anyhow::Result<NewTask> {
         namespace: Namespace::default(),
         lineage: Lineage::default(),
         after: After::default(),
+        flow: Flow::default(),
     })
 }
 

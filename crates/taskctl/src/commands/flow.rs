@@ -1,0 +1,81 @@
+//! `taskctl queues …` and `taskctl flow …`.
+
+use serde_json::json;
+use tasklane_api_types::{ModuleFlowList, ModuleFlowRequest, ModuleFlowView, QueueList, QueueRequest, QueueView};
+
+use crate::cli::{Flow, Format, Queues};
+use crate::client::{Client, segment};
+use crate::output;
+
+const QUEUES: &str = "/api/v1/queues";
+const MODULES: &str = "/api/v1/flow/modules";
+
+fn path(name: &str, rest: &str) -> String {
+    format!("{QUEUES}/{}{rest}", segment(name))
+}
+
+/// Carries out a command on queues.
+pub(crate) async fn queues(client: &Client, format: Format, command: Queues) -> anyhow::Result<()> {
+    let one = match command {
+        Queues::List => return list(format, &client.get(QUEUES).await?),
+        Queues::Get { name } => client.get(&path(&name, "")).await?,
+        Queues::Pause { name } => client.post(&path(&name, "/pause"), &json!({})).await?,
+        Queues::Resume { name } => client.post(&path(&name, "/resume"), &json!({})).await?,
+        Queues::Set { name, fair } => client.patch(&path(&name, ""), &QueueRequest { fair: Some(fair) }).await?,
+    };
+    list(format, &QueueList { queues: vec![one] })
+}
+
+fn list(format: Format, list: &QueueList) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return match list.queues.as_slice() {
+            [one] => output::json(one),
+            _ => output::json(list),
+        };
+    }
+    let row = |one: &QueueView| {
+        vec![
+            one.name.clone(),
+            one.paused_at.map_or_else(|| "active".to_owned(), |at| format!("paused since {at}")),
+            if one.fair { "yes" } else { "no" }.to_owned(),
+            one.queued.to_string(),
+            one.held.to_string(),
+            one.running.to_string(),
+            one.waiting.to_string(),
+            one.oldest_queued_at.map(|at| at.to_string()).unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = list.queues.iter().map(row).collect();
+    output::table(&["QUEUE", "STATE", "FAIR", "QUEUED", "HELD", "RUNNING", "WAITING", "OLDEST"], &rows);
+    Ok(())
+}
+
+/// Carries out a command on modules' limits.
+pub(crate) async fn modules(client: &Client, format: Format, command: Flow) -> anyhow::Result<()> {
+    match command {
+        Flow::List => rules(format, &client.get(MODULES).await?),
+        Flow::Set(args) => {
+            let request = ModuleFlowRequest { max: args.max, rate: args.rate };
+            let one = client.put(&format!("{MODULES}/{}", segment(&args.module)), &request).await?;
+            rules(format, &ModuleFlowList { modules: vec![one] })
+        }
+        Flow::Unset { module } => {
+            client.delete(&format!("{MODULES}/{}", segment(&module))).await?;
+            output::note(&format!("the manifest of {module} holds again"));
+            Ok(())
+        }
+    }
+}
+
+fn rules(format: Format, list: &ModuleFlowList) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(list);
+    }
+    let row = |one: &ModuleFlowView| {
+        let max = one.max.map_or_else(|| "-".to_owned(), |max| max.to_string());
+        vec![one.module.clone(), max, one.rate.map_or_else(|| "-".to_owned(), |rate| rate.to_string())]
+    };
+    let rows: Vec<Vec<String>> = list.modules.iter().map(row).collect();
+    output::table(&["MODULE", "MAX", "RATE"], &rows);
+    Ok(())
+}
