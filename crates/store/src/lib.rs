@@ -18,6 +18,7 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
 use tasklane_domain::schedule::ScheduleStore;
+use tasklane_domain::webhook::WebhookStore;
 
 /// One open database, as the ports that it implements.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Stores {
     pub operations: Arc<dyn OperationStore>,
     /// Recurring schedules.
     pub schedules: Arc<dyn ScheduleStore>,
+    /// Webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
     commits: Arc<AtomicU64>,
 }
 
@@ -59,7 +62,7 @@ pub async fn open(url: &str) -> Result<Stores, StoreError> {
 
 fn stores<S>(store: S, commits: Arc<AtomicU64>) -> Stores
 where
-    S: TaskStore + ModuleStore + LeaderStore + OperationStore + ScheduleStore,
+    S: TaskStore + ModuleStore + LeaderStore + OperationStore + ScheduleStore + WebhookStore,
 {
     let store = Arc::new(store);
     Stores {
@@ -67,7 +70,8 @@ where
         modules: store.clone(),
         leader: store.clone(),
         operations: store.clone(),
-        schedules: store,
+        schedules: store.clone(),
+        webhooks: store,
         commits,
     }
 }

@@ -14,7 +14,10 @@ use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
-use tasklane_domain::{Lane, Lease, ModuleRecord, Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder};
+use tasklane_domain::webhook::{Delivery, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook};
+use tasklane_domain::{
+    Lane, Lease, ModuleRecord, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// Operations that wait; a caller beyond that waits to be taken in.
@@ -46,6 +49,15 @@ pub(crate) enum Op {
     PromoteDue(Term, Timestamp, u32),
     Expire(Term, Timestamp, u32),
     Redispatch(Term, Arc<Vec<(Lane, Timestamp)>>, Timestamp, u32),
+    CreateWebhook(Arc<Webhook>),
+    RemoveWebhook(WebhookName),
+    SetStanding(WebhookName, Standing),
+    RotateSecret(WebhookName, Secret, Timestamp),
+    Enqueue(Arc<Delivery>),
+    ReplayDelivery(WebhookName, EventId, Timestamp),
+    RecordDeliveries(Term, Arc<Vec<Tried>>),
+    AnnounceBatches(Term, Timestamp),
+    KeepHouse(Term, Timestamp, u32),
 }
 
 impl Op {
@@ -57,6 +69,8 @@ impl Op {
                 usize::try_from(*limit).unwrap_or(usize::MAX)
             }
             Self::StepOperation(_, _, limit) => usize::try_from(*limit).unwrap_or(usize::MAX),
+            Self::RecordDeliveries(_, all) => all.len(),
+            Self::AnnounceBatches(..) | Self::KeepHouse(..) => ROWS_PER_TRANSACTION_MAX,
             Self::Cancel(..)
             | Self::Reschedule(..)
             | Self::BeginOperation(_)
@@ -66,7 +80,13 @@ impl Op {
             | Self::NoteTask(..)
             | Self::Fire(..)
             | Self::Deploy(..)
-            | Self::OpenTerm(_) => 1,
+            | Self::OpenTerm(_)
+            | Self::CreateWebhook(_)
+            | Self::RemoveWebhook(_)
+            | Self::SetStanding(..)
+            | Self::RotateSecret(..)
+            | Self::Enqueue(_)
+            | Self::ReplayDelivery(..) => 1,
         }
     }
 }
@@ -88,6 +108,11 @@ pub(crate) enum Answer {
     Promoted(Promoted),
     Expired(Expired),
     Redispatched(Vec<WorkOrder>),
+    /// Whether there was one.
+    WebhookChanged(bool),
+    Replayed(Replayed),
+    BatchesAnnounced(usize),
+    HouseKept(Housekeeping),
 }
 
 /// An operation's own failure, which leaves its neighbours alone, or its answer.
