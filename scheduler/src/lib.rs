@@ -16,11 +16,12 @@ use tasklane_domain::ports::{
     Control, Dispatcher, LeaderStore, LeaseStore, ModuleStore, ReportSource, StreamKeeper, TaskStore,
 };
 use tasklane_domain::schedule::ScheduleStore;
+use tasklane_domain::webhook::{EventSender, WebhookStore};
 use tasklane_domain::{Clock, Term};
 use tokio_util::sync::CancellationToken;
 
 pub use metrics::Metrics;
-pub use settings::{SchedulerSettings, SettingsError};
+pub use settings::{SchedulerSettings, SettingsError, WebhookSettings};
 
 /// What a scheduler needs of the world.
 #[derive(Clone)]
@@ -33,6 +34,10 @@ pub struct SchedulerPorts {
     pub operations: Arc<dyn OperationStore>,
     /// Recurring schedules.
     pub schedules: Arc<dyn ScheduleStore>,
+    /// Webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
+    /// The way to their endpoints.
+    pub sender: Arc<dyn EventSender>,
     /// The modules, to find the newest version of one.
     pub modules: Arc<dyn ModuleStore>,
     /// The way to the hosts.

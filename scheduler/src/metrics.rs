@@ -3,6 +3,7 @@
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use tasklane_domain::settle::{Refusal, SettledTask};
 use tasklane_domain::state::TransitionError;
+use tasklane_domain::webhook::Verdict;
 
 /// A scheduler's metrics; clones share the numbers.
 #[derive(Clone)]
@@ -18,6 +19,7 @@ pub struct Metrics {
     pub(crate) expired: IntCounter,
     pub(crate) rescued: IntCounter,
     pub(crate) trimmed: IntCounter,
+    pub(crate) deliveries: IntCounterVec,
 }
 
 fn counter(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntCounter> {
@@ -74,6 +76,12 @@ impl Metrics {
                 "Tasks published anew because they were lost on the way.",
             )?,
             trimmed: counter(registry, "tasklane_trimmed_total", "Done messages deleted from the READY stream.")?,
+            deliveries: counters(
+                registry,
+                "tasklane_webhook_deliveries_total",
+                "Deliveries sent to webhooks, by what became of them.",
+                &["result"],
+            )?,
         })
     }
 
@@ -83,6 +91,16 @@ impl Metrics {
                 self.settled.with_label_values(&[outcome.as_str(), task.state.as_str()]).inc();
             }
         }
+    }
+
+    pub(crate) fn count_delivery(&self, verdict: Verdict) {
+        let result = match verdict {
+            Verdict::Delivered => "delivered",
+            Verdict::Again(_) => "again",
+            Verdict::Dead => "dead",
+            Verdict::Gone => "gone",
+        };
+        self.deliveries.with_label_values(&[result]).inc();
     }
 
     pub(crate) fn count_refused(&self, refusal: &Refusal) {

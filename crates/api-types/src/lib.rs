@@ -6,6 +6,7 @@
 mod code;
 mod request;
 mod view;
+mod webhook;
 
 pub use code::ErrorCode;
 pub use request::{
@@ -13,3 +14,4 @@ pub use request::{
     UniqueRequest,
 };
 pub use view::*;
+pub use webhook::{DeliveryList, DeliveryView, WebhookList, WebhookRequest, WebhookView};

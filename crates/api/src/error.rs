@@ -95,6 +95,8 @@ impl From<StoreError> for ApiError {
             }
             StoreError::ScheduleExists(_) => Self::new(ErrorCode::ScheduleExists, error.to_string()),
             StoreError::SchedulesFull(_) => Self::new(ErrorCode::SchedulesFull, error.to_string()),
+            StoreError::WebhookExists(_) => Self::new(ErrorCode::WebhookExists, error.to_string()),
+            StoreError::WebhooksFull(_) => Self::new(ErrorCode::WebhooksFull, error.to_string()),
             StoreError::NotAllowed { .. } => Self::new(ErrorCode::TaskNotWaiting, error.to_string()),
             StoreError::ParentEnded(_) => Self::new(ErrorCode::ParentEnded, error.to_string()),
             StoreError::Quota { .. } => Self::new(ErrorCode::QuotaExceeded, error.to_string()),

@@ -7,6 +7,7 @@ mod modules;
 mod operations;
 mod schedules;
 mod tasks;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -66,6 +67,15 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(schedules::resume))
         .routes(routes!(schedules::run_now))
         .routes(routes!(schedules::next))
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::webhook, webhooks::delete))
+        .routes(routes!(webhooks::pause))
+        .routes(routes!(webhooks::resume))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::delivery))
+        .routes(routes!(webhooks::retry))
         .routes(routes!(batches::batch))
         .routes(routes!(batches::graph))
         .routes(routes!(batches::cancel))

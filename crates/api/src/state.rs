@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use tasklane_domain::children::EnqueueSource;
+use tasklane_domain::egress::Policy;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
 };
 use tasklane_domain::schedule::ScheduleStore;
+use tasklane_domain::webhook::WebhookStore;
 use tasklane_domain::{Clock, LimitsPolicy};
 
 use crate::background::DispatchQueue;
@@ -33,6 +35,8 @@ pub struct ApiSettings {
     pub idempotency_ttl: Duration,
     /// Defaults and maxima of limits.
     pub limits: LimitsPolicy,
+    /// What webhooks may call. Default: HTTPS to public places.
+    pub egress: Policy,
     /// How connections are served.
     pub serve: ServeSettings,
     /// Version shown to clients.
@@ -48,6 +52,7 @@ impl Default for ApiSettings {
             wait_max: Duration::from_secs(60),
             idempotency_ttl: Duration::from_secs(24 * 60 * 60),
             limits: LimitsPolicy::default(),
+            egress: Policy::default(),
             serve: ServeSettings::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -63,6 +68,8 @@ pub struct ApiPorts {
     pub operations: Arc<dyn OperationStore>,
     /// Recurring schedules.
     pub schedules: Arc<dyn ScheduleStore>,
+    /// Webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
     /// The modules.
     pub modules: Arc<dyn ModuleStore>,
     /// The way to the hosts.

@@ -23,7 +23,9 @@ use crate::name::{Labels, ModuleName, Namespace, QueueName, WebhookName};
 use crate::state::StateKind;
 use crate::time::Timestamp;
 
-pub use event::{BatchFacts, EventId, Links, batch_event, data_of_batch, data_of_task, envelope, task_event, test_data};
+pub use event::{
+    BatchFacts, EventId, Links, batch_event, data_of_batch, data_of_task, envelope, task_event, test_data,
+};
 pub use retry::{ATTEMPTS_MAX, GAP_MAX, RetryPlan, Tried, Verdict, WAIT_FIRST_MAX, judge};
 pub use secret::{Secret, SecretError};
 

@@ -8,9 +8,11 @@ use crate::config::Settings;
 
 mod schedules;
 mod tasks;
+mod webhooks;
 
 pub(crate) use schedules::{ScheduleArgs, Schedules};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
+pub(crate) use webhooks::{WebhookArgs, Webhooks};
 
 /// Run background tasks as WebAssembly modules.
 #[derive(Debug, Parser)]
@@ -69,6 +71,9 @@ pub(crate) enum Command {
     /// Tasks that recur: cron expressions, periods, time zones.
     #[command(subcommand)]
     Schedules(Box<Schedules>),
+    /// Endpoints that are told when tasks and batches end.
+    #[command(subcommand)]
+    Webhooks(Webhooks),
     /// List the living hosts.
     Hosts,
     /// Show leader, slots and task counts.

@@ -7,6 +7,7 @@ mod operation;
 mod run;
 mod schedule;
 mod task;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Batches(command) => batch::run(&client()?, global.output, command).await?,
         Command::Operations(command) => operation::run(&client()?, global.output, command).await?,
         Command::Schedules(command) => schedule::run(&client()?, global.output, *command).await?,
+        Command::Webhooks(command) => webhook::run(&client()?, global.output, command).await?,
         Command::Hosts => look::hosts(&client()?, global.output).await?,
         Command::Cluster => look::cluster(&client()?, global.output).await?,
         Command::Completions { shell } => {

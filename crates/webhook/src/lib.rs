@@ -44,11 +44,7 @@ pub struct SenderSettings {
 
 impl Default for SenderSettings {
     fn default() -> Self {
-        Self {
-            policy: Policy::default(),
-            connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(15),
-        }
+        Self { policy: Policy::default(), connect_timeout: Duration::from_secs(5), timeout: Duration::from_secs(15) }
     }
 }
 

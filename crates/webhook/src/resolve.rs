@@ -25,7 +25,8 @@ impl Resolve for Checked {
         let policy = self.policy.clone();
         Box::pin(async move {
             let name = name.as_str();
-            let found: Vec<IpAddr> = tokio::net::lookup_host((name, NO_PORT)).await?.map(|address| address.ip()).collect();
+            let found: Vec<IpAddr> =
+                tokio::net::lookup_host((name, NO_PORT)).await?.map(|address| address.ip()).collect();
             let checked = policy.checked(name, &found)?;
             let addresses: Addrs = Box::new(checked.into_iter().map(|address| SocketAddr::new(address, NO_PORT)));
             Ok(addresses)

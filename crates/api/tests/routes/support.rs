@@ -101,6 +101,7 @@ impl Room {
             tasks: Arc::new(store.clone()),
             operations: store.stores.operations.clone(),
             schedules: store.stores.schedules.clone(),
+            webhooks: store.stores.webhooks.clone(),
             enqueued: nats.clone(),
             modules: Arc::new(store.clone()),
             dispatcher: nats.clone(),

@@ -30,8 +30,7 @@ pub enum Method {
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 7] =
-        [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
+    pub const ALL: [Self; 7] = [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
 
     /// As in a request.
     #[must_use]
@@ -101,7 +100,9 @@ pub struct Rule {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
     /// It has another form.
-    #[error("the rule `{0}` is not of the form `[METHOD|METHOD ]scheme://host[:port]`, such as `https://*.example.com:443`")]
+    #[error(
+        "the rule `{0}` is not of the form `[METHOD|METHOD ]scheme://host[:port]`, such as `https://*.example.com:443`"
+    )]
     Form(String),
     /// There is no such method.
     #[error("the rule `{rule}` names the method `{method}`; known are GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS")]

@@ -172,8 +172,18 @@ fn rules_allow_what_they_say() {
         assert_eq!(read.allows(&Target::parse(url).unwrap(), Method::Post), allowed, "{rule} of {url}");
         assert_eq!(read.to_string().parse::<Rule>().unwrap(), read, "{rule} reads back");
     }
-    let bad = ["", "example.com", "https://example.com/path", "https://*.10.0.0.1", "BREW https://a.test",
-        "ftp://example.com", "https://u@example.com", "https://example.com:99999", "https://*x.example.com", "https://"];
+    let bad = [
+        "",
+        "example.com",
+        "https://example.com/path",
+        "https://*.10.0.0.1",
+        "BREW https://a.test",
+        "ftp://example.com",
+        "https://u@example.com",
+        "https://example.com:99999",
+        "https://*x.example.com",
+        "https://",
+    ];
     for rule in bad {
         assert!(rule.parse::<Rule>().is_err(), "`{rule}` was taken");
     }

@@ -33,6 +33,12 @@ impl EventId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A new one, of a test.
+    #[must_use]
+    pub fn of_test() -> Self {
+        Self(format!("{}-test", uuid::Uuid::now_v7()))
+    }
 }
 
 impl fmt::Display for EventId {

@@ -106,7 +106,9 @@ pub fn judge(
     };
     let (verdict, status, error) = match answer {
         Answer::Status { code: code @ 200..=299, .. } => (Verdict::Delivered, Some(code), None),
-        Answer::Status { code: 410, .. } => (Verdict::Gone, Some(410), Some("the endpoint says that it is gone".to_owned())),
+        Answer::Status { code: 410, .. } => {
+            (Verdict::Gone, Some(410), Some("the endpoint says that it is gone".to_owned()))
+        }
         Answer::Status { code: code @ 300..=399, .. } => {
             (again(None), Some(code), Some(format!("HTTP {code}: redirects are not followed")))
         }
@@ -151,7 +153,8 @@ mod tests {
 
     #[test]
     fn an_endpoint_can_ask_for_time_but_not_for_ever() {
-        let asked = |wait| judged(0, Answer::Status { code: 503, retry_after: Some(Duration::from_secs(wait)) }).verdict;
+        let asked =
+            |wait| judged(0, Answer::Status { code: 503, retry_after: Some(Duration::from_secs(wait)) }).verdict;
         assert_eq!(asked(60), Verdict::Again(NOW.plus(Duration::from_secs(60))));
         assert_eq!(asked(1), Verdict::Again(NOW.plus(Duration::from_secs(5))));
         assert_eq!(asked(1_000_000), Verdict::Again(NOW.plus(GAP_MAX)));

@@ -138,9 +138,7 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
             Ok(()) => Ok(Answer::Redispatched(leader::redispatch(conn, watermarks, *now, *limit).await?)),
             Err(stale) => Err(stale),
         },
-        Op::CreateWebhook(webhook) => {
-            webhooks::create(conn, webhook).await?.map(|()| Answer::WebhookChanged(true))
-        }
+        Op::CreateWebhook(webhook) => webhooks::create(conn, webhook).await?.map(|()| Answer::WebhookChanged(true)),
         Op::RemoveWebhook(name) => Ok(Answer::WebhookChanged(webhooks::remove(conn, name).await?)),
         Op::SetStanding(name, standing) => {
             Ok(Answer::WebhookChanged(webhooks::set_standing(conn, name, standing).await?))
@@ -152,9 +150,7 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
             webhooks::insert(conn, std::slice::from_ref(delivery.as_ref())).await?;
             Ok(Answer::WebhookChanged(true))
         }
-        Op::ReplayDelivery(name, event, now) => {
-            Ok(Answer::Replayed(webhooks::replay(conn, name, event, *now).await?))
-        }
+        Op::ReplayDelivery(name, event, now) => Ok(Answer::Replayed(webhooks::replay(conn, name, event, *now).await?)),
         Op::RecordDeliveries(term, tried) => match leader::check(conn, *term).await? {
             Ok(()) => {
                 webhooks::record(conn, tried).await?;

@@ -10,8 +10,8 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::query::StateCount;
 use tasklane_domain::settle::SettledTask;
 use tasklane_domain::webhook::{
-    BatchFacts, DEAD_KEPT, DEAD_KEPT_FOR, DELIVERED_KEPT, DELIVERED_KEPT_FOR, Delivery, DeliveryState, EventKind, Filter,
-    Housekeeping, Standing, batch_event, data_of_batch, data_of_task, task_event,
+    BatchFacts, DEAD_KEPT, DEAD_KEPT_FOR, DELIVERED_KEPT, DELIVERED_KEPT_FOR, Delivery, DeliveryState, EventKind,
+    Filter, Housekeeping, Standing, batch_event, data_of_batch, data_of_task, task_event,
 };
 use tasklane_domain::{BatchId, StateKind, Task, TaskId, Timestamp, WebhookName};
 
@@ -75,12 +75,8 @@ fn changed(answer: &Answered) -> &[SettledTask] {
 
 /// Writes the ends of one transaction down for those who want to know.
 pub(super) async fn note(conn: &mut Conn, answers: &[Answered]) -> Result<(), StoreError> {
-    let ends: BTreeMap<TaskId, &SettledTask> = answers
-        .iter()
-        .flat_map(changed)
-        .filter(|task| task.state.is_terminal())
-        .map(|task| (task.id, task))
-        .collect();
+    let ends: BTreeMap<TaskId, &SettledTask> =
+        answers.iter().flat_map(changed).filter(|task| task.state.is_terminal()).map(|task| (task.id, task)).collect();
     if ends.is_empty() {
         return Ok(());
     }
@@ -165,7 +161,8 @@ fn batches(interests: &[Interest], tasks: &[Task]) -> Vec<(WebhookName, BatchId)
 async fn insert_batches(conn: &mut Conn, batches: &[(WebhookName, BatchId)]) -> Result<(), StoreError> {
     for piece in pieces(batches) {
         let rows = values(piece.len(), &["text", "bytes", "int"]);
-        let sql = format!("INSERT INTO webhook_batches (webhook, batch, looked_at) VALUES {rows} ON CONFLICT DO NOTHING");
+        let sql =
+            format!("INSERT INTO webhook_batches (webhook, batch, looked_at) VALUES {rows} ON CONFLICT DO NOTHING");
         let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql));
         for (name, batch) in piece {
             query = query.bind(name.as_str().to_owned()).bind(batch.as_uuid().as_bytes().to_vec()).bind(0_i64);

@@ -5,8 +5,8 @@
 
 use tasklane_domain::error::StoreError;
 use tasklane_domain::webhook::{
-    Delivery, DeliveryPage, DeliveryState, Due, EventId, EventKind, PAGE_MAX, Replayed, Secret, Standing, Tried, Verdict, WEBHOOKS_MAX,
-    Webhook,
+    Delivery, DeliveryPage, DeliveryState, Due, EventId, EventKind, PAGE_MAX, Replayed, Secret, Standing, Tried,
+    Verdict, WEBHOOKS_MAX, Webhook,
 };
 use tasklane_domain::{Timestamp, WebhookName};
 
@@ -104,11 +104,7 @@ pub(super) async fn remove(conn: &mut Conn, name: &WebhookName) -> Result<bool, 
     Ok(done.rows_affected() == 1)
 }
 
-pub(super) async fn set_standing(
-    conn: &mut Conn,
-    name: &WebhookName,
-    standing: &Standing,
-) -> Result<bool, StoreError> {
+pub(super) async fn set_standing(conn: &mut Conn, name: &WebhookName, standing: &Standing) -> Result<bool, StoreError> {
     let because = if let Standing::Paused(because) = standing { because.clone() } else { None };
     let done = sqlx::query::<Db>("UPDATE webhooks SET standing = $1, because = $2 WHERE name = $3")
         .bind(standing.as_str())
@@ -179,11 +175,7 @@ pub(super) async fn deliveries(
     query.fetch_all(pool).await.map_err(unavailable)?.iter().map(delivery_of).collect()
 }
 
-pub(super) async fn delivery(
-    pool: &Pool,
-    name: &WebhookName,
-    event: &EventId,
-) -> Result<Option<Delivery>, StoreError> {
+pub(super) async fn delivery(pool: &Pool, name: &WebhookName, event: &EventId) -> Result<Option<Delivery>, StoreError> {
     let sql = sqlx::AssertSqlSafe(format!(
         "SELECT {DELIVERY_COLUMNS} FROM webhook_deliveries WHERE webhook = $1 AND event = $2"
     ));
@@ -240,7 +232,8 @@ pub(super) async fn due(pool: &Pool, now: Timestamp, limit: u32) -> Result<Due, 
 }
 
 async fn later(pool: &Pool, name: &WebhookName, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    let sql = "SELECT MIN(next_at) AS next FROM webhook_deliveries WHERE webhook = $1 AND state = 'waiting' AND next_at > $2";
+    let sql =
+        "SELECT MIN(next_at) AS next FROM webhook_deliveries WHERE webhook = $1 AND state = 'waiting' AND next_at > $2";
     let query = sqlx::query::<Db>(sql).bind(name.as_str().to_owned()).bind(now.as_micros());
     time(&query.fetch_one(pool).await.map_err(unavailable)?, "next")
 }

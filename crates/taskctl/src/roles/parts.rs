@@ -10,6 +10,7 @@ use tasklane_host::{CompilerCommand, Host, HostPorts, HostSettings};
 use tasklane_nats::Nats;
 use tasklane_scheduler::{Scheduler, SchedulerPorts};
 use tasklane_store::Stores;
+use tasklane_webhook::HttpSender;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +55,7 @@ impl Control {
             tasks: self.stores.tasks.clone(),
             operations: self.stores.operations.clone(),
             schedules: self.stores.schedules.clone(),
+            webhooks: self.stores.webhooks.clone(),
             modules: self.stores.modules.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
             cache: Arc::new(self.nats.module_cache(&topology)),
@@ -69,6 +71,7 @@ impl Control {
             payload_bytes_max: self.settings.payload_bytes_max.unwrap_or(default.payload_bytes_max),
             module_bytes_max: self.settings.module_bytes_max.unwrap_or(default.module_bytes_max),
             limits: self.settings.limits.unwrap_or_default(),
+            egress: self.settings.egress()?,
             ..default
         };
         Ok(Api::new(settings, ports, Arc::new(SystemClock), self.registry.clone())?)
@@ -81,6 +84,8 @@ impl Control {
             leader: self.stores.leader.clone(),
             operations: self.stores.operations.clone(),
             schedules: self.stores.schedules.clone(),
+            webhooks: self.stores.webhooks.clone(),
+            sender: Arc::new(HttpSender::new(self.settings.webhook_sender()?)?),
             modules: self.stores.modules.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
             reports: Arc::new(self.nats.report_source(&topology).await?),
@@ -88,7 +93,7 @@ impl Control {
             leases: Arc::new(self.nats.lease_store(&topology)),
             control: Arc::new(self.nats.control()),
         };
-        Ok(Scheduler::new(self.settings.scheduler(), ports, Arc::new(SystemClock), &self.registry)?)
+        Ok(Scheduler::new(self.settings.scheduler()?, ports, Arc::new(SystemClock), &self.registry)?)
     }
 
     /// API alone.
