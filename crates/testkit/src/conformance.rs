@@ -13,6 +13,7 @@ pub mod reads;
 pub mod schedules;
 pub mod settle;
 pub mod submit;
+pub mod webhooks;
 pub mod world;
 
 pub use world::World;
@@ -108,6 +109,20 @@ macro_rules! store_conformance {
             schedules::missed_instants_are_counted,
             schedules::firings_are_forgotten_in_time,
             schedules::fifty_leaders_fire_each_instant_once,
+            webhooks::a_webhook_reads_back_whole,
+            webhooks::every_way_to_end_is_written_down,
+            webhooks::a_delivery_tells_of_its_task,
+            webhooks::only_interested_endpoints_are_told,
+            webhooks::an_end_is_written_down_once,
+            webhooks::deliveries_are_paged,
+            webhooks::a_refused_delivery_waits_and_dies_and_rises,
+            webhooks::an_endpoint_that_is_gone_is_paused,
+            webhooks::a_former_leader_records_nothing,
+            webhooks::a_removed_endpoint_takes_its_deliveries_with_it,
+            webhooks::the_end_of_a_batch_is_told_once,
+            webhooks::houses_are_kept,
+            webhooks::the_newest_deliveries_are_remembered,
+            webhooks::ends_and_removals_go_on_side_by_side,
             history::random_histories_follow_the_state_machine,
         }
     };
