@@ -79,7 +79,8 @@ async fn bad_webhooks_are_refused_and_not_stored() {
     for path in ["/nothing", "/No Name", "/nothing/deliveries", "/nothing/deliveries/x-test"] {
         room.get(&format!("{PATH}{}", path.replace(' ', "%20"))).await.problem(404, "webhook_not_found");
     }
-    for path in ["/nothing/pause", "/nothing/resume", "/nothing/rotate", "/nothing/test", "/nothing/deliveries/x/retry"] {
+    for path in ["/nothing/pause", "/nothing/resume", "/nothing/rotate", "/nothing/test", "/nothing/deliveries/x/retry"]
+    {
         post(&room, path).await.problem(404, "webhook_not_found");
     }
 }

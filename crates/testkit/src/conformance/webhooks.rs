@@ -11,12 +11,10 @@ use tasklane_domain::operation::{Action, Operation, Progress, Target};
 use tasklane_domain::query::TaskFilter;
 use tasklane_domain::task::Lineage;
 use tasklane_domain::webhook::{
-    Answer, DEAD_KEPT_FOR, DELIVERED_KEPT, DELIVERED_KEPT_FOR, Delivery, DeliveryPage, DeliveryState, EventId, EventKind,
-    Filter, Replayed, RetryPlan, Secret, Standing, Tried, Verdict, WEBHOOKS_MAX, Webhook, judge, task_event,
+    Answer, DEAD_KEPT_FOR, DELIVERED_KEPT, DELIVERED_KEPT_FOR, Delivery, DeliveryPage, DeliveryState, EventId,
+    EventKind, Filter, Replayed, RetryPlan, Secret, Standing, Tried, Verdict, WEBHOOKS_MAX, Webhook, judge, task_event,
 };
-use tasklane_domain::{
-    BatchId, Lease, NewTask, OperationId, Outcome, StateKind, TaskId, Term, Timestamp, WebhookName,
-};
+use tasklane_domain::{BatchId, Lease, NewTask, OperationId, Outcome, StateKind, TaskId, Term, Timestamp, WebhookName};
 
 use super::World;
 use super::world::{NOW, at, ended, failing, labels, report, task, tasks};
@@ -274,7 +272,10 @@ pub async fn a_refused_delivery_waits_and_dies_and_rises(world: World) -> anyhow
     ensure!(row.last_error.as_deref() == Some("no connection"));
     record(&world, term, &row, refused(), at(42)).await?;
     let row = read().await?;
-    ensure!((row.state, row.attempts, row.next_at, row.ended_at) == (DeliveryState::Dead, 3, None, Some(at(42))), "{row:?}");
+    ensure!(
+        (row.state, row.attempts, row.next_at, row.ended_at) == (DeliveryState::Dead, 3, None, Some(at(42))),
+        "{row:?}"
+    );
     ensure!(due(&world, at(9_999)).await?.is_empty());
 
     ensure!(world.stores.webhooks.replay(&name, &event, at(50)).await? == Replayed::Due);
@@ -298,7 +299,11 @@ pub async fn an_endpoint_that_is_gone_is_paused(world: World) -> anyhow::Result<
     let tried = record(&world, term, &first, Answer::Status { code: 410, retry_after: None }, at(3)).await?;
     ensure!(tried.verdict == Verdict::Gone);
     let hook = world.stores.webhooks.webhook(&name).await?.context("the webhook")?;
-    ensure!(matches!(&hook.standing, Standing::Paused(Some(because)) if because.contains("410")), "{:?}", hook.standing);
+    ensure!(
+        matches!(&hook.standing, Standing::Paused(Some(because)) if because.contains("410")),
+        "{:?}",
+        hook.standing
+    );
     let left = due(&world, at(4)).await?;
     ensure!(left.len() == 2 && left.iter().all(|one| one.webhook == other), "{left:?}");
     world.stores.webhooks.set_standing(&name, Standing::Active).await?;
