@@ -8,6 +8,7 @@ pub(crate) mod retention;
 pub(crate) mod settle;
 pub(crate) mod trim;
 mod wake;
+pub(crate) mod webhooks;
 
 use tasklane_domain::ports::TaskNews;
 use tasklane_domain::settle::SettledTask;

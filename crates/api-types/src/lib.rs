@@ -7,6 +7,7 @@ mod code;
 mod request;
 mod retention;
 mod view;
+mod webhook;
 
 pub use code::ErrorCode;
 pub use request::{
@@ -15,3 +16,4 @@ pub use request::{
 };
 pub use retention::{RetentionRule, RetentionView};
 pub use view::*;
+pub use webhook::{DeliveryList, DeliveryView, WebhookList, WebhookRequest, WebhookView};

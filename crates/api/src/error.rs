@@ -105,6 +105,8 @@ impl From<StoreError> for ApiError {
             }
             StoreError::ScheduleExists(_) => Self::new(ErrorCode::ScheduleExists, error.to_string()),
             StoreError::SchedulesFull(_) => Self::new(ErrorCode::SchedulesFull, error.to_string()),
+            StoreError::WebhookExists(_) => Self::new(ErrorCode::WebhookExists, error.to_string()),
+            StoreError::WebhooksFull(_) => Self::new(ErrorCode::WebhooksFull, error.to_string()),
             StoreError::NotAllowed { .. } => Self::new(ErrorCode::TaskNotWaiting, error.to_string()),
             StoreError::Removed { kind, .. } => Self::new(removed_code(kind), error.to_string()),
             StoreError::BoundResultRemoved(_) => Self::new(ErrorCode::BindingInvalid, error.to_string())

@@ -21,6 +21,7 @@ mod submit;
 mod unique;
 mod views;
 mod waiters;
+mod webhooks;
 
 use std::sync::Arc;
 

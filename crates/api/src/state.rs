@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use tasklane_domain::children::EnqueueSource;
+use tasklane_domain::egress::Policy;
 use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
@@ -12,6 +13,7 @@ use tasklane_domain::ports::{
 };
 use tasklane_domain::retention::{KeepTimes, RetentionStore};
 use tasklane_domain::schedule::ScheduleStore;
+use tasklane_domain::webhook::WebhookStore;
 use tasklane_domain::{Clock, LimitsPolicy};
 
 use crate::background::DispatchQueue;
@@ -37,6 +39,8 @@ pub struct ApiSettings {
     pub keep: KeepTimes,
     /// Defaults and maxima of limits.
     pub limits: LimitsPolicy,
+    /// What webhooks may call. Default: HTTPS to public places.
+    pub egress: Policy,
     /// How connections are served.
     pub serve: ServeSettings,
     /// Version shown to clients.
@@ -53,6 +57,7 @@ impl Default for ApiSettings {
             idempotency_ttl: Duration::from_secs(24 * 60 * 60),
             keep: KeepTimes::default(),
             limits: LimitsPolicy::default(),
+            egress: Policy::default(),
             serve: ServeSettings::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -72,6 +77,8 @@ pub struct ApiPorts {
     pub retention: Arc<dyn RetentionStore>,
     /// Flow control.
     pub flow: Arc<dyn FlowStore>,
+    /// Webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
     /// The modules.
     pub modules: Arc<dyn ModuleStore>,
     /// The way to the hosts.

@@ -97,6 +97,12 @@ pub enum StoreError {
     /// The cluster has as many flow control rules as it may have.
     #[error("there are {0} rules of queues and modules already, which is the limit")]
     FlowRulesFull(u32),
+    /// A webhook of this name is there.
+    #[error("there is a webhook `{0}` already")]
+    WebhookExists(crate::name::WebhookName),
+    /// The cluster has as many webhooks as it may have.
+    #[error("there are {0} webhooks already, which is the limit")]
+    WebhooksFull(u32),
     /// The task that enqueues has ended.
     #[error("task {0} has ended and can enqueue no more tasks")]
     ParentEnded(TaskId),

@@ -20,6 +20,7 @@ use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
 use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::schedule::ScheduleStore;
+use tasklane_domain::webhook::WebhookStore;
 
 /// One open database, as the ports that it implements.
 #[derive(Clone)]
@@ -38,6 +39,8 @@ pub struct Stores {
     pub retention: Arc<dyn RetentionStore>,
     /// Flow control.
     pub flow: Arc<dyn FlowStore>,
+    /// Webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
     commits: Arc<AtomicU64>,
 }
 
@@ -65,7 +68,14 @@ pub async fn open(url: &str) -> Result<Stores, StoreError> {
 
 fn stores<S>(store: S, commits: Arc<AtomicU64>) -> Stores
 where
-    S: TaskStore + ModuleStore + LeaderStore + OperationStore + ScheduleStore + FlowStore + RetentionStore,
+    S: TaskStore
+        + ModuleStore
+        + LeaderStore
+        + OperationStore
+        + ScheduleStore
+        + FlowStore
+        + RetentionStore
+        + WebhookStore,
 {
     let store = Arc::new(store);
     Stores {
@@ -75,7 +85,8 @@ where
         operations: store.clone(),
         schedules: store.clone(),
         flow: store.clone(),
-        retention: store,
+        retention: store.clone(),
+        webhooks: store,
         commits,
     }
 }

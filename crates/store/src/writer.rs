@@ -16,8 +16,10 @@ use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswe
 use tasklane_domain::retention::{Kind, Leftover, REMOVAL_ROWS_MAX, Removal, Rule, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
+use tasklane_domain::webhook::{Delivery, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook};
 use tasklane_domain::{
-    Lane, Lease, ModuleName, ModuleRecord, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder,
+    Lane, Lease, ModuleName, ModuleRecord, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName,
+    WorkOrder,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -56,6 +58,15 @@ pub(crate) enum Op {
     ChangeQueue(QueueName, QueueChange, Timestamp),
     SetModuleFlow(ModuleName, Option<ModuleFlow>),
     Admit(Term, Arc<Pass>),
+    CreateWebhook(Arc<Webhook>),
+    RemoveWebhook(WebhookName),
+    SetStanding(WebhookName, Standing),
+    RotateSecret(WebhookName, Secret, Timestamp),
+    Enqueue(Arc<Delivery>),
+    ReplayDelivery(WebhookName, EventId, Timestamp),
+    RecordDeliveries(Term, Arc<Vec<Tried>>),
+    AnnounceBatches(Term, Timestamp),
+    KeepHouse(Term, Timestamp, u32),
 }
 
 impl Op {
@@ -70,6 +81,8 @@ impl Op {
             Self::StepOperation(_, _, limit) => usize::try_from(*limit).unwrap_or(usize::MAX),
             Self::Remove(_, _, tasks) => tasks.len(),
             Self::Purge(..) => usize::try_from(REMOVAL_ROWS_MAX).unwrap_or(usize::MAX),
+            Self::RecordDeliveries(_, all) => all.len(),
+            Self::AnnounceBatches(..) | Self::KeepHouse(..) => ROWS_PER_TRANSACTION_MAX,
             Self::Cancel(..)
             | Self::Reschedule(..)
             | Self::BeginOperation(_)
@@ -82,7 +95,13 @@ impl Op {
             | Self::Deploy(..)
             | Self::ChangeQueue(..)
             | Self::SetModuleFlow(..)
-            | Self::OpenTerm(_) => 1,
+            | Self::OpenTerm(_)
+            | Self::CreateWebhook(_)
+            | Self::RemoveWebhook(_)
+            | Self::SetStanding(..)
+            | Self::RotateSecret(..)
+            | Self::Enqueue(_)
+            | Self::ReplayDelivery(..) => 1,
         }
     }
 }
@@ -111,6 +130,10 @@ pub(crate) enum Answer {
     QueueChanged(QueueRule),
     ModuleFlowSet,
     Admitted(Admitted),
+    WebhookChanged(bool),
+    Replayed(Replayed),
+    BatchesAnnounced(usize),
+    HouseKept(Housekeeping),
 }
 
 /// An operation's own failure, which leaves its neighbours alone, or its answer.

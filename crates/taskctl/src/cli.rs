@@ -10,11 +10,13 @@ mod flow;
 mod retention;
 mod schedules;
 mod tasks;
+mod webhooks;
 
 pub(crate) use flow::{Flow, Queues};
 pub(crate) use retention::{Retention, RuleScope, RuleTimes};
 pub(crate) use schedules::{ScheduleArgs, Schedules};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
+pub(crate) use webhooks::{WebhookArgs, Webhooks};
 
 /// Run background tasks as WebAssembly modules.
 #[derive(Debug, Parser)]
@@ -82,6 +84,9 @@ pub(crate) enum Command {
     /// Limit how many tasks of a module run at once, and how fast they start.
     #[command(subcommand)]
     Flow(Flow),
+    /// Endpoints that are told when tasks and batches end.
+    #[command(subcommand)]
+    Webhooks(Webhooks),
     /// List the living hosts.
     Hosts,
     /// Show leader, slots and task counts.

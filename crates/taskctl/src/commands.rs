@@ -9,6 +9,7 @@ mod retention;
 mod run;
 mod schedule;
 mod task;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Retention(command) => retention::run(&client()?, global.output, command).await?,
         Command::Queues(command) => flow::queues(&client()?, global.output, command).await?,
         Command::Flow(command) => flow::modules(&client()?, global.output, command).await?,
+        Command::Webhooks(command) => webhook::run(&client()?, global.output, command).await?,
         Command::Hosts => look::hosts(&client()?, global.output).await?,
         Command::Cluster => look::cluster(&client()?, global.output).await?,
         Command::Completions { shell } => {

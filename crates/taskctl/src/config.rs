@@ -3,6 +3,8 @@
 //! One struct is both the flags and the file, so that they cannot differ. `docs/config.md` documents each key, and a test keeps that
 //! complete. This is the only place that reads the environment.
 
+mod webhooks;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -135,6 +137,24 @@ pub(crate) struct Settings {
     /// How long an idempotency key is remembered. Default 24h.
     #[arg(long, env = "TASKLANE_IDEMPOTENCY_TTL", value_name = "TIME")]
     pub(crate) idempotency_ttl: Option<Time>,
+    /// How people reach the API, for links in events, such as https://tasks.example.com. Default: links are paths.
+    #[arg(long, env = "TASKLANE_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// What webhooks may call, such as `https://*.example.com:443`. Default: https to any public place.
+    #[arg(long, env = "TASKLANE_WEBHOOK_ALLOW", value_delimiter = ',', value_name = "RULE")]
+    pub(crate) webhook_allow: Option<Vec<String>>,
+    /// Networks that webhooks may call although they are not public, such as 10.0.0.0/8. Default: none.
+    #[arg(long, env = "TASKLANE_WEBHOOK_GRANT_NETWORKS", value_delimiter = ',', value_name = "CIDR")]
+    pub(crate) webhook_grant_networks: Option<Vec<String>>,
+    /// How long one delivery to a webhook may take, in milliseconds. Default 15000.
+    #[arg(long, env = "TASKLANE_WEBHOOK_TIMEOUT_MS", value_name = "MS")]
+    pub(crate) webhook_timeout_ms: Option<u64>,
+    /// Attempts of a delivery before it is a dead letter. Default 12, within about a day.
+    #[arg(long, env = "TASKLANE_WEBHOOK_ATTEMPTS_MAX", value_name = "N")]
+    pub(crate) webhook_attempts_max: Option<u32>,
+    /// Wait after a delivery's first attempt, in milliseconds; each further one is three times as long. Default 5000.
+    #[arg(long, env = "TASKLANE_WEBHOOK_RETRY_MS", value_name = "MS")]
+    pub(crate) webhook_retry_ms: Option<u64>,
     /// What is logged, such as `info` or `tasklane_host=debug`. Default `info`.
     #[arg(long, env = "TASKLANE_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -171,7 +191,8 @@ impl Settings {
             nats_token nats_nkey_file nats_ca nats_cert nats_key nats_tls_required nats_server replicas name slots
             queues cache_dir ack_wait_ms host_ttl_ms deliveries_max drain_timeout_ms lease_ttl_ms rescue_interval_ms
             rescue_margin_ms payload_bytes_max module_bytes_max keep_tasks keep_payloads keep_results keep_logs
-            retention_interval idempotency_ttl log log_format limits);
+            retention_interval idempotency_ttl log log_format limits public_url webhook_allow webhook_grant_networks
+            webhook_timeout_ms webhook_attempts_max webhook_retry_ms);
         Ok(self)
     }
 
@@ -181,6 +202,7 @@ impl Settings {
         self.rescue_interval_ms = self.rescue_interval_ms.or(Some(2_000));
         self.rescue_margin_ms = self.rescue_margin_ms.or(Some(2_000));
         self.drain_timeout_ms = self.drain_timeout_ms.or(Some(5_000));
+        self.allow_this_machine();
         self
     }
 
@@ -218,17 +240,18 @@ impl Settings {
         }
     }
 
-    pub(crate) fn scheduler(&self) -> SchedulerSettings {
+    pub(crate) fn scheduler(&self) -> anyhow::Result<SchedulerSettings> {
         let default = SchedulerSettings::default();
-        SchedulerSettings {
+        Ok(SchedulerSettings {
             name: self.name(),
             lease_ttl: millis(self.lease_ttl_ms, default.lease_ttl),
             rescue_interval: millis(self.rescue_interval_ms, default.rescue_interval),
             rescue_margin: millis(self.rescue_margin_ms, default.rescue_margin),
             retention: self.keep(),
             retention_interval: self.retention_interval.map_or(default.retention_interval, Time::duration),
+            webhooks: self.webhooks()?,
             ..default
-        }
+        })
     }
 
     /// How long ended tasks stay where no rule says otherwise.

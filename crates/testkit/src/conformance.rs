@@ -15,6 +15,7 @@ pub mod retention;
 pub mod schedules;
 pub mod settle;
 pub mod submit;
+pub mod webhooks;
 pub mod world;
 
 pub use world::World;
@@ -141,6 +142,20 @@ macro_rules! store_conformance {
             flow::a_sweep_leaves_the_slots_of_what_runs,
             flow::a_lost_admitted_task_is_rescued_with_its_slot,
             flow::a_former_leader_admits_nothing,
+            webhooks::a_webhook_reads_back_whole,
+            webhooks::every_way_to_end_is_written_down,
+            webhooks::a_delivery_tells_of_its_task,
+            webhooks::only_interested_endpoints_are_told,
+            webhooks::an_end_is_written_down_once,
+            webhooks::deliveries_are_paged,
+            webhooks::a_refused_delivery_waits_and_dies_and_rises,
+            webhooks::an_endpoint_that_is_gone_is_paused,
+            webhooks::a_former_leader_records_nothing,
+            webhooks::a_removed_endpoint_takes_its_deliveries_with_it,
+            webhooks::the_end_of_a_batch_is_told_once,
+            webhooks::houses_are_kept,
+            webhooks::the_newest_deliveries_are_remembered,
+            webhooks::ends_and_removals_go_on_side_by_side,
             history::random_histories_follow_the_state_machine,
         }
     };

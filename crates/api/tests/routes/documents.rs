@@ -83,6 +83,22 @@ fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'stat
         ("post", "/api/v1/schedules/{name}/resume", "/api/v1/schedules/nightly/resume".to_owned(), 200),
         ("post", "/api/v1/schedules/{name}/run-now", "/api/v1/schedules/nightly/run-now".to_owned(), 202),
         ("delete", "/api/v1/schedules/{name}", "/api/v1/schedules/nightly".to_owned(), 204),
+        ("post", "/api/v1/webhooks", "/api/v1/webhooks".to_owned(), 201),
+        ("get", "/api/v1/webhooks", "/api/v1/webhooks".to_owned(), 200),
+        ("get", "/api/v1/webhooks/{name}", "/api/v1/webhooks/hook".to_owned(), 200),
+        ("post", "/api/v1/webhooks/{name}/rotate", "/api/v1/webhooks/hook/rotate".to_owned(), 200),
+        ("post", "/api/v1/webhooks/{name}/test", "/api/v1/webhooks/hook/test".to_owned(), 202),
+        ("get", "/api/v1/webhooks/{name}/deliveries", "/api/v1/webhooks/hook/deliveries?state=dead".to_owned(), 200),
+        ("get", "/api/v1/webhooks/{name}/deliveries/{id}", "/api/v1/webhooks/hook/deliveries/x-test".to_owned(), 404),
+        (
+            "post",
+            "/api/v1/webhooks/{name}/deliveries/{id}/retry",
+            "/api/v1/webhooks/hook/deliveries/x-test/retry".to_owned(),
+            404,
+        ),
+        ("post", "/api/v1/webhooks/{name}/pause", "/api/v1/webhooks/hook/pause".to_owned(), 200),
+        ("post", "/api/v1/webhooks/{name}/resume", "/api/v1/webhooks/hook/resume".to_owned(), 200),
+        ("delete", "/api/v1/webhooks/{name}", "/api/v1/webhooks/hook".to_owned(), 204),
         ("get", "/api/v1/batches/{id}", batch(""), 200),
         ("get", "/api/v1/batches/{id}/graph", batch("/graph"), 200),
         ("post", "/api/v1/batches/{id}/cancel", batch("/cancel"), 202),
@@ -105,6 +121,9 @@ fn request(method: &str, template: &str, path: &str) -> Request<Body> {
             (MULTIPART, form(&[("manifest", manifest), ("module", crate::support::COMMAND)]))
         }
         ("post", "/api/v1/tasks/batch") => ("application/json", br#"{"tasks":[{"module":"noop"}]}"#.to_vec()),
+        ("post", "/api/v1/webhooks") => {
+            ("application/json", br#"{"name":"hook","url":"https://example.com/"}"#.to_vec())
+        }
         ("post", "/api/v1/schedules") => {
             ("application/json", br#"{"name":"nightly","expression":"@daily","task":{"module":"noop"}}"#.to_vec())
         }

@@ -40,3 +40,5 @@ mod tasks_list;
 mod tasks_submit;
 #[cfg(test)]
 mod tasks_unique;
+#[cfg(test)]
+mod webhooks;

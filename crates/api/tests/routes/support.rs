@@ -103,6 +103,7 @@ impl Room {
             schedules: store.stores.schedules.clone(),
             retention: store.stores.retention.clone(),
             flow: store.stores.flow.clone(),
+            webhooks: store.stores.webhooks.clone(),
             enqueued: nats.clone(),
             modules: Arc::new(store.clone()),
             dispatcher: nats.clone(),

@@ -15,14 +15,17 @@ use tasklane_domain::query::{PageRequest, QueueDepth, Stats, TaskFilter, TaskPag
 use tasklane_domain::retention::{EndedTask, Kind, Leftover, Position, Removal, RetentionStore, Rule, Rules, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Firing, Schedule, ScheduleStore};
 use tasklane_domain::task::{AttemptRecord, Batch, Edge, NewTask, SubmitAnswer, Task, TaskLog, TaskResult};
+use tasklane_domain::webhook::{
+    Delivery, DeliveryPage, Due, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook, WebhookStore,
+};
 use tasklane_domain::{
     BatchId, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload, QueueName,
-    Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder,
+    Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, cancel, flow, history, leader, modules, operations, read, retention, schedules,
-    settle, submit,
+    BEGIN, Db, WriteConnection, admit, cancel, flow, history, leader, modules, operations, outbox, read, retention,
+    schedules, settle, submit, webhooks,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -98,6 +101,7 @@ async fn apply(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, StoreError>
         };
         answers.push(answer);
     }
+    outbox::note(conn, &answers).await?;
     Ok(answers)
 }
 
@@ -153,6 +157,34 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         },
         Op::Purge(term, leftover, before) => match leader::check(conn, *term).await? {
             Ok(()) => Ok(Answer::Purged(retention::purge(conn, *leftover, *before).await?)),
+            Err(stale) => Err(stale),
+        },
+        Op::CreateWebhook(webhook) => webhooks::create(conn, webhook).await?.map(|()| Answer::WebhookChanged(true)),
+        Op::RemoveWebhook(name) => Ok(Answer::WebhookChanged(webhooks::remove(conn, name).await?)),
+        Op::SetStanding(name, standing) => {
+            Ok(Answer::WebhookChanged(webhooks::set_standing(conn, name, standing).await?))
+        }
+        Op::RotateSecret(name, secret, until) => {
+            Ok(Answer::WebhookChanged(webhooks::rotate(conn, name, secret, *until).await?))
+        }
+        Op::Enqueue(delivery) => {
+            webhooks::insert(conn, std::slice::from_ref(delivery.as_ref())).await?;
+            Ok(Answer::WebhookChanged(true))
+        }
+        Op::ReplayDelivery(name, event, now) => Ok(Answer::Replayed(webhooks::replay(conn, name, event, *now).await?)),
+        Op::RecordDeliveries(term, tried) => match leader::check(conn, *term).await? {
+            Ok(()) => {
+                webhooks::record(conn, tried).await?;
+                Ok(Answer::WebhookChanged(true))
+            }
+            Err(stale) => Err(stale),
+        },
+        Op::AnnounceBatches(term, now) => match leader::check(conn, *term).await? {
+            Ok(()) => Ok(Answer::BatchesAnnounced(outbox::announce(conn, *now).await?)),
+            Err(stale) => Err(stale),
+        },
+        Op::KeepHouse(term, now, waiting_max) => match leader::check(conn, *term).await? {
+            Ok(()) => Ok(Answer::HouseKept(outbox::keep_house(conn, *now, *waiting_max).await?)),
             Err(stale) => Err(stale),
         },
     })
@@ -353,6 +385,84 @@ impl FlowStore for Store {
     async fn admit(&self, term: Term, pass: Pass) -> Result<Admitted, StoreError> {
         if let Answer::Admitted(admitted) = self.writer.ask(Op::Admit(term, Arc::new(pass))).await? {
             return Ok(admitted);
+        }
+        unexpected()
+    }
+}
+
+#[async_trait]
+impl WebhookStore for Store {
+    async fn create(&self, webhook: Webhook) -> Result<(), StoreError> {
+        self.change_webhook(Op::CreateWebhook(Arc::new(webhook))).await.map(drop)
+    }
+
+    async fn webhook(&self, name: &WebhookName) -> Result<Option<Webhook>, StoreError> {
+        webhooks::webhook(&self.readers, name).await
+    }
+
+    async fn webhooks(&self) -> Result<Vec<Webhook>, StoreError> {
+        webhooks::webhooks(&self.readers).await
+    }
+
+    async fn remove(&self, name: &WebhookName) -> Result<bool, StoreError> {
+        self.change_webhook(Op::RemoveWebhook(name.clone())).await
+    }
+
+    async fn set_standing(&self, name: &WebhookName, standing: Standing) -> Result<bool, StoreError> {
+        self.change_webhook(Op::SetStanding(name.clone(), standing)).await
+    }
+
+    async fn rotate(&self, name: &WebhookName, secret: Secret, until: Timestamp) -> Result<bool, StoreError> {
+        self.change_webhook(Op::RotateSecret(name.clone(), secret, until)).await
+    }
+
+    async fn enqueue(&self, delivery: Delivery) -> Result<(), StoreError> {
+        self.change_webhook(Op::Enqueue(Arc::new(delivery))).await.map(drop)
+    }
+
+    async fn deliveries(&self, name: &WebhookName, page: DeliveryPage) -> Result<Vec<Delivery>, StoreError> {
+        webhooks::deliveries(&self.readers, name, &page).await
+    }
+
+    async fn delivery(&self, name: &WebhookName, event: &EventId) -> Result<Option<Delivery>, StoreError> {
+        webhooks::delivery(&self.readers, name, event).await
+    }
+
+    async fn replay(&self, name: &WebhookName, event: &EventId, now: Timestamp) -> Result<Replayed, StoreError> {
+        let op = Op::ReplayDelivery(name.clone(), event.clone(), now);
+        if let Answer::Replayed(replayed) = self.writer.ask(op).await? {
+            return Ok(replayed);
+        }
+        unexpected()
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Due, StoreError> {
+        webhooks::due(&self.readers, now, limit).await
+    }
+
+    async fn record(&self, term: Term, tried: Vec<Tried>) -> Result<(), StoreError> {
+        self.change_webhook(Op::RecordDeliveries(term, Arc::new(tried))).await.map(drop)
+    }
+
+    async fn announce_batches(&self, term: Term, now: Timestamp) -> Result<usize, StoreError> {
+        if let Answer::BatchesAnnounced(count) = self.writer.ask(Op::AnnounceBatches(term, now)).await? {
+            return Ok(count);
+        }
+        unexpected()
+    }
+
+    async fn keep_house(&self, term: Term, now: Timestamp, waiting_max: u32) -> Result<Housekeeping, StoreError> {
+        if let Answer::HouseKept(kept) = self.writer.ask(Op::KeepHouse(term, now, waiting_max)).await? {
+            return Ok(kept);
+        }
+        unexpected()
+    }
+}
+
+impl Store {
+    async fn change_webhook(&self, op: Op) -> Result<bool, StoreError> {
+        if let Answer::WebhookChanged(there) = self.writer.ask(op).await? {
+            return Ok(there);
         }
         unexpected()
     }

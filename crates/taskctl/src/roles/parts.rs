@@ -10,6 +10,7 @@ use tasklane_host::{CompilerCommand, Host, HostPorts, HostSettings};
 use tasklane_nats::Nats;
 use tasklane_scheduler::{Scheduler, SchedulerPorts};
 use tasklane_store::Stores;
+use tasklane_webhook::HttpSender;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +57,7 @@ impl Control {
             schedules: self.stores.schedules.clone(),
             retention: self.stores.retention.clone(),
             flow: self.stores.flow.clone(),
+            webhooks: self.stores.webhooks.clone(),
             modules: self.stores.modules.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
             cache: Arc::new(self.nats.module_cache(&topology)),
@@ -73,6 +75,7 @@ impl Control {
             limits: self.settings.limits.unwrap_or_default(),
             idempotency_ttl: self.settings.idempotency_ttl(default.idempotency_ttl)?,
             keep: self.settings.keep(),
+            egress: self.settings.egress()?,
             ..default
         };
         Ok(Api::new(settings, ports, Arc::new(SystemClock), self.registry.clone())?)
@@ -87,6 +90,8 @@ impl Control {
             schedules: self.stores.schedules.clone(),
             flow: self.stores.flow.clone(),
             hosts: Arc::new(self.nats.host_registry(&topology)),
+            webhooks: self.stores.webhooks.clone(),
+            sender: Arc::new(HttpSender::new(self.settings.webhook_sender()?)?),
             modules: self.stores.modules.clone(),
             retention: self.stores.retention.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
@@ -95,7 +100,7 @@ impl Control {
             leases: Arc::new(self.nats.lease_store(&topology)),
             control: Arc::new(self.nats.control()),
         };
-        Ok(Scheduler::new(self.settings.scheduler(), ports, Arc::new(SystemClock), &self.registry)?)
+        Ok(Scheduler::new(self.settings.scheduler()?, ports, Arc::new(SystemClock), &self.registry)?)
     }
 
     /// API alone.

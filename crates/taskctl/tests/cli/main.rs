@@ -23,3 +23,5 @@ mod support;
 mod usage;
 #[cfg(test)]
 mod wasm;
+#[cfg(test)]
+mod webhooks;
