@@ -49,7 +49,8 @@ async fn deliveries(cluster: &Cluster, name: &str, state: &str) -> anyhow::Resul
 }
 
 async fn until(cluster: &Cluster, name: &str, state: &str, count: usize) -> anyhow::Result<BTreeMap<String, Value>> {
-    let waited = wait_for(&format!("{count} deliveries of {name} to be {state}"), || async {
+    let what = format!("{count} deliveries of {name} to be {state}");
+    let waited = wait_for(&what, || async {
         let found = deliveries(cluster, name, state).await?;
         Ok((found.len() == count).then_some(found))
     });

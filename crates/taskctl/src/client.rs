@@ -75,12 +75,6 @@ impl Client {
         parse(&read(request.send().await.map_err(|error| self.unreachable(&error))?).await?)
     }
 
-    /// PUT of a JSON body.
-    pub(crate) async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
-        let answer = self.http.put(self.url(path)).json(body).send().await.map_err(|error| self.unreachable(&error))?;
-        parse(&read(answer).await?)
-    }
-
     /// DELETE, with no answer but success.
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<()> {
         let answer = self.http.delete(self.url(path)).send().await.map_err(|error| self.unreachable(&error))?;

@@ -403,7 +403,7 @@ mod tests {
         let keep = settings.keep();
         assert_eq!((keep.tasks.to_string(), keep.logs), ("2d".to_owned(), Keep::FOREVER));
         assert_eq!(keep.results, KeepTimes::default().results);
-        assert_eq!(settings.scheduler().retention_interval, Duration::from_secs(5));
+        assert_eq!(settings.scheduler().unwrap().retention_interval, Duration::from_secs(5));
         assert!(settings.to_environment().contains(&("TASKLANE_KEEP_TASKS".to_owned(), "2d".to_owned())));
         std::fs::write(&file, "keep_tasks = \"soon\"\n").unwrap();
         let error = Settings { config: Some(file), ..Settings::default() }.with_file().unwrap_err();

@@ -105,6 +105,16 @@ async fn apply(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, StoreError>
     Ok(answers)
 }
 
+/// What only the leader of this term may do.
+macro_rules! led {
+    ($conn:ident, $term:ident, $answer:expr) => {
+        match leader::check($conn, *$term).await? {
+            Ok(()) => Ok($answer),
+            Err(stale) => Err(stale),
+        }
+    };
+}
+
 async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
     Ok(match op {
         Op::Submit(_) => Err(corrupt("submit", "was applied before")),
@@ -112,53 +122,39 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         Op::Cancel(id, now) => cancel::cancel(conn, *id, *now).await?.map(Answer::Cancelled),
         Op::Reschedule(id, due) => cancel::reschedule(conn, *id, *due).await?.map(|()| Answer::Rescheduled),
         Op::BeginOperation(operation) => Ok(Answer::OperationBegun(operations::begin(conn, operation).await?)),
-        Op::StepOperation(term, now, limit) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::OperationStep(operations::step(conn, *now, *limit).await?)),
-            Err(stale) => Err(stale),
-        },
+        Op::StepOperation(term, now, limit) => {
+            led!(conn, term, Answer::OperationStep(operations::step(conn, *now, *limit).await?))
+        }
         Op::CreateSchedule(schedule) => schedules::create(conn, schedule).await?.map(|()| Answer::ScheduleCreated),
         Op::RemoveSchedule(name) => Ok(Answer::ScheduleChanged(schedules::remove(conn, name).await?)),
         Op::SetActivity(name, activity, next_at) => {
             Ok(Answer::ScheduleChanged(schedules::set_activity(conn, name, *activity, *next_at).await?))
         }
         Op::NoteTask(name, task) => Ok(Answer::ScheduleChanged(schedules::note_task(conn, name, *task).await?)),
-        Op::Fire(term, fire, now) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Fired(schedules::fire(conn, fire, *now).await?)),
-            Err(stale) => Err(stale),
-        },
+        Op::Fire(term, fire, now) => led!(conn, term, Answer::Fired(schedules::fire(conn, fire, *now).await?)),
         Op::Deploy(record, wasm) => modules::deploy(conn, record, wasm).await?.map(Answer::Deployed),
         Op::OpenTerm(lease) => leader::open_term(conn, *lease).await?.map(Answer::Term),
-        Op::PromoteDue(term, now, limit) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Promoted(leader::promote_due(conn, *now, *limit).await?)),
-            Err(stale) => Err(stale),
-        },
-        Op::Expire(term, now, limit) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Expired(leader::expire(conn, *now, *limit).await?)),
-            Err(stale) => Err(stale),
-        },
+        Op::PromoteDue(term, now, limit) => {
+            led!(conn, term, Answer::Promoted(leader::promote_due(conn, *now, *limit).await?))
+        }
+        Op::Expire(term, now, limit) => led!(conn, term, Answer::Expired(leader::expire(conn, *now, *limit).await?)),
         Op::ChangeQueue(queue, change, now) => {
             flow::change_queue(conn, queue, *change, *now).await?.map(Answer::QueueChanged)
         }
         Op::SetModuleFlow(module, rule) => {
             flow::set_module(conn, module, rule.as_ref()).await?.map(|()| Answer::ModuleFlowSet)
         }
-        Op::Admit(term, pass) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Admitted(admit::admit(conn, pass).await?)),
-            Err(stale) => Err(stale),
-        },
-        Op::Redispatch(term, watermarks, now, limit) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Redispatched(leader::redispatch(conn, watermarks, *now, *limit).await?)),
-            Err(stale) => Err(stale),
-        },
+        Op::Admit(term, pass) => led!(conn, term, Answer::Admitted(admit::admit(conn, pass).await?)),
+        Op::Redispatch(term, watermarks, now, limit) => {
+            led!(conn, term, Answer::Redispatched(leader::redispatch(conn, watermarks, *now, *limit).await?))
+        }
         Op::SetRule(scope, rule) => retention::set_rule(conn, scope, rule.as_ref()).await?.map(Answer::RuleSet),
-        Op::Remove(term, kind, tasks) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Removed(retention::remove(conn, *kind, tasks).await?)),
-            Err(stale) => Err(stale),
-        },
-        Op::Purge(term, leftover, before) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Purged(retention::purge(conn, *leftover, *before).await?)),
-            Err(stale) => Err(stale),
-        },
+        Op::Remove(term, kind, tasks) => {
+            led!(conn, term, Answer::Removed(retention::remove(conn, *kind, tasks).await?))
+        }
+        Op::Purge(term, leftover, before) => {
+            led!(conn, term, Answer::Purged(retention::purge(conn, *leftover, *before).await?))
+        }
         Op::CreateWebhook(webhook) => webhooks::create(conn, webhook).await?.map(|()| Answer::WebhookChanged(true)),
         Op::RemoveWebhook(name) => Ok(Answer::WebhookChanged(webhooks::remove(conn, name).await?)),
         Op::SetStanding(name, standing) => {
@@ -172,21 +168,15 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
             Ok(Answer::WebhookChanged(true))
         }
         Op::ReplayDelivery(name, event, now) => Ok(Answer::Replayed(webhooks::replay(conn, name, event, *now).await?)),
-        Op::RecordDeliveries(term, tried) => match leader::check(conn, *term).await? {
-            Ok(()) => {
-                webhooks::record(conn, tried).await?;
-                Ok(Answer::WebhookChanged(true))
-            }
-            Err(stale) => Err(stale),
-        },
-        Op::AnnounceBatches(term, now) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::BatchesAnnounced(outbox::announce(conn, *now).await?)),
-            Err(stale) => Err(stale),
-        },
-        Op::KeepHouse(term, now, waiting_max) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::HouseKept(outbox::keep_house(conn, *now, *waiting_max).await?)),
-            Err(stale) => Err(stale),
-        },
+        Op::RecordDeliveries(term, tried) => {
+            led!(conn, term, Answer::WebhookChanged(webhooks::record(conn, tried).await.map(|()| true)?))
+        }
+        Op::AnnounceBatches(term, now) => {
+            led!(conn, term, Answer::BatchesAnnounced(outbox::announce(conn, *now).await?))
+        }
+        Op::KeepHouse(term, now, waiting_max) => {
+            led!(conn, term, Answer::HouseKept(outbox::keep_house(conn, *now, *waiting_max).await?))
+        }
     })
 }
 
