@@ -43,3 +43,5 @@ CREATE TABLE webhook_batches (
     PRIMARY KEY (webhook, batch)
 );
 CREATE INDEX webhook_batches_looked ON webhook_batches (looked_at);
+-- Retention leaves those batches alone.
+CREATE INDEX webhook_batches_batch ON webhook_batches (batch);

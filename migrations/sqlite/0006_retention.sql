@@ -2,6 +2,9 @@
 ALTER TABLE tasks ADD COLUMN removed BIGINT NOT NULL DEFAULT 0;
 -- In the order in which they are removed. The only one of these that every task's end has to write.
 CREATE INDEX tasks_ended ON tasks (ended_at, id) WHERE state IN ('succeeded', 'failed', 'cancelled', 'expired');
+-- Which batches go on: their tasks stay, so that they are counted to the end. Tasks without a batch never come into it.
+CREATE INDEX tasks_batch_open ON tasks (batch)
+    WHERE batch IS NOT NULL AND state IN ('scheduled', 'blocked', 'queued', 'running', 'retrying');
 CREATE INDEX tasks_root ON tasks (root) WHERE root IS NOT NULL;
 CREATE INDEX task_labels_task ON task_labels (task_id);
 CREATE INDEX unique_keys_task ON unique_keys (task_id);

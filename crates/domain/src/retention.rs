@@ -248,7 +248,7 @@ pub struct EndedTask {
 pub struct Removal {
     /// Of how many tasks it was removed.
     pub removed: u64,
-    /// Tasks that were left alone because one that has not ended needs them: it waits for them, or enqueued them.
+    /// Tasks that were left alone because one that has not ended needs them: it waits for them, enqueued them, or is in their batch.
     pub spared: Vec<TaskId>,
 }
 

@@ -41,6 +41,8 @@ pub const DELIVERED_KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 pub const DEAD_KEPT: u32 = 10_000;
 /// See [`DEAD_KEPT`].
 pub const DEAD_KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// Most deliveries that one look at the house forgets, so that other writes never wait long for it.
+pub const FORGOTTEN_MAX: u64 = 1_000;
 /// How long the secret before still signs after a rotation.
 pub const FORMER_SECRET_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest text that is kept of an error, in bytes.
@@ -352,7 +354,8 @@ pub trait WebhookStore: Send + Sync + 'static {
     /// Leader only: looks at batches of which a task has ended, and writes down those that have ended whole. Returns how many.
     async fn announce_batches(&self, term: Term, now: Timestamp) -> Result<usize, StoreError>;
 
-    /// Leader only: pauses endpoints with over `waiting_max` waiting deliveries, and forgets old ones.
+    /// Leader only: pauses endpoints with over `waiting_max` waiting deliveries, and forgets old ones, at most
+    /// [`FORGOTTEN_MAX`].
     async fn keep_house(&self, term: Term, now: Timestamp, waiting_max: u32) -> Result<Housekeeping, StoreError>;
 }
 

@@ -1,8 +1,11 @@
 //! SQLite against the conformance suite, and what only a file can do.
 
+use std::collections::HashMap;
+
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 use tasklane_domain::error::StoreError;
+use tasklane_domain::flow::{Concurrency, Flow, Pass, Shares};
 use tasklane_domain::query::{PageRequest, TaskFilter};
 use tasklane_domain::retention::{Kind, position_at};
 use tasklane_domain::task::{Lineage, Parent, Unique};
@@ -118,5 +121,40 @@ async fn the_walk_over_ended_tasks_uses_its_index() -> anyhow::Result<()> {
     let lines: Vec<(i64, i64, i64, String)> = sqlx::query_as(plan).fetch_all(&mut raw(&world).await?).await?;
     let text: Vec<&str> = lines.iter().map(|line| line.3.as_str()).collect();
     assert!(text.len() == 1 && text[0].contains("tasks_ended"), "{text:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn whether_a_batch_goes_on_is_read_from_its_index() -> anyhow::Result<()> {
+    let world = fresh().await?;
+    let plan = "EXPLAIN QUERY PLAN SELECT id FROM batches WHERE id IN (X'00') AND EXISTS (SELECT 1 FROM tasks \
+                WHERE tasks.batch = batches.id AND tasks.state IN ('scheduled', 'blocked', 'queued', 'running', 'retrying'))";
+    let lines: Vec<(i64, i64, i64, String)> = sqlx::query_as(plan).fetch_all(&mut raw(&world).await?).await?;
+    assert!(lines.iter().any(|line| line.3.contains("tasks_batch_open")), "{lines:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn slots_of_tasks_that_are_removed_are_freed() -> anyhow::Result<()> {
+    let world = fresh().await?;
+    let limit = Concurrency { key: "a".parse()?, max: 1 };
+    let limited = NewTask { flow: Flow { concurrency: Some(limit), ..Flow::default() }, ..task()? };
+    let id = world.submit(limited).await?;
+    let term = world.lead().await?;
+    let pass = |now| Pass {
+        now,
+        slots: 1,
+        per_second: HashMap::new(),
+        shares: Shares::new(now),
+        limit: 1,
+        cursor: None,
+        sweep: false,
+    };
+    assert_eq!(world.stores.flow.admit(term, pass(at(1))).await?.ready.len(), 1);
+    assert_ne!(rows(&world, "slots").await?, 0);
+    world.stores.tasks.cancel(id, at(2)).await?;
+    assert_eq!(world.stores.retention.remove(term, Kind::Task, vec![id]).await?.removed, 1);
+    world.stores.flow.admit(term, pass(at(60))).await?;
+    assert_eq!(rows(&world, "slots").await?, 0);
     Ok(())
 }

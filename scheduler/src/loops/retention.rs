@@ -9,9 +9,9 @@ mod walks;
 
 use std::time::{Duration, Instant};
 
-use tasklane_domain::TaskId;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::retention::{EndedTask, Keep, Kind, Leftover, REMOVAL_ROWS_MAX};
+use tasklane_domain::{TaskId, Timestamp};
 
 use self::tally::Tally;
 use self::walks::Walks;
@@ -37,6 +37,8 @@ pub(crate) async fn run(room: Room, office: Office) {
         pass.tally.tell();
         if let Err(error) = done {
             note_failure(&room, &office, "retention", &error);
+            // What was to be tried again may have been left out.
+            walks = Walks::new();
         }
         tokio::select! {
             () = office.over.cancelled() => return,
@@ -77,9 +79,10 @@ impl Pass<'_> {
 
     /// Tries what was spared before.
     async fn again(&mut self, kind: Kind, keep: Keep) -> Result<(), StoreError> {
+        let from = self.walks.start(kind, keep).0;
         let spared = self.walks.take_spared(kind, keep);
         for tasks in spared.chunks(rows_max()) {
-            self.remove(kind, keep, tasks.to_vec()).await?;
+            self.remove(kind, keep, tasks.to_vec(), from).await?;
         }
         Ok(())
     }
@@ -90,10 +93,11 @@ impl Pass<'_> {
         let mut position = self.walks.start(kind, keep);
         loop {
             let page = self.room.ports.retention.ended(position, until).await?;
-            let Some(last) = page.last() else { break };
+            let (Some(first), Some(last)) = (page.first(), page.last()) else { break };
             position = (last.ended_at, last.id);
+            let from = first.ended_at;
             let tasks = self.wanted(&page, kind, keep);
-            if !tasks.is_empty() && self.remove(kind, keep, tasks).await? == Holding::Over {
+            if !tasks.is_empty() && self.remove(kind, keep, tasks, from).await? == Holding::Over {
                 return Ok(());
             }
         }
@@ -107,13 +111,19 @@ impl Pass<'_> {
         page.iter().filter(over).map(|task| task.id).collect()
     }
 
-    /// One removal and the rest after it.
-    async fn remove(&mut self, kind: Kind, keep: Keep, tasks: Vec<TaskId>) -> Result<Holding, StoreError> {
+    /// One removal and the rest after it. None of the tasks ended before `from`.
+    async fn remove(
+        &mut self,
+        kind: Kind,
+        keep: Keep,
+        tasks: Vec<TaskId>,
+        from: Timestamp,
+    ) -> Result<Holding, StoreError> {
         let Some(term) = self.office.term_if_trusted() else { return Ok(Holding::Over) };
         let begun = Instant::now();
         let removal = self.room.ports.retention.remove(term, kind, tasks).await?;
         self.count(kind.as_str(), removal.removed);
-        self.walks.spare(kind, keep, removal.spared);
+        self.walks.spare(kind, keep, removal.spared, from);
         rest(begun.elapsed()).await;
         Ok(Holding::On)
     }

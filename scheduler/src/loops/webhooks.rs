@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tasklane_domain::error::StoreError;
 use tasklane_domain::webhook::{
-    Answer, Delivery, EventId, Message, Secret, Tried, Verdict, WEBHOOKS_MAX, Webhook, envelope, judge,
+    Answer, Delivery, EventId, FORGOTTEN_MAX, Message, Secret, Tried, Verdict, WEBHOOKS_MAX, Webhook, envelope, judge,
 };
 use tasklane_domain::{Term, Timestamp, WebhookName};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -92,8 +92,9 @@ impl Desk {
             let announced = room.ports.webhooks.announce_batches(term, now).await?;
             tracing::trace!(announced, "batches were looked at");
         }
-        if is_time(&mut self.house_at, HOUSE_INTERVAL) {
-            keep_house(room, term, now).await?;
+        if is_time(&mut self.house_at, HOUSE_INTERVAL) && keep_house(room, term, now).await? >= FORGOTTEN_MAX {
+            // There is more to forget: at the next look, with other writes between.
+            self.house_at = None;
         }
         let interval = if due.active > 0 { LOOK_INTERVAL } else { IDLE_INTERVAL };
         Ok(due.next_at.map_or(interval, |next| next.since(now).min(interval)))
@@ -190,10 +191,11 @@ async fn send(room: Room, url: String, secrets: Vec<Secret>, delivery: Delivery)
     judge(webhook, event, attempts, answer, &room.settings.webhooks.retry, now, rand::random())
 }
 
-async fn keep_house(room: &Room, term: Term, now: Timestamp) -> Result<(), StoreError> {
+/// Returns how many deliveries were forgotten.
+async fn keep_house(room: &Room, term: Term, now: Timestamp) -> Result<u64, StoreError> {
     let kept = room.ports.webhooks.keep_house(term, now, room.settings.webhooks.waiting_max).await?;
     for webhook in kept.paused {
         tracing::warn!(%webhook, "too many deliveries wait for an endpoint: it is paused");
     }
-    Ok(())
+    Ok(kept.forgotten)
 }

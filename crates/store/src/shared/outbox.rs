@@ -11,7 +11,7 @@ use tasklane_domain::query::StateCount;
 use tasklane_domain::settle::SettledTask;
 use tasklane_domain::webhook::{
     BatchFacts, DEAD_KEPT, DEAD_KEPT_FOR, DELIVERED_KEPT, DELIVERED_KEPT_FOR, Delivery, DeliveryState, EventKind,
-    Filter, Housekeeping, Standing, batch_event, data_of_batch, data_of_task, task_event,
+    FORGOTTEN_MAX, Filter, Housekeeping, Standing, batch_event, data_of_batch, data_of_task, task_event,
 };
 use tasklane_domain::{BatchId, StateKind, Task, TaskId, Timestamp, WebhookName};
 
@@ -296,7 +296,7 @@ async fn pause_the_flooded(conn: &mut Conn, waiting_max: u32) -> Result<Vec<Webh
     Ok(paused)
 }
 
-/// Forgets deliveries that ended long ago, or beyond the newest.
+/// Forgets deliveries that ended long ago, or beyond the newest; at most [`FORGOTTEN_MAX`].
 async fn forget(conn: &mut Conn, now: Timestamp) -> Result<u64, StoreError> {
     let kept = [
         (DeliveryState::Delivered, DELIVERED_KEPT, now.minus(DELIVERED_KEPT_FOR)),
@@ -309,7 +309,7 @@ async fn forget(conn: &mut Conn, now: Timestamp) -> Result<u64, StoreError> {
         for (state, count, before) in kept {
             let newest = newest(conn, &name, state, count).await?;
             let before = newest.map_or(before, |newest| newest.max(before));
-            forgotten += delete(conn, &name, state, before).await?;
+            forgotten += delete(conn, &name, state, before, FORGOTTEN_MAX.saturating_sub(forgotten)).await?;
         }
     }
     Ok(forgotten)
@@ -336,11 +336,17 @@ async fn delete(
     name: &WebhookName,
     state: DeliveryState,
     before: Timestamp,
+    limit: u64,
 ) -> Result<u64, StoreError> {
+    if limit == 0 {
+        return Ok(0);
+    }
     let sql = sqlx::AssertSqlSafe(format!(
-        "DELETE FROM webhook_deliveries WHERE webhook = $1 AND state = '{}' AND ended_at < $2",
+        "DELETE FROM webhook_deliveries WHERE webhook = $1 AND event IN (SELECT event FROM webhook_deliveries \
+         WHERE webhook = $1 AND state = '{}' AND ended_at < $2 ORDER BY ended_at LIMIT $3)",
         state.as_str()
     ));
     let query = sqlx::query::<Db>(sql).bind(name.as_str().to_owned()).bind(before.as_micros());
+    let query = query.bind(i64::try_from(limit).unwrap_or(i64::MAX));
     Ok(query.execute(conn).await.map_err(unavailable)?.rows_affected())
 }

@@ -187,7 +187,7 @@ fn ids_of<'a>(rows: impl IntoIterator<Item = &'a Locked>) -> Vec<Vec<u8>> {
 }
 
 /// Those that a task which has not ended needs: it waits for them and may bind to their results, or it enqueued them and would do so
-/// again if an attempt of it were repeated.
+/// again if an attempt of it were repeated, or it belongs to their batch, whose ends are counted until its last.
 async fn needed(conn: &mut Conn, kind: Kind, rows: &[Locked]) -> Result<HashSet<TaskId>, StoreError> {
     let waited_for = format!(
         "SELECT DISTINCT d.on_id AS id FROM dependencies d JOIN tasks t ON t.id = d.task_id \
@@ -202,8 +202,29 @@ async fn needed(conn: &mut Conn, kind: Kind, rows: &[Locked]) -> Result<HashSet<
     }
     if kind == Kind::Task {
         found(conn, &children, &ids_of(rows.iter().filter(|row| row.root.is_some())), &mut needed).await?;
+        let open = open_batches(conn, rows).await?;
+        needed
+            .extend(rows.iter().filter(|row| row.batch.as_ref().is_some_and(|id| open.contains(id))).map(|row| row.id));
     }
     Ok(needed)
+}
+
+/// The batches that go on, or whose end is still to be told to an endpoint. One that is paused keeps nothing.
+async fn open_batches(conn: &mut Conn, rows: &[Locked]) -> Result<HashSet<Vec<u8>>, StoreError> {
+    let batches: BTreeSet<Vec<u8>> = rows.iter().filter_map(|row| row.batch.clone()).collect();
+    let sql = format!(
+        "SELECT id FROM batches WHERE id IN (IDS) \
+         AND (EXISTS (SELECT 1 FROM tasks WHERE tasks.batch = batches.id AND tasks.{NOT_ENDED}) \
+         OR EXISTS (SELECT 1 FROM webhook_batches JOIN webhooks ON webhooks.name = webhook_batches.webhook \
+         WHERE webhook_batches.batch = batches.id AND webhooks.standing = 'active'))"
+    );
+    let mut open = HashSet::new();
+    for piece in pieces(&batches.into_iter().collect::<Vec<_>>()) {
+        for row in &with_ids(&sql, piece).fetch_all(&mut *conn).await.map_err(unavailable)? {
+            open.insert(get::<&[u8]>(row, "id")?.to_vec());
+        }
+    }
+    Ok(open)
 }
 
 async fn found(conn: &mut Conn, sql: &str, ids: &[Vec<u8>], into: &mut HashSet<TaskId>) -> Result<(), StoreError> {

@@ -241,15 +241,17 @@ async fn later(pool: &Pool, name: &WebhookName, now: Timestamp) -> Result<Option
 /// Records what came of deliveries that were sent.
 pub(super) async fn record(conn: &mut Conn, all: &[Tried]) -> Result<(), StoreError> {
     for tried in all {
-        record_one(conn, tried).await?;
-        if tried.verdict == Verdict::Gone {
+        let recorded = record_one(conn, tried).await?;
+        // Another endpoint may have taken the name meanwhile.
+        if recorded && tried.verdict == Verdict::Gone {
             set_standing(conn, &tried.webhook, &Standing::Paused(Some(GONE.to_owned()))).await?;
         }
     }
     Ok(())
 }
 
-async fn record_one(conn: &mut Conn, tried: &Tried) -> Result<(), StoreError> {
+/// Whether the delivery was as it was when it was sent.
+async fn record_one(conn: &mut Conn, tried: &Tried) -> Result<bool, StoreError> {
     let next_at = if let Verdict::Again(at) = tried.verdict { Some(at) } else { None };
     let ended_at = if next_at.is_none() { Some(tried.at) } else { None };
     let sql = "UPDATE webhook_deliveries SET state = $1, attempts = attempts + 1, next_at = $2, last_status = $3, \
@@ -265,6 +267,6 @@ async fn record_one(conn: &mut Conn, tried: &Tried) -> Result<(), StoreError> {
         .bind(i64::from(tried.attempts_before))
         .execute(conn)
         .await
-        .map(drop)
+        .map(|done| done.rows_affected() == 1)
         .map_err(unavailable)
 }

@@ -1,12 +1,13 @@
 //! Retention: what is removed is gone or said to be, and nothing else is touched.
 #![expect(clippy::indexing_slicing, reason = "a check that indexes wrongly fails, as it should")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use tasklane_domain::dependence::{After, OnFailure};
 use tasklane_domain::error::StoreError;
+use tasklane_domain::flow::{Concurrency, Flow, Pass, Shares};
 use tasklane_domain::operation::{Action, Operation, Progress, Target};
 use tasklane_domain::query::{PageRequest, TaskFilter};
 use tasklane_domain::replay::Changes;
@@ -236,6 +237,60 @@ pub async fn children_stay_while_their_parent_goes_on(world: World) -> anyhow::R
     world.settle(report(two, ended(Outcome::Ok)), at(4)).await?;
     ensure!(remove(&world, term, Kind::Task, &[two]).await? == 1);
     Ok(())
+}
+
+/// A batch is counted to its end: its rows stay until then, and what they hold may go.
+pub async fn a_batch_stays_whole_until_its_last_task_has_ended(world: World) -> anyhow::Result<()> {
+    let lineage = Lineage { batch: Some(BatchId::new()), ..Lineage::default() };
+    let (one, two) = (NewTask { lineage: lineage.clone(), ..task()? }, NewTask { lineage, ..task()? });
+    let ids = [one.id, two.id];
+    world.stores.tasks.submit(vec![one, two]).await?;
+    let alone = ended_task(&world).await?;
+    world.settle(report(ids[0], ended(Outcome::Ok)), at(2)).await?;
+    let term = world.lead().await?;
+    let removal = world.stores.retention.remove(term, Kind::Task, vec![ids[0], alone]).await?;
+    ensure!(removal.removed == 1 && removal.spared == [ids[0]], "{removal:?}");
+    for kind in PARTS {
+        ensure!(remove(&world, term, kind, &[ids[0]]).await? == 1, "{kind}");
+    }
+    world.settle(report(ids[1], ended(failing())), at(3)).await?;
+    ensure!(remove(&world, term, Kind::Task, &ids).await? == 0, "the other one is tried again");
+    world.stores.tasks.cancel(ids[1], at(4)).await?;
+    ensure!(remove(&world, term, Kind::Task, &ids).await? == 2);
+    Ok(())
+}
+
+/// Slots are counted right when the rows of those that held them are gone, be it before their slot is free.
+pub async fn removals_leave_flow_control_as_it_is(world: World) -> anyhow::Result<()> {
+    let limited = || {
+        let limit = Concurrency { key: "a".parse()?, max: 2 };
+        anyhow::Ok(NewTask { flow: Flow { concurrency: Some(limit), ..Flow::default() }, ..task()? })
+    };
+    let new: Vec<NewTask> = (0..7).map(|_| limited()).collect::<Result<_, _>>()?;
+    let ids: Vec<TaskId> = new.iter().map(|task| task.id).collect();
+    world.stores.tasks.submit(new).await?;
+    let term = world.lead().await?;
+    let admitted = async |now: Timestamp, sweep: bool| {
+        let (per_second, shares) = (HashMap::new(), Shares::new(now));
+        let pass = Pass { now, slots: 50, per_second, shares, limit: 100, cursor: None, sweep };
+        let admitted = world.stores.flow.admit(term, pass).await?;
+        anyhow::Ok(admitted.ready.iter().map(|order| order.task).collect::<Vec<_>>())
+    };
+    ensure!(admitted(at(1), false).await? == ids[..2]);
+    world.stores.tasks.cancel(ids[0], at(10)).await?;
+    world.settle(report(ids[1], ended(Outcome::Ok)), at(10)).await?;
+    ensure!(remove(&world, term, Kind::Task, &ids[..2]).await? == 2);
+    ensure!(admitted(at(11), true).await? == ids[2..3], "the guest of a cancelled task may run on");
+    ensure!(admitted(at(12), true).await? == ids[3..4]);
+    ensure!(admitted(at(13), true).await?.is_empty());
+    for round in [4, 5] {
+        let (done, now) = (ids[round - 2], at(10 + 2 * round as u64));
+        world.settle(report(done, ended(Outcome::Ok)), now).await?;
+        ensure!(remove(&world, term, Kind::Task, &[done]).await? == 1);
+        ensure!(admitted(now, true).await? == ids[round..=round], "round {round}");
+    }
+    ensure!(remove(&world, term, Kind::Task, &ids).await? == 0, "what is held or runs has not ended");
+    world.expect_state(ids[6], StateKind::Queued).await
 }
 
 /// The kind is free again, as soon as the first of it is gone.

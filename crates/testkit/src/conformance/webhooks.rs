@@ -9,6 +9,7 @@ use tasklane_domain::dependence::{After, OnFailure};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Action, Operation, Progress, Target};
 use tasklane_domain::query::TaskFilter;
+use tasklane_domain::retention::Kind;
 use tasklane_domain::task::Lineage;
 use tasklane_domain::webhook::{
     Answer, DEAD_KEPT_FOR, DELIVERED_KEPT, DELIVERED_KEPT_FOR, Delivery, DeliveryPage, DeliveryState, EventId,
@@ -367,6 +368,42 @@ pub async fn the_end_of_a_batch_is_told_once(world: World) -> anyhow::Result<()>
     ensure!(data["tasks"] == 4 && data["states"]["succeeded"] == 3 && data["states"]["failed"] == 1, "{data}");
     ensure!(told[0].time == at(2) && told[0].next_at == Some(at(10)));
     ensure!(all(&world, &other).await?.is_empty(), "no task of the batch matched its filter");
+    Ok(())
+}
+
+/// Retention takes none of its tasks before, whose ends are counted then. An endpoint that is paused keeps nothing.
+pub async fn a_batch_stays_until_its_end_was_told(world: World) -> anyhow::Result<()> {
+    let (term, store) = (world.lead().await?, &world.stores.webhooks);
+    let events = BTreeSet::from([EventKind::BatchEnded]);
+    let name = made(&world, Webhook { events, ..webhook("hook")? }).await?;
+    let mut batches = Vec::new();
+    for _ in 0..2 {
+        let lineage = Lineage { batch: Some(BatchId::new()), ..Lineage::default() };
+        batches.push(end(&world, NewTask { lineage, ..task()? }, Outcome::Ok).await?);
+    }
+    let remove = async |id| world.stores.retention.remove(term, Kind::Task, vec![id]).await;
+    ensure!(remove(batches[0]).await?.spared == batches[..1]);
+    ensure!(store.announce_batches(term, at(9)).await? == 2);
+    ensure!(remove(batches[0]).await?.removed == 1);
+    let lineage = Lineage { batch: Some(BatchId::new()), ..Lineage::default() };
+    let last = end(&world, NewTask { lineage, ..task()? }, Outcome::Ok).await?;
+    store.set_standing(&name, Standing::Paused(None)).await?;
+    ensure!(remove(last).await?.removed == 1);
+    store.set_standing(&name, Standing::Active).await?;
+    ensure!(store.announce_batches(term, at(10)).await? == 0, "nothing is known of it any more");
+    Ok(())
+}
+
+/// A delivery on its way answers "gone" after its endpoint was removed and the name taken by another.
+pub async fn a_delivery_of_a_former_endpoint_pauses_no_other(world: World) -> anyhow::Result<()> {
+    let (name, term) = (made(&world, webhook("hook")?).await?, world.lead().await?);
+    end(&world, task()?, Outcome::Ok).await?;
+    let sent = all(&world, &name).await?.pop().context("a delivery")?;
+    world.stores.webhooks.remove(&name).await?;
+    made(&world, webhook("hook")?).await?;
+    record(&world, term, &sent, Answer::Status { code: 410, retry_after: None }, at(9)).await?;
+    let now = world.stores.webhooks.webhook(&name).await?.context("an endpoint")?;
+    ensure!(now.standing == Standing::Active, "{:?}", now.standing);
     Ok(())
 }
 

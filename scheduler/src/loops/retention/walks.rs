@@ -12,7 +12,7 @@ use tasklane_domain::{TaskId, Timestamp};
 const FULL_WALK_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
 /// How late an end may be recorded, with its own, earlier time, and still be met by a walk that goes on.
 const LATE_ENDS: Duration = Duration::from_secs(5 * 60);
-/// Tasks that are remembered for each walk because they were spared; the others wait for the next full walk.
+/// Tasks that are remembered for each walk because they were spared. If there are more, the walk begins again at the first of those.
 const SPARED_MAX: usize = 5_000;
 
 /// A walk: one kind, one time.
@@ -24,11 +24,19 @@ pub(super) struct Walks {
     begun: Instant,
     reached: HashMap<Walk, Timestamp>,
     spared: HashMap<Walk, Vec<TaskId>>,
+    /// Where a walk met the first task that it spared and could not remember.
+    forgotten: HashMap<Walk, Timestamp>,
 }
 
 impl Walks {
     pub(super) fn new() -> Self {
-        Self { rules: Rules::default(), begun: Instant::now(), reached: HashMap::new(), spared: HashMap::new() }
+        Self {
+            rules: Rules::default(),
+            begun: Instant::now(),
+            reached: HashMap::new(),
+            spared: HashMap::new(),
+            forgotten: HashMap::new(),
+        }
     }
 
     /// Other rules, or a long time, begin all walks anew.
@@ -48,13 +56,20 @@ impl Walks {
 
     /// A walk came to its end.
     pub(super) fn reached(&mut self, kind: Kind, keep: Keep, until: Timestamp) {
-        self.reached.insert((kind, keep), until);
+        let walk = (kind, keep);
+        let until = self.forgotten.remove(&walk).map_or(until, |from| from.min(until));
+        self.reached.insert(walk, until);
     }
 
-    /// Remembers tasks that were left alone.
-    pub(super) fn spare(&mut self, kind: Kind, keep: Keep, tasks: Vec<TaskId>) {
-        let spared = self.spared.entry((kind, keep)).or_default();
+    /// Remembers tasks that were left alone; none of them ended before `from`.
+    pub(super) fn spare(&mut self, kind: Kind, keep: Keep, tasks: Vec<TaskId>, from: Timestamp) {
+        let walk = (kind, keep);
+        let spared = self.spared.entry(walk).or_default();
         let room = SPARED_MAX.saturating_sub(spared.len());
+        if tasks.len() > room {
+            let first = self.forgotten.entry(walk).or_insert(from);
+            *first = from.min(*first);
+        }
         spared.extend(tasks.into_iter().take(room));
     }
 
@@ -105,10 +120,24 @@ mod tests {
     fn what_was_spared_is_told_once_and_bounded() {
         let mut walks = Walks::new();
         let tasks: Vec<TaskId> = (0..3).map(|_| TaskId::new()).collect();
-        walks.spare(Kind::Task, minutes(1), [tasks.clone(), tasks.clone()].concat());
+        walks.spare(Kind::Task, minutes(1), [tasks.clone(), tasks.clone()].concat(), AT);
         assert_eq!(walks.take_spared(Kind::Task, minutes(1)), tasks);
         assert!(walks.take_spared(Kind::Task, minutes(1)).is_empty());
-        walks.spare(Kind::Task, minutes(1), (0..SPARED_MAX + 9).map(|_| TaskId::new()).collect());
+        walks.spare(Kind::Task, minutes(1), (0..SPARED_MAX + 9).map(|_| TaskId::new()).collect(), AT);
         assert_eq!(walks.take_spared(Kind::Task, minutes(1)).len(), SPARED_MAX);
+    }
+
+    #[test]
+    fn a_walk_begins_again_where_it_could_not_remember() {
+        let (mut walks, later) = (Walks::new(), AT.plus(Duration::from_secs(3_600)));
+        let full = || (0..SPARED_MAX).map(|_| TaskId::new()).collect::<Vec<_>>();
+        walks.spare(Kind::Task, minutes(60), full(), AT.minus(Duration::from_secs(60)));
+        walks.spare(Kind::Task, minutes(60), full(), AT);
+        walks.spare(Kind::Task, minutes(60), full(), later);
+        walks.reached(Kind::Task, minutes(60), later);
+        assert_eq!(walks.start(Kind::Task, minutes(60)), position_at(AT));
+        walks.take_spared(Kind::Task, minutes(60));
+        walks.reached(Kind::Task, minutes(60), later);
+        assert_eq!(walks.start(Kind::Task, minutes(60)), position_at(later));
     }
 }
