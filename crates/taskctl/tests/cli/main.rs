@@ -16,6 +16,8 @@ mod life;
 #[cfg(test)]
 mod lives;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod safety;
 #[cfg(test)]
 mod support;
