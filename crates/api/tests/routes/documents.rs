@@ -111,6 +111,13 @@ fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'stat
         ("put", "/api/v1/flow/modules/{name}", "/api/v1/flow/modules/noop".to_owned(), 200),
         ("get", "/api/v1/flow/modules", "/api/v1/flow/modules".to_owned(), 200),
         ("delete", "/api/v1/flow/modules/{name}", "/api/v1/flow/modules/noop".to_owned(), 204),
+        ("put", "/api/v1/retention/default", "/api/v1/retention/default".to_owned(), 200),
+        ("put", "/api/v1/retention/queues/{name}", "/api/v1/retention/queues/images".to_owned(), 200),
+        ("put", "/api/v1/retention/modules/{name}", "/api/v1/retention/modules/noop".to_owned(), 200),
+        ("get", "/api/v1/retention", "/api/v1/retention".to_owned(), 200),
+        ("delete", "/api/v1/retention/default", "/api/v1/retention/default".to_owned(), 204),
+        ("delete", "/api/v1/retention/queues/{name}", "/api/v1/retention/queues/images".to_owned(), 204),
+        ("delete", "/api/v1/retention/modules/{name}", "/api/v1/retention/modules/noop".to_owned(), 204),
         ("get", "/api/v1/hosts", "/api/v1/hosts".to_owned(), 200),
         ("get", "/api/v1/cluster/info", "/api/v1/cluster/info".to_owned(), 200),
         ("get", "/api/v1/cluster/stats", "/api/v1/cluster/stats".to_owned(), 200),
@@ -137,6 +144,9 @@ fn request(method: &str, template: &str, path: &str) -> Request<Body> {
         }
         ("post", "/api/v1/schedules/preview") => ("application/json", br#"{"expression":"@daily"}"#.to_vec()),
         ("post", "/api/v1/tasks/{id}/reschedule") => ("application/json", br#"{"delay":"1h"}"#.to_vec()),
+        ("put", template) if template.starts_with("/api/v1/retention/") => {
+            ("application/json", br#"{"logs":"1h"}"#.to_vec())
+        }
         ("patch", "/api/v1/queues/{name}") => ("application/json", br#"{"fair":true}"#.to_vec()),
         ("put", "/api/v1/flow/modules/{name}") => ("application/json", br#"{"max":5,"rate":"10/1s"}"#.to_vec()),
         ("post", "/api/v1/tasks/{id}/retry") => ("application/json", b"{}".to_vec()),

@@ -25,6 +25,8 @@ mod operations;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod support;

@@ -12,6 +12,11 @@ use tasklane_domain::duration::{DurationError, parse, show};
 pub(crate) struct Time(Duration);
 
 impl Time {
+    /// So many seconds.
+    pub(crate) const fn from_secs(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
     /// As a duration.
     pub(crate) const fn duration(self) -> Duration {
         self.0

@@ -18,6 +18,8 @@ mod lives;
 #[cfg(test)]
 mod queues;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod safety;
 #[cfg(test)]
 mod support;
