@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use jiff::{Span, SpanRelativeTo, Unit};
+use jiff::{Span, SpanRelativeTo};
 
 /// Longest duration: ten years of 365 days.
 pub const DURATION_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -32,9 +32,8 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
         // They have no fixed length.
         return Err(DurationError::Unreadable(shown()));
     }
-    let seconds = span.total((Unit::Millisecond, SpanRelativeTo::days_are_24_hours()));
-    let millis = seconds.map_err(|_| DurationError::Bounds(shown()))?;
-    let duration = Duration::try_from_secs_f64(millis / 1_000.0).map_err(|_| DurationError::Bounds(shown()))?;
+    let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| DurationError::Bounds(shown()))?;
+    let duration = Duration::try_from(exact).map_err(|_| DurationError::Bounds(shown()))?;
     if duration > DURATION_MAX { Err(DurationError::Bounds(shown())) } else { Ok(duration) }
 }
 

@@ -51,6 +51,7 @@ fn operations(document: &Value) -> BTreeSet<(String, String)> {
 }
 
 /// One good request for each operation of the document.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'static str, String, u16)> {
     let task = |rest: &str| format!("/api/v1/tasks/{id}{rest}");
     let batch = |rest: &str| format!("/api/v1/batches/{batch}{rest}");

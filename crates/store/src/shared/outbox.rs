@@ -284,7 +284,7 @@ async fn pause_the_flooded(conn: &mut Conn, waiting_max: u32) -> Result<Vec<Webh
     let mut paused = Vec::new();
     for interest in interests(conn).await? {
         let sql = "SELECT COUNT(*) AS count FROM (SELECT 1 FROM webhook_deliveries WHERE webhook = $1 AND state = 'waiting' \
-                   LIMIT $2) AS some";
+                   LIMIT $2) AS waiting";
         let query = sqlx::query::<Db>(sql).bind(interest.name.as_str().to_owned()).bind(i64::from(waiting_max) + 1);
         let count: i64 = get(&query.fetch_one(&mut *conn).await.map_err(unavailable)?, "count")?;
         if count > i64::from(waiting_max) {
@@ -315,7 +315,7 @@ async fn forget(conn: &mut Conn, now: Timestamp) -> Result<u64, StoreError> {
     Ok(forgotten)
 }
 
-/// When the last of the newest `count` ended, if there are more.
+/// When the last of the newest `count` ended, if there are more. The index says `<> 'waiting'`, and SQLite wants to hear the same.
 async fn newest(
     conn: &mut Conn,
     name: &WebhookName,
@@ -323,7 +323,8 @@ async fn newest(
     count: u32,
 ) -> Result<Option<Timestamp>, StoreError> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT ended_at FROM webhook_deliveries WHERE webhook = $1 AND state = '{}' ORDER BY ended_at DESC LIMIT 1 OFFSET $2",
+        "SELECT ended_at FROM webhook_deliveries WHERE webhook = $1 AND state = '{}' AND state <> 'waiting' \
+         ORDER BY ended_at DESC LIMIT 1 OFFSET $2",
         state.as_str()
     ));
     let query = sqlx::query::<Db>(sql).bind(name.as_str().to_owned()).bind(i64::from(count) - 1);
@@ -343,7 +344,7 @@ async fn delete(
     }
     let sql = sqlx::AssertSqlSafe(format!(
         "DELETE FROM webhook_deliveries WHERE webhook = $1 AND event IN (SELECT event FROM webhook_deliveries \
-         WHERE webhook = $1 AND state = '{}' AND ended_at < $2 ORDER BY ended_at LIMIT $3)",
+         WHERE webhook = $1 AND state = '{}' AND state <> 'waiting' AND ended_at < $2 ORDER BY ended_at LIMIT $3)",
         state.as_str()
     ));
     let query = sqlx::query::<Db>(sql).bind(name.as_str().to_owned()).bind(before.as_micros());

@@ -22,7 +22,7 @@ type Pool = sqlx::Pool<Db>;
 type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
 
 /// The condition of the index `tasks_ended`, word for word: SQLite finds a partial index only so.
-const ENDED: &str = "state IN ('succeeded', 'failed', 'cancelled', 'expired')";
+const ENDED: &str = "state NOT IN ('scheduled', 'blocked', 'queued', 'running', 'retrying')";
 const NOT_ENDED: &str = "state IN ('scheduled', 'blocked', 'queued', 'running', 'retrying')";
 
 fn columns(scope: &Scope) -> (&'static str, String) {
