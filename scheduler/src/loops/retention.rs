@@ -1,9 +1,11 @@
 //! retention: removes what has stayed long enough, in small transactions with rests between them.
 //!
 //! Leader only; each removal carries its term. Walks over ended tasks beside the writer, once for each kind and time that is in
-//! force ([`walks`] knows from where on). After each removal it rests [`REST_FACTOR`] times as long as the removal took, so that
-//! it never has more than a share of the writer's time. What a task that goes on still needs is tried again at each pass.
+//! force ([`walks`] knows from where on). A removal that took long is followed by a smaller one ([`pace`]), and after each the loop
+//! rests [`REST_FACTOR`] times as long as the removal took, so that it never has more than a share of the writer's time. What a task
+//! that goes on still needs is tried again at each pass.
 
+mod pace;
 mod tally;
 mod walks;
 
@@ -13,6 +15,7 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::retention::{EndedTask, Keep, Kind, Leftover, REMOVAL_ROWS_MAX};
 use tasklane_domain::{TaskId, Timestamp};
 
+use self::pace::Pace;
 use self::tally::Tally;
 use self::walks::Walks;
 use crate::leader::note_failure;
@@ -27,9 +30,10 @@ const REST_MAX: Duration = Duration::from_secs(2);
 
 /// Runs until the office is over.
 pub(crate) async fn run(room: Room, office: Office) {
-    let mut walks = Walks::new();
+    let (mut walks, mut pace) = (Walks::new(), Pace::new());
     loop {
-        let mut pass = Pass { room: &room, office: &office, walks: &mut walks, tally: Tally::default() };
+        let tally = Tally::default();
+        let mut pass = Pass { room: &room, office: &office, walks: &mut walks, pace: &mut pace, tally };
         let done = tokio::select! {
             () = office.over.cancelled() => Ok(()),
             done = pass.run() => done,
@@ -59,6 +63,7 @@ struct Pass<'a> {
     room: &'a Room,
     office: &'a Office,
     walks: &'a mut Walks,
+    pace: &'a mut Pace,
     tally: Tally,
 }
 
@@ -81,10 +86,7 @@ impl Pass<'_> {
     async fn again(&mut self, kind: Kind, keep: Keep) -> Result<(), StoreError> {
         let from = self.walks.start(kind, keep).0;
         let spared = self.walks.take_spared(kind, keep);
-        for tasks in spared.chunks(rows_max()) {
-            self.remove(kind, keep, tasks.to_vec(), from).await?;
-        }
-        Ok(())
+        self.remove(kind, keep, &spared, from).await.map(drop)
     }
 
     /// Removes `kind` of every ended task for which `keep` is in force and over.
@@ -97,7 +99,7 @@ impl Pass<'_> {
             position = (last.ended_at, last.id);
             let from = first.ended_at;
             let tasks = self.wanted(&page, kind, keep);
-            if !tasks.is_empty() && self.remove(kind, keep, tasks, from).await? == Holding::Over {
+            if !tasks.is_empty() && self.remove(kind, keep, &tasks, from).await? == Holding::Over {
                 return Ok(());
             }
         }
@@ -111,20 +113,27 @@ impl Pass<'_> {
         page.iter().filter(over).map(|task| task.id).collect()
     }
 
-    /// One removal and the rest after it. None of the tasks ended before `from`.
+    /// Small removals, each with a rest after it. None of the tasks ended before `from`.
     async fn remove(
         &mut self,
         kind: Kind,
         keep: Keep,
-        tasks: Vec<TaskId>,
+        tasks: &[TaskId],
         from: Timestamp,
     ) -> Result<Holding, StoreError> {
-        let Some(term) = self.office.term_if_trusted() else { return Ok(Holding::Over) };
-        let begun = Instant::now();
-        let removal = self.room.ports.retention.remove(term, kind, tasks).await?;
-        self.count(kind.as_str(), removal.removed);
-        self.walks.spare(kind, keep, removal.spared, from);
-        rest(begun.elapsed()).await;
+        let mut left = tasks;
+        while !left.is_empty() {
+            let Some(term) = self.office.term_if_trusted() else { return Ok(Holding::Over) };
+            let (some, others) = left.split_at(self.pace.rows().min(left.len()));
+            let begun = Instant::now();
+            let removal = self.room.ports.retention.remove(term, kind, some.to_vec()).await?;
+            let took = begun.elapsed();
+            self.pace.took(took, some.len());
+            self.count(kind.as_str(), removal.removed);
+            self.walks.spare(kind, keep, removal.spared, from);
+            rest(took).await;
+            left = others;
+        }
         Ok(Holding::On)
     }
 
@@ -147,10 +156,6 @@ impl Pass<'_> {
         self.room.metrics.removed.with_label_values(&[what]).inc_by(count);
         self.tally.add(what, count);
     }
-}
-
-fn rows_max() -> usize {
-    usize::try_from(REMOVAL_ROWS_MAX).unwrap_or(usize::MAX)
 }
 
 async fn rest(took: Duration) {
