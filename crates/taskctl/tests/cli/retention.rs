@@ -16,9 +16,9 @@ fn retention_can_be_led_from_the_terminal() {
     let (done, failed) = (dev.submit(&["echo"]), dev.submit(&["unlucky", "--max-attempts", "1"]));
     dev.until(&done, "succeeded");
     dev.until(&failed, "failed");
-    let set = dev.run(&["retention", "set", "--module", "echo", "--results", "1s", "--logs", "1s"]);
+    let set = dev.run(&["retention", "set", "--module", "echo", "--results", "1s"]);
     assert!(set.out().contains("module echo"), "{set:?}");
-    dev.run(&["retention", "set", "--default", "--payloads", "1s"]);
+    dev.run(&["retention", "set", "--default", "--payloads", "1s", "--logs", "1s"]);
     dev.run(&["retention", "set", "--queue", "night", "--tasks", "forever"]);
     let view = dev.run(&["retention", "list", "-o", "json"]).json();
     assert_eq!((&view["modules"]["echo"]["results"], &view["default"]["payloads"]), (&"1s".into(), &"1s".into()));
@@ -31,7 +31,7 @@ fn retention_can_be_led_from_the_terminal() {
         });
     };
     gone(&["tasks", "result", &done], "result_removed");
-    gone(&["tasks", "logs", &done], "log_removed");
+    gone(&["tasks", "logs", &failed], "log_removed");
     gone(&["tasks", "retry", &failed], "payload_removed");
     dev.until(&done, "succeeded");
     dev.run(&["retention", "set", "--default", "--tasks", "1s"]);
