@@ -93,7 +93,7 @@ async fn new_task(state: &State, parent: &Task, child: ChildRequest) -> Result<(
     let after = std::mem::take(&mut request.after);
     let mut task = resolve(state, request, TaskId::new(), parent.traceparent.clone()).await.map_err(refusal)?;
     check_size(state, child.input.len()).map_err(refusal)?;
-    task.payload = Payload { kind: PayloadKind::detect(&child.input), bytes: child.input };
+    task.payload = Payload::inline(PayloadKind::detect(&child.input), child.input);
     task.namespace = parent.namespace.clone();
     task.lineage.name = task.lineage.name.or_else(|| child.key.parse().ok());
     let root = parent.lineage.parent.as_ref().map_or(parent.id, |above| above.root);

@@ -5,6 +5,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod binding;
+pub mod blob;
 pub mod children;
 pub mod cluster;
 pub mod dependence;
@@ -31,6 +32,7 @@ pub mod task;
 pub mod time;
 pub mod work;
 
+pub use blob::{BlobDigest, BlobRef};
 pub use cluster::{HostInfo, HostStatus, Lane, Lease, Term};
 pub use id::{Attempt, BatchId, DeliveryId, HostId, ModuleDigest, OperationId, TaskId};
 pub use limits::{Limits, LimitsPatch, LimitsPolicy};

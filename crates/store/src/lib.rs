@@ -14,6 +14,7 @@ mod writer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tasklane_domain::blob::BlobStore;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
@@ -35,6 +36,8 @@ pub struct Stores {
     pub schedules: Arc<dyn ScheduleStore>,
     /// Flow control.
     pub flow: Arc<dyn FlowStore>,
+    /// Large payloads and results.
+    pub blobs: Arc<dyn BlobStore>,
     commits: Arc<AtomicU64>,
 }
 
@@ -62,7 +65,7 @@ pub async fn open(url: &str) -> Result<Stores, StoreError> {
 
 fn stores<S>(store: S, commits: Arc<AtomicU64>) -> Stores
 where
-    S: TaskStore + ModuleStore + LeaderStore + OperationStore + ScheduleStore + FlowStore,
+    S: TaskStore + ModuleStore + LeaderStore + OperationStore + ScheduleStore + FlowStore + BlobStore,
 {
     let store = Arc::new(store);
     Stores {
@@ -71,7 +74,8 @@ where
         leader: store.clone(),
         operations: store.clone(),
         schedules: store.clone(),
-        flow: store,
+        flow: store.clone(),
+        blobs: store,
         commits,
     }
 }

@@ -20,7 +20,7 @@ use tasklane_domain::{
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, cancel, flow, history, leader, modules, operations, read, schedules, settle,
+    BEGIN, Db, WriteConnection, admit, blob_sweep, blobs, cancel, flow, history, leader, modules, operations, read, schedules, settle,
     submit,
 };
 use crate::error::corrupt;
@@ -31,8 +31,8 @@ type Pool = sqlx::Pool<Db>;
 
 /// One open database.
 pub(crate) struct Store {
-    writer: Writer,
-    readers: Pool,
+    pub(super) writer: Writer,
+    pub(super) readers: Pool,
 }
 
 impl Store {
@@ -141,6 +141,21 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
             Ok(()) => Ok(Answer::Admitted(admit::admit(conn, pass).await?)),
             Err(stale) => Err(stale),
         },
+        Op::AppendBlob(upload, seq, chunk, now) => {
+            blobs::append(conn, *upload, *seq, chunk, *now).await?;
+            Ok(Answer::BlobChanged)
+        }
+        Op::FinishBlob(upload, verified, now) => {
+            blobs::finish(conn, *upload, *verified, *now).await?.map(Answer::FinishedBlob)
+        }
+        Op::AbandonBlob(upload) => {
+            blobs::abandon(conn, *upload).await?;
+            Ok(Answer::BlobChanged)
+        }
+        Op::SweepBlobs(term, plan) => match leader::check(conn, *term).await? {
+            Ok(()) => Ok(Answer::SweptBlobs(blob_sweep::sweep(conn, *plan).await?)),
+            Err(stale) => Err(stale),
+        },
         Op::Redispatch(term, watermarks, now, limit) => match leader::check(conn, *term).await? {
             Ok(()) => Ok(Answer::Redispatched(leader::redispatch(conn, watermarks, *now, *limit).await?)),
             Err(stale) => Err(stale),
@@ -148,7 +163,7 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
     })
 }
 
-fn unexpected<T>() -> Result<T, StoreError> {
+pub(super) fn unexpected<T>() -> Result<T, StoreError> {
     Err(corrupt("writer", "answered something else than was asked"))
 }
 

@@ -196,7 +196,7 @@ async fn retry_batch(
 }
 
 async fn payload(conn: &mut Conn, id: TaskId) -> Result<tasklane_domain::Payload, StoreError> {
-    let sql = "SELECT payload, payload_kind FROM tasks WHERE id = $1";
+    let sql = "SELECT payload, payload_kind, payload_digest, payload_size FROM tasks WHERE id = $1";
     let row = sqlx::query::<Db>(sql).bind(id_bytes(id)).fetch_one(conn).await.map_err(unavailable)?;
     row::payload(&row)
 }

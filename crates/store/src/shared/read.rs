@@ -25,13 +25,14 @@ pub(super) async fn task(pool: &Pool, id: TaskId) -> Result<Option<Task>, StoreE
 }
 
 pub(super) async fn payload(pool: &Pool, id: TaskId) -> Result<Option<Payload>, StoreError> {
-    one(pool, "id, payload, payload_kind", id).await?.map(|row| named(&row, row::payload(&row))).transpose()
+    one(pool, "id, payload, payload_kind, payload_digest, payload_size", id).await?.map(|row| named(&row, row::payload(&row))).transpose()
 }
 
 pub(super) async fn result(pool: &Pool, id: TaskId) -> Result<Option<TaskResult>, StoreError> {
-    let Some(row) = one(pool, "id, state, result", id).await? else { return Ok(None) };
+    let Some(row) = one(pool, "id, state, result, result_digest, result_size", id).await? else { return Ok(None) };
     let bytes = get::<Option<Vec<u8>>>(&row, "result")?.map(Bytes::from).unwrap_or_default();
-    Ok(Some(TaskResult { state: named(&row, parsed(&row, "state"))?, bytes }))
+    let blob = named(&row, row::blob(&row, "result_digest", "result_size"))?;
+    Ok(Some(TaskResult { state: named(&row, parsed(&row, "state"))?, bytes, blob }))
 }
 
 pub(super) async fn log(pool: &Pool, id: TaskId) -> Result<Option<TaskLog>, StoreError> {
