@@ -4,7 +4,9 @@ pub(crate) mod admit;
 pub(crate) mod cron;
 pub(crate) mod due;
 pub(crate) mod rescue;
+mod results;
 pub(crate) mod settle;
+pub(crate) mod sweep;
 pub(crate) mod trim;
 mod wake;
 

@@ -21,6 +21,8 @@ pub struct SchedulerSettings {
     pub rescue_margin: Duration,
     /// How often done messages are deleted from the streams. 100 ms to 10 min, default 5 s.
     pub trim_interval: Duration,
+    /// How long a blob stays after its last use when no task refers to it. 1 s to 30 days, default 1 h.
+    pub blob_grace: Duration,
     /// Most rows that one leader transaction changes. 1 to 10,000, default 1,000.
     pub batch_rows_max: u32,
 }
@@ -35,6 +37,7 @@ impl Default for SchedulerSettings {
             rescue_interval: Duration::from_secs(5),
             rescue_margin: Duration::from_secs(5),
             trim_interval: Duration::from_secs(5),
+            blob_grace: Duration::from_secs(3_600),
             batch_rows_max: 1_000,
         }
     }
@@ -64,6 +67,7 @@ impl SettingsError {
 
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
 const INTERVAL_MAX: Duration = Duration::from_secs(600);
+const BLOB_GRACE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl SchedulerSettings {
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
@@ -78,6 +82,8 @@ impl SchedulerSettings {
         bounded("rescue_interval", "from 100 ms to 10 min", interval(self.rescue_interval))?;
         bounded("rescue_margin", "from 100 ms to 10 min", interval(self.rescue_margin))?;
         bounded("trim_interval", "from 100 ms to 10 min", interval(self.trim_interval))?;
+        let grace = (Duration::from_secs(1)..=BLOB_GRACE_MAX).contains(&self.blob_grace);
+        bounded("blob_grace", "from 1 s to 30 days", grace)?;
         bounded("batch_rows_max", "from 1 to 10000", (1..=10_000).contains(&self.batch_rows_max))
     }
 }

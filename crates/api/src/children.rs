@@ -20,8 +20,8 @@ const ANSWERS_AT_ONCE_MAX: usize = 64;
 /// Wait after an error.
 const ERROR_PAUSE: Duration = Duration::from_millis(500);
 /// Fields that a guest may not set itself: they have their own place, or are the parent's.
-const TAKEN: [&str; 7] =
-    ["module", "payload", "payload_text", "payload_base64", "idempotency_key", "namespace", "unique"];
+const TAKEN: [&str; 8] =
+    ["module", "payload", "payload_text", "payload_base64", "payload_blob", "idempotency_key", "namespace", "unique"];
 
 /// Answers hosts until the process ends, also after NATS was away.
 pub(crate) async fn serve(state: &Arc<State>) {

@@ -20,8 +20,8 @@ use tasklane_domain::{
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, blob_sweep, blobs, cancel, flow, history, leader, modules, operations, read, schedules, settle,
-    submit,
+    BEGIN, Db, WriteConnection, admit, blob_sweep, blobs, cancel, flow, history, leader, modules, operations, read,
+    schedules, settle, submit,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};

@@ -6,9 +6,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tasklane_domain::Timestamp;
-use tasklane_domain::blob::{
-    BlobDigest, BlobFault, BlobInfo, BlobRef, CHUNK_BYTES_MAX, Finished, UploadId, Verified,
-};
+use tasklane_domain::blob::{BlobDigest, BlobFault, BlobInfo, BlobRef, CHUNK_BYTES_MAX, Finished, UploadId, Verified};
 use tasklane_domain::error::StoreError;
 
 use super::row::{DbRow, get, required_time};

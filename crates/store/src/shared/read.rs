@@ -25,7 +25,10 @@ pub(super) async fn task(pool: &Pool, id: TaskId) -> Result<Option<Task>, StoreE
 }
 
 pub(super) async fn payload(pool: &Pool, id: TaskId) -> Result<Option<Payload>, StoreError> {
-    one(pool, "id, payload, payload_kind, payload_digest, payload_size", id).await?.map(|row| named(&row, row::payload(&row))).transpose()
+    one(pool, "id, payload, payload_kind, payload_digest, payload_size", id)
+        .await?
+        .map(|row| named(&row, row::payload(&row)))
+        .transpose()
 }
 
 pub(super) async fn result(pool: &Pool, id: TaskId) -> Result<Option<TaskResult>, StoreError> {

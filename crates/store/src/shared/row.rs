@@ -9,8 +9,8 @@ use tasklane_domain::flow::Flow;
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::task::{Lineage, NewTask, Parent, Task};
 use tasklane_domain::{
-    Attempt, BatchId, BlobDigest, BlobRef, DeliveryId, HostId, Labels, Limits, ModuleDigest, ModuleRef, Outcome, Payload, PayloadKind,
-    Priority, RetryPolicy, StateKind, TaskId, Timestamp, Usage, WorkOrder,
+    Attempt, BatchId, BlobDigest, BlobRef, DeliveryId, HostId, Labels, Limits, ModuleDigest, ModuleRef, Outcome,
+    Payload, PayloadKind, Priority, RetryPolicy, StateKind, TaskId, Timestamp, Usage, WorkOrder,
 };
 
 use super::Db;

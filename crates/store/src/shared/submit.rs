@@ -24,9 +24,8 @@ const COLUMNS: [&str; 18] = [
     "int", "int", "int", "bytes",
 ];
 /// The further columns of one that has.
-const LIFE_COLUMNS: [&str; 14] = [
-    "text", "bytes", "text", "bytes", "bytes", "int", "text", "int", "text", "int", "int", "text", "bytes", "int",
-];
+const LIFE_COLUMNS: [&str; 14] =
+    ["text", "bytes", "text", "bytes", "bytes", "int", "text", "int", "text", "int", "int", "text", "bytes", "int"];
 
 /// A task to be inserted, with what was found out about it.
 pub(super) struct Fresh<'a> {
@@ -293,8 +292,7 @@ fn is_plain(one: &Fresh<'_>, followed: &HashSet<TaskId>) -> bool {
 
 const INTO: &str = "INSERT INTO tasks (id, module_name, module_version, module_digest, queue, priority, state, attempt, delivery, \
      spec, payload, payload_kind, created_at, queued_at, published_at, due_at, deadline, batch";
-const LIFE: &str =
-    ", namespace, origin, name, parent, root, depth, child_key, waits_for, on_failure, not_before, followed, line, payload_digest, payload_size";
+const LIFE: &str = ", namespace, origin, name, parent, root, depth, child_key, waits_for, on_failure, not_before, followed, line, payload_digest, payload_size";
 
 /// Inserts rows with the further columns, if `followed` is given, or without.
 async fn insert(conn: &mut Conn, all: &[&Fresh<'_>], followed: Option<&HashSet<TaskId>>) -> Result<(), StoreError> {

@@ -145,6 +145,7 @@ pub(crate) fn request(args: &TaskArgs) -> anyhow::Result<SubmitRequest> {
         payload: None,
         payload_text: None,
         payload_base64: None,
+        payload_blob: None,
         priority: priority.map_err(|error: tasklane_domain::priority::PriorityError| usage(error.to_string()))?,
         queue: args.queue.clone(),
         limits: LimitsPatch {

@@ -132,7 +132,7 @@ async fn ended(room: &Room, waiter: &crate::waiters::Waiter, wait: Duration) -> 
     let mut view = views::task(task);
     if view.state == StateKind::Succeeded {
         let result = room.ports.tasks.result(id).await?;
-        view.result = result.map(|result| views::result(&result.bytes));
+        view.result = result.map(|result| views::result(&result));
     }
     Ok(Some((StatusCode::OK, [(header::LOCATION, href(id))], Json(view)).into_response()))
 }
