@@ -1,11 +1,14 @@
 //! SQLite against the conformance suite, and what only a file can do.
 
+use bytes::Bytes;
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
+use tasklane_domain::blob::{SweepPlan, Swept};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::query::{PageRequest, TaskFilter};
-use tasklane_testkit::conformance::World;
-use tasklane_testkit::conformance::world::task;
+use tasklane_domain::{NewTask, Payload, PayloadKind};
+use tasklane_testkit::conformance::world::{NOW, at, task};
+use tasklane_testkit::conformance::{World, blobs};
 
 async fn fresh() -> anyhow::Result<World> {
     let dir = tempfile::tempdir()?;
@@ -65,5 +68,22 @@ async fn what_is_no_database_is_told_apart() -> anyhow::Result<()> {
         });
         assert!(error.as_ref().is_some_and(|text| text.contains("sqlite://")), "{url:?}: {error:?}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_blob_goes_after_the_last_row_that_refers_to_it() -> anyhow::Result<()> {
+    let (world, bytes) = (fresh().await?, Bytes::from_static(b"large, as it were"));
+    let (term, blobs) = (world.lead().await?, world.stores.blobs.clone());
+    let blob = blobs::store(blobs.as_ref(), &bytes, NOW).await?.info().reference();
+    let payload = Payload::by_reference(PayloadKind::Bytes, blob);
+    let id = world.submit(NewTask { payload, ..task()? }).await?;
+    let everything =
+        |seconds| SweepPlan { now: at(seconds), unused_since: at(seconds), idle_since: at(seconds), limit: 9 };
+    assert_eq!(blobs.sweep(term, everything(10)).await?, Swept::default());
+    let gone = sqlx::query("DELETE FROM tasks WHERE id = ?").bind(id.as_uuid().as_bytes().to_vec());
+    gone.execute(&mut raw(&world).await?).await?;
+    assert_eq!(blobs.sweep(term, everything(20)).await?, Swept { blobs: 1, chunks: 1 });
+    assert!(blobs.blob(blob.digest).await?.is_none());
     Ok(())
 }

@@ -6,10 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Settings;
 
+mod blobs;
 mod flow;
 mod schedules;
 mod tasks;
 
+pub(crate) use blobs::Blobs;
 pub(crate) use flow::{Flow, Queues};
 pub(crate) use schedules::{ScheduleArgs, Schedules};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
@@ -65,6 +67,9 @@ pub(crate) enum Command {
     /// Look at tasks that were submitted together; cancel or retry them.
     #[command(subcommand)]
     Batches(Batches),
+    /// Store large payloads before the tasks that name them.
+    #[command(subcommand)]
+    Blobs(Blobs),
     /// Follow bulk cancels and retries.
     #[command(subcommand)]
     Operations(Operations),
