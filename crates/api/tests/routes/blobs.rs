@@ -224,7 +224,7 @@ async fn one_key_with_one_blob_is_one_task_and_with_another_a_conflict() {
     let body = |blob: &Value| json!({"module": "noop", "payload_blob": blob["digest"], "idempotency_key": "k"});
     let first = room.submitted(&body(&one)).await;
     assert_eq!(room.submitted(&body(&one)).await, first);
-    room.post("/api/v1/tasks", &body(&two)).await.problem(409, "idempotency_conflict");
+    room.post("/api/v1/tasks", &body(&two)).await.problem(422, "idempotency_conflict");
     assert_eq!(room.stored_tasks().await, 1);
 }
 
