@@ -68,7 +68,12 @@ impl Attempt<'_> {
             Prepared::CommandP1(_) | Prepared::CommandP2(_) => Stdout::Result { bytes_max: limits.output_bytes },
         };
         let voice = Voice::new(clock.clone(), limits.log_bytes, stdout);
-        let call = Call { engine: self.engine, order: &self.order, wall: self.wall, clock, voice: voice.clone() };
+        let streams = match self.loaded.prepared {
+            Prepared::CommandP1(_) => Streams::AtOnce,
+            Prepared::Component(_) | Prepared::CommandP2(_) => Streams::Bounded,
+        };
+        let (engine, order, wall) = (self.engine, &*self.order, self.wall);
+        let call = Call { engine, streams, order, wall, clock, voice: voice.clone() };
         let setup = Setup {
             order: self.order.clone(),
             manifest: self.loaded.manifest.clone(),
@@ -97,8 +102,18 @@ enum Answer {
     Exit(i32),
 }
 
+/// How much a guest's standard streams carry in one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Streams {
+    /// What the stream says that it can take.
+    Bounded,
+    /// Everything, as preview 1 has it: its whole payload, its whole result.
+    AtOnce,
+}
+
 struct Call<'a> {
     engine: &'a Engine,
+    streams: Streams,
     order: &'a WorkOrder,
     wall: Wall,
     clock: Arc<PollClock>,
@@ -108,11 +123,12 @@ struct Call<'a> {
 impl Call<'_> {
     fn watch(&self) -> Watch {
         let output = usize::try_from(self.order.limits.output_bytes).unwrap_or(usize::MAX);
-        Watch {
-            clock: self.clock.clone(),
-            argument_bytes: HOSTCALL_BYTES,
-            result_bytes: output.saturating_add(HOSTCALL_BYTES),
-        }
+        let result_bytes = output.saturating_add(HOSTCALL_BYTES);
+        let argument_bytes = match self.streams {
+            Streams::Bounded => HOSTCALL_BYTES,
+            Streams::AtOnce => result_bytes.saturating_add(self.order.payload.bytes.len()),
+        };
+        Watch { clock: self.clock.clone(), argument_bytes, result_bytes }
     }
 
     fn store<T: Limited + Send + 'static>(&self, data: T) -> wasmtime::Result<Store<T>> {
