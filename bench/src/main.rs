@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark's product is what it prints")]
 
 mod due;
+mod fair;
 mod floors;
 mod latency;
 mod limits;
@@ -31,6 +32,25 @@ enum Bench {
     Throughput(Options),
     /// Delayed tasks that become due in one second, and a million that wait beside the work.
     Due(DueOptions),
+    /// How long ten tasks of one customer take alone, and beside ten thousand of another.
+    Fair(FairOptions),
+}
+
+/// How many, and where to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FairOptions {
+    /// Tasks of the large customer.
+    #[arg(long, default_value_t = 10_000)]
+    large: usize,
+    /// Tasks of the small one.
+    #[arg(long, default_value_t = 10)]
+    small: usize,
+    /// Rounds; the median counts.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Where the JSON goes.
+    #[arg(long, default_value = "target/bench/fair.json")]
+    json: PathBuf,
 }
 
 /// How many, and where to.
@@ -75,6 +95,7 @@ async fn main() -> anyhow::Result<()> {
     match Args::parse().bench {
         Bench::Throughput(options) => run_throughput(&options).await,
         Bench::Due(options) => run_due(&options).await,
+        Bench::Fair(options) => run_fair(&options).await,
     }
 }
 
@@ -99,6 +120,16 @@ async fn run_due(options: &DueOptions) -> anyhow::Result<()> {
         "ratio": ratio,
     });
     write(&options.json, &report)
+}
+
+async fn run_fair(options: &FairOptions) -> anyhow::Result<()> {
+    let mut figures = Vec::new();
+    for work in fair::WORK {
+        let figure = fair::measure(work, options).await?;
+        println!("{}", figure.line());
+        figures.push(figure);
+    }
+    write(&options.json, &json!({"bench": "fair", "large": options.large, "small": options.small, "work": figures}))
 }
 
 async fn run_throughput(options: &Options) -> anyhow::Result<()> {

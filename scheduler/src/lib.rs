@@ -17,12 +17,14 @@ use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaderStore, LeaseStore, ModuleStore, ReportSource, StreamKeeper, TaskStore,
 };
+use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::schedule::ScheduleStore;
+use tasklane_domain::webhook::{EventSender, WebhookStore};
 use tasklane_domain::{Clock, Term};
 use tokio_util::sync::CancellationToken;
 
 pub use metrics::Metrics;
-pub use settings::{SchedulerSettings, SettingsError};
+pub use settings::{SchedulerSettings, SettingsError, WebhookSettings};
 
 /// What a scheduler needs of the world.
 #[derive(Clone)]
@@ -39,8 +41,14 @@ pub struct SchedulerPorts {
     pub flow: Arc<dyn FlowStore>,
     /// Who is alive: their slots size the lanes' windows.
     pub hosts: Arc<dyn HostRegistry>,
+    /// Webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
+    /// The way to their endpoints.
+    pub sender: Arc<dyn EventSender>,
     /// The modules, to find the newest version of one.
     pub modules: Arc<dyn ModuleStore>,
+    /// Retention rules, and removal.
+    pub retention: Arc<dyn RetentionStore>,
     /// The way to the hosts.
     pub dispatcher: Arc<dyn Dispatcher>,
     /// What the hosts report.

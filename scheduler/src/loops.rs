@@ -5,10 +5,12 @@ pub(crate) mod cron;
 pub(crate) mod due;
 pub(crate) mod rescue;
 mod results;
+pub(crate) mod retention;
 pub(crate) mod settle;
 pub(crate) mod sweep;
 pub(crate) mod trim;
 mod wake;
+pub(crate) mod webhooks;
 
 use tasklane_domain::ports::TaskNews;
 use tasklane_domain::settle::SettledTask;

@@ -3,6 +3,7 @@
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use tasklane_domain::settle::{Refusal, SettledTask};
 use tasklane_domain::state::TransitionError;
+use tasklane_domain::webhook::Verdict;
 
 /// A scheduler's metrics; clones share the numbers.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub struct Metrics {
     pub(crate) rescued: IntCounter,
     pub(crate) trimmed: IntCounter,
     pub(crate) blobs_swept: IntCounter,
+    pub(crate) removed: IntCounterVec,
+    pub(crate) deliveries: IntCounterVec,
 }
 
 fn counter(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntCounter> {
@@ -78,6 +81,13 @@ impl Metrics {
             )?,
             blobs_swept: counter(registry, "tasklane_blobs_swept_total", "Blobs removed that no task referred to.")?,
             trimmed: counter(registry, "tasklane_trimmed_total", "Done messages deleted from the READY stream.")?,
+            removed: counters(registry, "tasklane_removed_total", "What retention removed, by kind.", &["kind"])?,
+            deliveries: counters(
+                registry,
+                "tasklane_webhook_deliveries_total",
+                "Deliveries sent to webhooks, by what became of them.",
+                &["result"],
+            )?,
         })
     }
 
@@ -87,6 +97,16 @@ impl Metrics {
                 self.settled.with_label_values(&[outcome.as_str(), task.state.as_str()]).inc();
             }
         }
+    }
+
+    pub(crate) fn count_delivery(&self, verdict: Verdict) {
+        let result = match verdict {
+            Verdict::Delivered => "delivered",
+            Verdict::Again(_) => "again",
+            Verdict::Dead => "dead",
+            Verdict::Gone => "gone",
+        };
+        self.deliveries.with_label_values(&[result]).inc();
     }
 
     pub(crate) fn count_refused(&self, refusal: &Refusal) {

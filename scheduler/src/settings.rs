@@ -2,6 +2,26 @@
 
 use std::time::Duration;
 
+use tasklane_domain::retention::KeepTimes;
+use tasklane_domain::webhook::{ATTEMPTS_MAX, Links, RetryPlan, WAIT_FIRST_MAX, WAITING_MAX};
+
+/// What can be set about webhooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookSettings {
+    /// How often and how soon deliveries are sent again. 1 to 30 attempts, default 12; first wait 10 ms to 1 h, default 5 s.
+    pub retry: RetryPlan,
+    /// Deliveries of one endpoint that may wait before it is paused. 1 to 100,000, the default.
+    pub waiting_max: u32,
+    /// How people reach this cluster. Default: not known, so links are paths.
+    pub links: Links,
+}
+
+impl Default for WebhookSettings {
+    fn default() -> Self {
+        Self { retry: RetryPlan::default(), waiting_max: WAITING_MAX, links: Links::default() }
+    }
+}
+
 /// Settings of one scheduler process.
 #[derive(Debug, Clone)]
 pub struct SchedulerSettings {
@@ -23,8 +43,14 @@ pub struct SchedulerSettings {
     pub trim_interval: Duration,
     /// How long a blob stays after its last use when no task refers to it. 1 s to 30 days, default 1 h.
     pub blob_grace: Duration,
+    /// How long ended tasks and what belongs to them stay, where no rule says otherwise. Default: [`KeepTimes::default`].
+    pub retention: KeepTimes,
+    /// How often the retention loop looks for what may go. 100 ms to 1 h, default 30 s.
+    pub retention_interval: Duration,
     /// Most rows that one leader transaction changes. 1 to 10,000, default 1,000.
     pub batch_rows_max: u32,
+    /// Webhooks.
+    pub webhooks: WebhookSettings,
 }
 
 impl Default for SchedulerSettings {
@@ -38,7 +64,10 @@ impl Default for SchedulerSettings {
             rescue_margin: Duration::from_secs(5),
             trim_interval: Duration::from_secs(5),
             blob_grace: Duration::from_secs(3_600),
+            retention: KeepTimes::default(),
+            retention_interval: Duration::from_secs(30),
             batch_rows_max: 1_000,
+            webhooks: WebhookSettings::default(),
         }
     }
 }
@@ -66,8 +95,11 @@ impl SettingsError {
 }
 
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// Shortest first wait of a delivery.
+const WAIT_FIRST_MIN: Duration = Duration::from_millis(10);
 const INTERVAL_MAX: Duration = Duration::from_secs(600);
 const BLOB_GRACE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const RETENTION_INTERVAL_MAX: Duration = Duration::from_secs(3_600);
 
 impl SchedulerSettings {
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
@@ -84,7 +116,17 @@ impl SchedulerSettings {
         bounded("trim_interval", "from 100 ms to 10 min", interval(self.trim_interval))?;
         let grace = (Duration::from_secs(1)..=BLOB_GRACE_MAX).contains(&self.blob_grace);
         bounded("blob_grace", "from 1 s to 30 days", grace)?;
-        bounded("batch_rows_max", "from 1 to 10000", (1..=10_000).contains(&self.batch_rows_max))
+        let patient = (INTERVAL_MIN..=RETENTION_INTERVAL_MAX).contains(&self.retention_interval);
+        bounded("retention_interval", "from 100 ms to 1 h", patient)?;
+        bounded("batch_rows_max", "from 1 to 10000", (1..=10_000).contains(&self.batch_rows_max))?;
+        let WebhookSettings { retry, waiting_max, .. } = &self.webhooks;
+        bounded("webhook_attempts_max", "from 1 to 30", (1..=ATTEMPTS_MAX).contains(&retry.attempts_max))?;
+        bounded(
+            "webhook_retry_ms",
+            "from 10 ms to 1 h",
+            (WAIT_FIRST_MIN..=WAIT_FIRST_MAX).contains(&retry.wait_first),
+        )?;
+        bounded("webhook_waiting_max", "from 1 to 100000", (1..=WAITING_MAX).contains(waiting_max))
     }
 }
 

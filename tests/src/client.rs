@@ -73,6 +73,15 @@ impl Client {
         read(answer).await
     }
 
+    /// PUT of JSON.
+    ///
+    /// # Errors
+    /// When the answer is not a success.
+    pub async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let answer = self.http.put(format!("{}{path}", self.base)).json(body).send().await?;
+        read(answer).await
+    }
+
     /// Deploys a module under a name, version 1.0.0.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use anyhow::Context;
 use serde_json::Value;
 use tasklane_testkit::nats::NatsServer;
 use tempfile::TempDir;
@@ -171,6 +172,18 @@ impl Cluster {
         })
         .await;
         waited.map_err(|error| error.context(self.outputs()))
+    }
+
+    /// The index of the leading scheduler, by its name, and its term.
+    ///
+    /// # Errors
+    /// When nobody leads.
+    pub async fn leading(&self) -> anyhow::Result<(usize, i64)> {
+        let leader = self.leader().await?;
+        let name = leader["scheduler"].as_str().context("a name")?.to_owned();
+        let term = leader["term"].as_i64().context("a term")?;
+        // Processes are numbered in the order of their start; the schedulers come first.
+        Ok((name.rsplit('-').next().context("a number")?.parse()?, term))
     }
 
     /// The end of every process's log, for a failed story.

@@ -8,11 +8,13 @@ mod client;
 mod cluster;
 mod dev;
 mod process;
+mod receiver;
 
 pub use client::Client;
 pub use cluster::{Cluster, ClusterSettings};
 pub use dev::Dev;
 pub use process::{Process, Role, taskctl};
+pub use receiver::{Received, Receiver, Reply};
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

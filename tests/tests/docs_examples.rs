@@ -8,8 +8,19 @@ use anyhow::{Context, ensure};
 use tasklane_tests::{Dev, taskctl};
 
 /// The pages, in an order in which each finds what it needs.
-const PAGES: [&str; 8] =
-    ["examples", "dependences", "retries", "times", "cancellation", "unique", "schedules", "blobs"];
+const PAGES: [&str; 11] = [
+    "examples",
+    "dependences",
+    "retries",
+    "times",
+    "cancellation",
+    "unique",
+    "schedules",
+    "flow",
+    "webhooks",
+    "retention",
+    "blobs",
+];
 /// Between the outputs of two blocks.
 const MARK: &str = "%%% next block %%%";
 

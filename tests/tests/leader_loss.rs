@@ -17,16 +17,6 @@ fn two_schedulers() -> ClusterSettings {
     ClusterSettings { schedulers: 2, ..ClusterSettings::default() }
 }
 
-/// The index of the leading scheduler, by its name.
-async fn leading(cluster: &Cluster) -> anyhow::Result<(usize, i64)> {
-    let leader = cluster.leader().await?;
-    let name = leader["scheduler"].as_str().context("a name")?.to_owned();
-    let term = leader["term"].as_i64().context("a term")?;
-    // Processes are numbered in the order of their start; the schedulers come first.
-    let number: usize = name.rsplit('-').next().context("a number")?.parse()?;
-    Ok((number, term))
-}
-
 async fn newer_leader(cluster: &Cluster, than: i64, within: Duration) -> anyhow::Result<Value> {
     wait_at_most(within, "a newer leader", || async {
         let leader = cluster.client.get("/api/v1/cluster/info").await?["leader"].clone();
@@ -46,7 +36,7 @@ async fn metric(client: &Client, name: &str) -> anyhow::Result<f64> {
 async fn another_leads_after_a_kill_and_ten_thousand_tasks_end_once() -> anyhow::Result<()> {
     let mut cluster = Cluster::start(two_schedulers()).await?;
     cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
-    let (index, term) = leading(&cluster).await?;
+    let (index, term) = cluster.leading().await?;
     let task = json!({"module": "guest@1.0.0", "payload": {"do": "echo", "value": "x"}});
     let ids = cluster.client.submit_many(&task, 10_000).await?;
 
@@ -65,7 +55,7 @@ async fn another_leads_after_a_kill_and_ten_thousand_tasks_end_once() -> anyhow:
 async fn a_frozen_leader_wakes_without_power() -> anyhow::Result<()> {
     let cluster = Cluster::start(two_schedulers()).await?;
     cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
-    let (index, term) = leading(&cluster).await?;
+    let (index, term) = cluster.leading().await?;
     let frozen = &cluster.schedulers[index];
 
     frozen.signal(Signal::STOP)?;

@@ -104,6 +104,34 @@ codes! {
     TimezoneUnknown = "timezone_unknown", 422, "Use an IANA name such as Europe/Vienna or UTC.";
     /// A schedule's setting or its task makes no sense.
     ScheduleInvalid = "schedule_invalid", 422, "Correct the field that the detail names.";
+    /// A rule of retention makes no sense.
+    RetentionInvalid = "retention_invalid", 422, "Give at least one of `tasks`, `payloads`, `results` and `logs`: from `1s` to ten years, or `forever`.";
+    /// No rule of retention is set there.
+    RetentionRuleNotFound = "retention_rule_not_found", 404, "GET /api/v1/retention lists the rules that are set.";
+    /// The task was removed.
+    TaskRemoved = "task_removed", 410, "Use a new key for a new task; docs/retention.md tells how long tasks stay.";
+    /// The task's payload was removed.
+    PayloadRemoved = "payload_removed", 410, "Submit a new task with its payload; `payloads` of a rule of retention tells how long they stay.";
+    /// The task's result was removed.
+    ResultRemoved = "result_removed", 410, "Fetch results sooner; `results` of a rule of retention tells how long they stay.";
+    /// The task's log was removed.
+    LogRemoved = "log_removed", 410, "Read logs sooner; `logs` of a rule of retention tells how long they stay.";
+    /// No webhook has this name.
+    WebhookNotFound = "webhook_not_found", 404, "GET /api/v1/webhooks lists them.";
+    /// A webhook of this name is there.
+    WebhookExists = "webhook_exists", 409, "Choose another name, or delete the old one first.";
+    /// The cluster has as many webhooks as it may have.
+    WebhooksFull = "webhooks_full", 422, "Delete webhooks that nobody needs; 64 is the limit.";
+    /// A webhook's name, URL, event or filter makes no sense.
+    WebhookInvalid = "webhook_invalid", 422, "Correct what the detail names.";
+    /// The webhook is paused.
+    WebhookPaused = "webhook_paused", 409, "POST /api/v1/webhooks/{name}/resume first.";
+    /// The webhook has no such delivery.
+    DeliveryNotFound = "delivery_not_found", 404, "GET /api/v1/webhooks/{name}/deliveries lists them; old ones are forgotten.";
+    /// The endpoint took the delivery.
+    DeliveryDone = "delivery_done", 409, "Only dead letters and deliveries that wait can be sent again.";
+    /// The server's policy does not let this URL be called.
+    EgressRefused = "egress_refused", 422, "Use an allowed, public URL, or ask for `webhook_allow` and `webhook_grant_networks` on the server.";
     /// No bulk operation has this id.
     OperationNotFound = "operation_not_found", 404, "Check the id; GET /api/v1/operations lists the newest.";
     /// A bulk operation would be about every task.

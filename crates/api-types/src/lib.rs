@@ -5,11 +5,15 @@
 
 mod code;
 mod request;
+mod retention;
 mod view;
+mod webhook;
 
 pub use code::ErrorCode;
 pub use request::{
     BatchRequest, BulkRequest, ConcurrencyRequest, ModuleFlowRequest, PreviewRequest, QueueRequest, RateRequest,
     RescheduleRequest, RetryRequest, ScheduleRequest, SubmitRequest, UniqueRequest,
 };
+pub use retention::{RetentionRule, RetentionView};
 pub use view::*;
+pub use webhook::{DeliveryList, DeliveryView, WebhookList, WebhookRequest, WebhookView};

@@ -7,6 +7,7 @@ use tasklane_api_types::{ErrorCode, Problem};
 use tasklane_domain::blob::BlobFault;
 use tasklane_domain::error::{QueueError, StoreError};
 use tasklane_domain::ports::InspectError;
+use tasklane_domain::retention::Kind;
 
 /// A failed request.
 #[derive(Debug)]
@@ -76,6 +77,15 @@ impl IntoResponse for ApiError {
     }
 }
 
+const fn removed_code(kind: Kind) -> ErrorCode {
+    match kind {
+        Kind::Task => ErrorCode::TaskRemoved,
+        Kind::Payload => ErrorCode::PayloadRemoved,
+        Kind::Result => ErrorCode::ResultRemoved,
+        Kind::Log => ErrorCode::LogRemoved,
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
@@ -96,7 +106,14 @@ impl From<StoreError> for ApiError {
             }
             StoreError::ScheduleExists(_) => Self::new(ErrorCode::ScheduleExists, error.to_string()),
             StoreError::SchedulesFull(_) => Self::new(ErrorCode::SchedulesFull, error.to_string()),
+            StoreError::WebhookExists(_) => Self::new(ErrorCode::WebhookExists, error.to_string()),
+            StoreError::WebhooksFull(_) => Self::new(ErrorCode::WebhooksFull, error.to_string()),
             StoreError::NotAllowed { .. } => Self::new(ErrorCode::TaskNotWaiting, error.to_string()),
+            StoreError::Removed { kind, .. } => Self::new(removed_code(kind), error.to_string()),
+            StoreError::BoundResultRemoved(_) => Self::new(ErrorCode::BindingInvalid, error.to_string())
+                .hint("Put the value into the payload; docs/retention.md tells how results are kept for longer."),
+            StoreError::RulesFull(_) => Self::new(ErrorCode::RetentionInvalid, error.to_string())
+                .hint("Unset rules that nobody needs; 1,000 is the limit."),
             StoreError::FlowRulesFull(_) => Self::new(ErrorCode::FlowRulesFull, error.to_string()),
             StoreError::ParentEnded(_) => Self::new(ErrorCode::ParentEnded, error.to_string()),
             StoreError::BlobRefused(BlobFault::Digest { .. }) => {

@@ -22,6 +22,7 @@ mod submit;
 mod unique;
 mod views;
 mod waiters;
+mod webhooks;
 
 use std::sync::Arc;
 

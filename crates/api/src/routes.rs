@@ -7,8 +7,10 @@ mod flow;
 mod health;
 mod modules;
 mod operations;
+mod retention;
 mod schedules;
 mod tasks;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -69,6 +71,19 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(schedules::resume))
         .routes(routes!(schedules::run_now))
         .routes(routes!(schedules::next))
+        .routes(routes!(retention::list))
+        .routes(routes!(retention::set_default, retention::unset_default))
+        .routes(routes!(retention::set_queue, retention::unset_queue))
+        .routes(routes!(retention::set_module, retention::unset_module))
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::webhook, webhooks::delete))
+        .routes(routes!(webhooks::pause))
+        .routes(routes!(webhooks::resume))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::delivery))
+        .routes(routes!(webhooks::retry))
         .routes(routes!(batches::batch))
         .routes(routes!(batches::graph))
         .routes(routes!(batches::cancel))

@@ -6,12 +6,15 @@ use std::time::Duration;
 use prometheus::Registry;
 use tasklane_domain::blob::{BLOB_BYTES_DEFAULT, BlobCache, BlobStore};
 use tasklane_domain::children::EnqueueSource;
+use tasklane_domain::egress::Policy;
 use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
 };
+use tasklane_domain::retention::{KeepTimes, RetentionStore};
 use tasklane_domain::schedule::ScheduleStore;
+use tasklane_domain::webhook::WebhookStore;
 use tasklane_domain::{Clock, LimitsPolicy};
 use tokio::sync::Semaphore;
 
@@ -37,8 +40,12 @@ pub struct ApiSettings {
     pub wait_max: Duration,
     /// How long an idempotency key is remembered. Default 24 h.
     pub idempotency_ttl: Duration,
+    /// How long ended tasks stay where no rule says otherwise, to show. Default: [`KeepTimes::default`].
+    pub keep: KeepTimes,
     /// Defaults and maxima of limits.
     pub limits: LimitsPolicy,
+    /// What webhooks may call. Default: HTTPS to public places.
+    pub egress: Policy,
     /// How connections are served.
     pub serve: ServeSettings,
     /// Version shown to clients.
@@ -54,7 +61,9 @@ impl Default for ApiSettings {
             module_bytes_max: 32 * 1024 * 1024,
             wait_max: Duration::from_secs(60),
             idempotency_ttl: Duration::from_secs(24 * 60 * 60),
+            keep: KeepTimes::default(),
             limits: LimitsPolicy::default(),
+            egress: Policy::default(),
             serve: ServeSettings::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -70,12 +79,16 @@ pub struct ApiPorts {
     pub operations: Arc<dyn OperationStore>,
     /// Recurring schedules.
     pub schedules: Arc<dyn ScheduleStore>,
+    /// Rules of retention.
+    pub retention: Arc<dyn RetentionStore>,
     /// Flow control.
     pub flow: Arc<dyn FlowStore>,
     /// Large payloads and results.
     pub blobs: Arc<dyn BlobStore>,
     /// Large payloads for hosts.
     pub blob_cache: Arc<dyn BlobCache>,
+    /// Webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
     /// The modules.
     pub modules: Arc<dyn ModuleStore>,
     /// The way to the hosts.

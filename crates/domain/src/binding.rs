@@ -55,6 +55,9 @@ pub enum BindingError {
         /// How large its result is.
         bytes: u64,
     },
+    /// The dependence's result was removed.
+    #[error("the result of `{0}` was removed by the rules of retention before it could be bound")]
+    ResultRemoved(String),
     /// The dependence's result is not JSON.
     #[error("the result of `{0}` is not JSON, so no path leads into it")]
     NotJson(String),

@@ -81,9 +81,29 @@ pub enum StoreError {
     /// The cluster has as many schedules as it may have.
     #[error("there are {0} schedules already, which is the limit")]
     SchedulesFull(u32),
+    /// It was kept as long as the rules of retention say.
+    #[error("the {kind} of task {id} was removed: it was kept as long as the rules of retention say")]
+    Removed {
+        /// The task.
+        id: TaskId,
+        /// What of it.
+        kind: crate::retention::Kind,
+    },
+    /// A payload binds to a result that was removed.
+    #[error("the payload binds to the result of task {0}, which was removed by the rules of retention")]
+    BoundResultRemoved(TaskId),
+    /// The cluster has as many rules of retention as it may have.
+    #[error("there are {0} rules of retention already, which is the limit")]
+    RulesFull(u32),
     /// The cluster has as many flow control rules as it may have.
     #[error("there are {0} rules of queues and modules already, which is the limit")]
     FlowRulesFull(u32),
+    /// A webhook of this name is there.
+    #[error("there is a webhook `{0}` already")]
+    WebhookExists(crate::name::WebhookName),
+    /// The cluster has as many webhooks as it may have.
+    #[error("there are {0} webhooks already, which is the limit")]
+    WebhooksFull(u32),
     /// The task that enqueues has ended.
     #[error("task {0} has ended and can enqueue no more tasks")]
     ParentEnded(TaskId),

@@ -114,6 +114,11 @@ token_name!(
     "schedule name"
 );
 token_name!(
+    /// What a webhook's endpoint is called. Same rule as [`ModuleName`].
+    WebhookName,
+    "webhook name"
+);
+token_name!(
     /// Whom a task belongs to: idempotency keys and unique tasks of one namespace never meet those of another. Same rule as
     /// [`ModuleName`]; `default` if unnamed.
     Namespace,

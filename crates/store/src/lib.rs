@@ -19,7 +19,9 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
+use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::schedule::ScheduleStore;
+use tasklane_domain::webhook::WebhookStore;
 
 /// One open database, as the ports that it implements.
 #[derive(Clone)]
@@ -34,10 +36,14 @@ pub struct Stores {
     pub operations: Arc<dyn OperationStore>,
     /// Recurring schedules.
     pub schedules: Arc<dyn ScheduleStore>,
+    /// Retention rules, and removal.
+    pub retention: Arc<dyn RetentionStore>,
     /// Flow control.
     pub flow: Arc<dyn FlowStore>,
     /// Large payloads and results.
     pub blobs: Arc<dyn BlobStore>,
+    /// Webhooks.
+    pub webhooks: Arc<dyn WebhookStore>,
     commits: Arc<AtomicU64>,
 }
 
@@ -65,7 +71,15 @@ pub async fn open(url: &str) -> Result<Stores, StoreError> {
 
 fn stores<S>(store: S, commits: Arc<AtomicU64>) -> Stores
 where
-    S: TaskStore + ModuleStore + LeaderStore + OperationStore + ScheduleStore + FlowStore + BlobStore,
+    S: TaskStore
+        + ModuleStore
+        + LeaderStore
+        + OperationStore
+        + ScheduleStore
+        + FlowStore
+        + RetentionStore
+        + WebhookStore
+        + BlobStore,
 {
     let store = Arc::new(store);
     Stores {
@@ -75,6 +89,8 @@ where
         operations: store.clone(),
         schedules: store.clone(),
         flow: store.clone(),
+        retention: store.clone(),
+        webhooks: store.clone(),
         blobs: store,
         commits,
     }

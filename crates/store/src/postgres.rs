@@ -17,6 +17,8 @@ pub(crate) type Db = sqlx::Postgres;
 pub(crate) const BEGIN: &str = "BEGIN";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.
 pub(crate) const LOCK_ROWS: &str = " FOR UPDATE";
+/// Suffix of a SELECT whose rows must not be removed before the commit.
+pub(crate) const KEEP_KEYS: &str = " FOR KEY SHARE";
 /// The type of a parameter in a VALUES list, where the database cannot infer it.
 pub(crate) const fn cast(kind: &str) -> &'static str {
     match kind.as_bytes() {
@@ -65,8 +67,12 @@ mod modules;
 mod news;
 #[path = "shared/operations.rs"]
 mod operations;
+#[path = "shared/outbox.rs"]
+mod outbox;
 #[path = "shared/read.rs"]
 mod read;
+#[path = "shared/retention.rs"]
+mod retention;
 #[path = "shared/row.rs"]
 mod row;
 #[path = "shared/schedules.rs"]
@@ -81,6 +87,8 @@ mod unblock;
 mod unique;
 #[path = "shared/values.rs"]
 mod values;
+#[path = "shared/webhooks.rs"]
+mod webhooks;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
 

@@ -21,6 +21,8 @@ pub(crate) type Db = sqlx::Sqlite;
 pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.
 pub(crate) const LOCK_ROWS: &str = "";
+/// Suffix of a SELECT whose rows must not be removed before the commit.
+pub(crate) const KEEP_KEYS: &str = "";
 /// The type of a parameter in a VALUES list, where the database cannot infer it.
 pub(crate) const fn cast(_kind: &str) -> &'static str {
     ""
@@ -67,8 +69,12 @@ mod modules;
 mod news;
 #[path = "shared/operations.rs"]
 mod operations;
+#[path = "shared/outbox.rs"]
+mod outbox;
 #[path = "shared/read.rs"]
 mod read;
+#[path = "shared/retention.rs"]
+mod retention;
 #[path = "shared/row.rs"]
 mod row;
 #[path = "shared/schedules.rs"]
@@ -83,6 +89,8 @@ mod unblock;
 mod unique;
 #[path = "shared/values.rs"]
 mod values;
+#[path = "shared/webhooks.rs"]
+mod webhooks;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
 

@@ -14,10 +14,13 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::{Admitted, ModuleFlow, Pass, QueueChange, QueueRule};
 use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
+use tasklane_domain::retention::{Kind, Leftover, REMOVAL_ROWS_MAX, Removal, Rule, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
+use tasklane_domain::webhook::{Delivery, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook};
 use tasklane_domain::{
-    Lane, Lease, ModuleName, ModuleRecord, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder,
+    Lane, Lease, ModuleName, ModuleRecord, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName,
+    WorkOrder,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -53,6 +56,9 @@ pub(crate) enum Op {
     PromoteDue(Term, Timestamp, u32),
     Expire(Term, Timestamp, u32),
     Redispatch(Term, Arc<Vec<(Lane, Timestamp)>>, Timestamp, u32),
+    SetRule(Scope, Option<Rule>),
+    Remove(Term, Kind, Arc<Vec<TaskId>>),
+    Purge(Term, Leftover, Timestamp),
     ChangeQueue(QueueName, QueueChange, Timestamp),
     SetModuleFlow(ModuleName, Option<ModuleFlow>),
     Admit(Term, Arc<Pass>),
@@ -60,6 +66,15 @@ pub(crate) enum Op {
     FinishBlob(UploadId, Verified, Timestamp),
     AbandonBlob(UploadId),
     SweepBlobs(Term, SweepPlan),
+    CreateWebhook(Arc<Webhook>),
+    RemoveWebhook(WebhookName),
+    SetStanding(WebhookName, Standing),
+    RotateSecret(WebhookName, Secret, Timestamp),
+    Enqueue(Arc<Delivery>),
+    ReplayDelivery(WebhookName, EventId, Timestamp),
+    RecordDeliveries(Term, Arc<Vec<Tried>>),
+    AnnounceBatches(Term, Timestamp),
+    KeepHouse(Term, Timestamp, u32),
 }
 
 impl Op {
@@ -75,6 +90,10 @@ impl Op {
             Self::SweepBlobs(_, plan) => usize::try_from(plan.limit).unwrap_or(usize::MAX),
             Self::FinishBlob(..) | Self::AbandonBlob(_) => 1,
             Self::StepOperation(_, _, limit) => usize::try_from(*limit).unwrap_or(usize::MAX),
+            Self::Remove(_, _, tasks) => tasks.len(),
+            Self::Purge(..) => usize::try_from(REMOVAL_ROWS_MAX).unwrap_or(usize::MAX),
+            Self::RecordDeliveries(_, all) => all.len(),
+            Self::AnnounceBatches(..) | Self::KeepHouse(..) => ROWS_PER_TRANSACTION_MAX,
             Self::Cancel(..)
             | Self::Reschedule(..)
             | Self::BeginOperation(_)
@@ -83,10 +102,17 @@ impl Op {
             | Self::SetActivity(..)
             | Self::NoteTask(..)
             | Self::Fire(..)
+            | Self::SetRule(..)
             | Self::Deploy(..)
             | Self::ChangeQueue(..)
             | Self::SetModuleFlow(..)
-            | Self::OpenTerm(_) => 1,
+            | Self::OpenTerm(_)
+            | Self::CreateWebhook(_)
+            | Self::RemoveWebhook(_)
+            | Self::SetStanding(..)
+            | Self::RotateSecret(..)
+            | Self::Enqueue(_)
+            | Self::ReplayDelivery(..) => 1,
         }
     }
 }
@@ -108,12 +134,20 @@ pub(crate) enum Answer {
     Promoted(Promoted),
     Expired(Expired),
     Redispatched(Vec<WorkOrder>),
+    /// Whether there was one.
+    RuleSet(bool),
+    Removed(Removal),
+    Purged(u64),
     QueueChanged(QueueRule),
     ModuleFlowSet,
     Admitted(Admitted),
     BlobChanged,
     FinishedBlob(Finished),
     SweptBlobs(Swept),
+    WebhookChanged(bool),
+    Replayed(Replayed),
+    BatchesAnnounced(usize),
+    HouseKept(Housekeeping),
 }
 
 /// An operation's own failure, which leaves its neighbours alone, or its answer.

@@ -3,14 +3,12 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
-use tasklane_domain::blob::{SweepPlan, Swept};
+use tasklane_domain::StateKind;
 use tasklane_domain::error::StoreError;
-use tasklane_domain::{NewTask, Payload, PayloadKind, StateKind};
-use tasklane_testkit::conformance::world::{NOW, at, ended, report, task, tasks};
-use tasklane_testkit::conformance::{World, blobs};
+use tasklane_testkit::conformance::World;
+use tasklane_testkit::conformance::world::{at, ended, report, task, tasks};
 use tasklane_testkit::postgres::{Durability, Postgres};
 use tokio::task::JoinSet;
 
@@ -104,22 +102,5 @@ async fn what_was_answered_during_cuts_is_there_and_nothing_is_half_there() -> a
         }
         assert!(found == ids.len() || (found == 0 && !acknowledged), "{found} of {} rows, {acknowledged}", ids.len());
     }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_blob_goes_after_the_last_row_that_refers_to_it() -> anyhow::Result<()> {
-    let (world, bytes) = (fresh().await?, Bytes::from_static(b"large, as it were"));
-    let (term, blobs) = (world.lead().await?, world.stores.blobs.clone());
-    let blob = blobs::store(blobs.as_ref(), &bytes, NOW).await?.info().reference();
-    let payload = Payload::by_reference(PayloadKind::Bytes, blob);
-    let id = world.submit(NewTask { payload, ..task()? }).await?;
-    let everything =
-        |seconds| SweepPlan { now: at(seconds), unused_since: at(seconds), idle_since: at(seconds), limit: 9 };
-    assert_eq!(blobs.sweep(term, everything(10)).await?, Swept::default());
-    let gone = sqlx::query("DELETE FROM tasks WHERE id = $1").bind(id.as_uuid().as_bytes().to_vec());
-    gone.execute(&mut raw(&world).await?).await?;
-    assert_eq!(blobs.sweep(term, everything(20)).await?, Swept { blobs: 1, chunks: 1 });
-    assert!(blobs.blob(blob.digest).await?.is_none());
     Ok(())
 }

@@ -8,13 +8,17 @@ use crate::config::Settings;
 
 mod blobs;
 mod flow;
+mod retention;
 mod schedules;
 mod tasks;
+mod webhooks;
 
 pub(crate) use blobs::Blobs;
 pub(crate) use flow::{Flow, Queues};
+pub(crate) use retention::{Retention, RuleScope, RuleTimes};
 pub(crate) use schedules::{ScheduleArgs, Schedules};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
+pub(crate) use webhooks::{WebhookArgs, Webhooks};
 
 /// Run background tasks as WebAssembly modules.
 #[derive(Debug, Parser)]
@@ -76,12 +80,18 @@ pub(crate) enum Command {
     /// Tasks that recur: cron expressions, periods, time zones.
     #[command(subcommand)]
     Schedules(Box<Schedules>),
+    /// How long ended tasks, payloads, results and logs stay.
+    #[command(subcommand)]
+    Retention(Retention),
     /// Look at queues; pause and resume them.
     #[command(subcommand)]
     Queues(Queues),
     /// Limit how many tasks of a module run at once, and how fast they start.
     #[command(subcommand)]
     Flow(Flow),
+    /// Endpoints that are told when tasks and batches end.
+    #[command(subcommand)]
+    Webhooks(Webhooks),
     /// List the living hosts.
     Hosts,
     /// Show leader, slots and task counts.

@@ -7,9 +7,11 @@ mod flow;
 mod look;
 mod operation;
 mod payload;
+mod retention;
 mod run;
 mod schedule;
 mod task;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -36,8 +38,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Blobs(command) => blob::run(&client()?, global.output, command).await?,
         Command::Operations(command) => operation::run(&client()?, global.output, command).await?,
         Command::Schedules(command) => schedule::run(&client()?, global.output, *command).await?,
+        Command::Retention(command) => retention::run(&client()?, global.output, command).await?,
         Command::Queues(command) => flow::queues(&client()?, global.output, command).await?,
         Command::Flow(command) => flow::modules(&client()?, global.output, command).await?,
+        Command::Webhooks(command) => webhook::run(&client()?, global.output, command).await?,
         Command::Hosts => look::hosts(&client()?, global.output).await?,
         Command::Cluster => look::cluster(&client()?, global.output).await?,
         Command::Completions { shell } => {

@@ -3,6 +3,8 @@
 //! One struct is both the flags and the file, so that they cannot differ. `docs/config.md` documents each key, and a test keeps that
 //! complete. This is the only place that reads the environment.
 
+mod webhooks;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,9 +12,18 @@ use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use tasklane_domain::blob::{BLOB_BYTES_DEFAULT, RESULT_INLINE_BYTES_MAX};
+use tasklane_domain::retention::{Keep, KeepTimes};
 use tasklane_domain::{LimitsPolicy, QueueName};
 use tasklane_nats::{Auth, ConnectOptions, Tls, Topology};
 use tasklane_scheduler::SchedulerSettings;
+
+mod time;
+
+pub(crate) use time::Time;
+
+/// Shortest and longest time that an idempotency key can be remembered: 1 s and 365 days.
+const IDEMPOTENCY_TTL: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Everything that can be set about a server, all optional.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
@@ -115,6 +126,42 @@ pub(crate) struct Settings {
     /// Largest module, in bytes. Default 33554432.
     #[arg(long, env = "TASKLANE_MODULE_BYTES_MAX", value_name = "BYTES")]
     pub(crate) module_bytes_max: Option<usize>,
+    /// How long ended tasks stay where no rule says otherwise, such as `14d`; `forever` for no end. Default 14d.
+    #[arg(long, env = "TASKLANE_KEEP_TASKS", value_name = "TIME")]
+    pub(crate) keep_tasks: Option<Keep>,
+    /// How long their payloads stay. Default `forever`: as long as the task.
+    #[arg(long, env = "TASKLANE_KEEP_PAYLOADS", value_name = "TIME")]
+    pub(crate) keep_payloads: Option<Keep>,
+    /// How long their results stay. Default 7d.
+    #[arg(long, env = "TASKLANE_KEEP_RESULTS", value_name = "TIME")]
+    pub(crate) keep_results: Option<Keep>,
+    /// How long their logs stay. Default 7d.
+    #[arg(long, env = "TASKLANE_KEEP_LOGS", value_name = "TIME")]
+    pub(crate) keep_logs: Option<Keep>,
+    /// How often the leader looks for what has stayed long enough. Default 30s, for `dev` 2s.
+    #[arg(long, env = "TASKLANE_RETENTION_INTERVAL", value_name = "TIME")]
+    pub(crate) retention_interval: Option<Time>,
+    /// How long an idempotency key is remembered. Default 24h.
+    #[arg(long, env = "TASKLANE_IDEMPOTENCY_TTL", value_name = "TIME")]
+    pub(crate) idempotency_ttl: Option<Time>,
+    /// How people reach the API, for links in events, such as https://tasks.example.com. Default: links are paths.
+    #[arg(long, env = "TASKLANE_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// What webhooks may call, such as `https://*.example.com:443`. Default: https to any public place.
+    #[arg(long, env = "TASKLANE_WEBHOOK_ALLOW", value_delimiter = ',', value_name = "RULE")]
+    pub(crate) webhook_allow: Option<Vec<String>>,
+    /// Networks that webhooks may call although they are not public, such as 10.0.0.0/8. Default: none.
+    #[arg(long, env = "TASKLANE_WEBHOOK_GRANT_NETWORKS", value_delimiter = ',', value_name = "CIDR")]
+    pub(crate) webhook_grant_networks: Option<Vec<String>>,
+    /// How long one delivery to a webhook may take, in milliseconds. Default 15000.
+    #[arg(long, env = "TASKLANE_WEBHOOK_TIMEOUT_MS", value_name = "MS")]
+    pub(crate) webhook_timeout_ms: Option<u64>,
+    /// Attempts of a delivery before it is a dead letter. Default 12, within about a day.
+    #[arg(long, env = "TASKLANE_WEBHOOK_ATTEMPTS_MAX", value_name = "N")]
+    pub(crate) webhook_attempts_max: Option<u32>,
+    /// Wait after a delivery's first attempt, in milliseconds; each further one is three times as long. Default 5000.
+    #[arg(long, env = "TASKLANE_WEBHOOK_RETRY_MS", value_name = "MS")]
+    pub(crate) webhook_retry_ms: Option<u64>,
     /// What is logged, such as `info` or `tasklane_host=debug`. Default `info`.
     #[arg(long, env = "TASKLANE_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -150,7 +197,9 @@ impl Settings {
         fill!(self, file: data_dir listen ops_listen database_url nats_url nats_credentials nats_user nats_password
             nats_token nats_nkey_file nats_ca nats_cert nats_key nats_tls_required nats_server replicas name slots
             queues cache_dir ack_wait_ms host_ttl_ms deliveries_max drain_timeout_ms lease_ttl_ms rescue_interval_ms
-            rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max log log_format limits);
+            rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max keep_tasks keep_payloads keep_results keep_logs
+            retention_interval idempotency_ttl log log_format limits public_url webhook_allow webhook_grant_networks
+            webhook_timeout_ms webhook_attempts_max webhook_retry_ms);
         Ok(self)
     }
 
@@ -160,6 +209,8 @@ impl Settings {
         self.rescue_interval_ms = self.rescue_interval_ms.or(Some(2_000));
         self.rescue_margin_ms = self.rescue_margin_ms.or(Some(2_000));
         self.drain_timeout_ms = self.drain_timeout_ms.or(Some(5_000));
+        self.retention_interval = self.retention_interval.or(Some(Time::from_secs(2)));
+        self.allow_this_machine();
         self
     }
 
@@ -197,15 +248,29 @@ impl Settings {
         }
     }
 
-    pub(crate) fn scheduler(&self) -> SchedulerSettings {
+    pub(crate) fn scheduler(&self) -> anyhow::Result<SchedulerSettings> {
         let default = SchedulerSettings::default();
-        SchedulerSettings {
+        Ok(SchedulerSettings {
             name: self.name(),
             lease_ttl: millis(self.lease_ttl_ms, default.lease_ttl),
             rescue_interval: millis(self.rescue_interval_ms, default.rescue_interval),
             rescue_margin: millis(self.rescue_margin_ms, default.rescue_margin),
             blob_grace: millis(self.blob_grace_ms, default.blob_grace),
+            retention: self.keep(),
+            retention_interval: self.retention_interval.map_or(default.retention_interval, Time::duration),
+            webhooks: self.webhooks()?,
             ..default
+        })
+    }
+
+    /// How long ended tasks stay where no rule says otherwise.
+    pub(crate) fn keep(&self) -> KeepTimes {
+        let default = KeepTimes::default();
+        KeepTimes {
+            tasks: self.keep_tasks.unwrap_or(default.tasks),
+            payloads: self.keep_payloads.unwrap_or(default.payloads),
+            results: self.keep_results.unwrap_or(default.results),
+            logs: self.keep_logs.unwrap_or(default.logs),
         }
     }
 
@@ -221,6 +286,16 @@ impl Settings {
         limits.max.output_bytes = limits.max.output_bytes.min(most);
         limits.default.output_bytes = limits.default.output_bytes.min(limits.max.output_bytes);
         limits
+    }
+
+    /// How long an idempotency key is remembered.
+    ///
+    /// # Errors
+    /// When it is out of bounds.
+    pub(crate) fn idempotency_ttl(&self, default: Duration) -> anyhow::Result<Duration> {
+        let ttl = self.idempotency_ttl.map_or(default, Time::duration);
+        anyhow::ensure!(IDEMPOTENCY_TTL.contains(&ttl), "`idempotency_ttl` must be from 1s to 365d");
+        Ok(ttl)
     }
 
     pub(crate) fn drain_timeout(&self) -> Duration {
@@ -339,6 +414,25 @@ mod tests {
         let flags = Settings { config: Some(file), slots: Some(4), ..Settings::default() };
         let merged = flags.with_file().unwrap();
         assert_eq!((merged.slots, merged.listen.as_deref()), (Some(4), Some("x")), "flags come before the file");
+    }
+
+    #[test]
+    fn times_are_words_in_every_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("tasklane.toml");
+        std::fs::write(&file, "keep_tasks = \"2 days\"\nkeep_logs = \"forever\"\nretention_interval = \"5s\"\n")
+            .unwrap();
+        let settings = Settings { config: Some(file.clone()), ..Settings::default() }.with_file().unwrap();
+        let keep = settings.keep();
+        assert_eq!((keep.tasks.to_string(), keep.logs), ("2d".to_owned(), Keep::FOREVER));
+        assert_eq!(keep.results, KeepTimes::default().results);
+        assert_eq!(settings.scheduler().unwrap().retention_interval, Duration::from_secs(5));
+        assert!(settings.to_environment().contains(&("TASKLANE_KEEP_TASKS".to_owned(), "2d".to_owned())));
+        std::fs::write(&file, "keep_tasks = \"soon\"\n").unwrap();
+        let error = Settings { config: Some(file), ..Settings::default() }.with_file().unwrap_err();
+        assert!(format!("{error:#}").contains("soon"), "{error:#}");
+        let hasty = Settings { idempotency_ttl: Some("10ms".parse().unwrap()), ..Settings::default() };
+        assert!(hasty.idempotency_ttl(Duration::from_secs(1)).is_err());
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Failure {
 
 fn exit_code(code: ErrorCode) -> u8 {
     match code.status() {
-        404 => NOT_FOUND,
+        404 | 410 => NOT_FOUND,
         409 => CONFLICT,
         408 => TIMEOUT,
         503 => UNREACHABLE,

@@ -13,9 +13,11 @@ pub mod leader;
 pub mod life;
 pub mod modules;
 pub mod reads;
+pub mod retention;
 pub mod schedules;
 pub mod settle;
 pub mod submit;
+pub mod webhooks;
 pub mod world;
 
 pub use world::World;
@@ -69,6 +71,24 @@ macro_rules! store_conformance {
             reads::labels_find_tasks,
             reads::counts_are_by_state_and_lane,
             reads::what_is_not_there_is_none,
+            retention::rules_are_set_read_back_and_unset,
+            retention::rules_are_bounded,
+            retention::a_removed_task_is_gone_with_all_that_belongs_to_it,
+            retention::what_is_removed_of_a_task_is_told,
+            retention::what_never_was_is_not_removed,
+            retention::logs_of_all_attempts_go,
+            retention::a_walk_meets_every_ended_task_once_and_no_other,
+            retention::what_somebody_waits_for_stays_until_that_has_ended,
+            retention::children_stay_while_their_parent_goes_on,
+            retention::a_batch_stays_whole_until_its_last_task_has_ended,
+            retention::removals_leave_flow_control_as_it_is,
+            retention::a_unique_kind_goes_with_its_task,
+            retention::arrows_to_failures_outlive_them,
+            retention::a_binding_to_a_removed_result_is_refused,
+            retention::a_bulk_retry_passes_over_what_was_removed,
+            retention::a_former_leader_removes_nothing,
+            retention::expired_keys_are_purged_and_others_stay,
+            retention::operations_that_are_done_are_purged,
             modules::a_deployed_module_reads_back_whole,
             modules::deploying_the_same_again_changes_nothing,
             modules::other_content_under_one_version_is_a_conflict,
@@ -89,6 +109,7 @@ macro_rules! store_conformance {
             blob_tasks::a_whole_large_result_is_bound_without_a_copy,
             blob_tasks::a_part_of_a_large_result_cannot_be_bound,
             blob_tasks::a_retried_task_keeps_its_reference,
+            blob_tasks::a_blob_goes_after_the_last_that_refers_to_it,
             durability::what_was_answered_is_there_after_reopening,
             durability::terms_survive_reopening,
             durability::concurrent_starters_migrate_once,
@@ -125,6 +146,7 @@ macro_rules! store_conformance {
             schedules::a_newer_task_voids_a_plan,
             schedules::missed_instants_are_counted,
             schedules::firings_are_forgotten_in_time,
+            schedules::old_firings_are_purged_and_fire_no_more,
             schedules::fifty_leaders_fire_each_instant_once,
             flow::a_limited_task_is_held_and_admitted,
             flow::a_key_never_has_more_than_its_maximum,
@@ -140,6 +162,22 @@ macro_rules! store_conformance {
             flow::a_sweep_leaves_the_slots_of_what_runs,
             flow::a_lost_admitted_task_is_rescued_with_its_slot,
             flow::a_former_leader_admits_nothing,
+            webhooks::a_webhook_reads_back_whole,
+            webhooks::every_way_to_end_is_written_down,
+            webhooks::a_delivery_tells_of_its_task,
+            webhooks::only_interested_endpoints_are_told,
+            webhooks::an_end_is_written_down_once,
+            webhooks::deliveries_are_paged,
+            webhooks::a_refused_delivery_waits_and_dies_and_rises,
+            webhooks::an_endpoint_that_is_gone_is_paused,
+            webhooks::a_former_leader_records_nothing,
+            webhooks::a_removed_endpoint_takes_its_deliveries_with_it,
+            webhooks::the_end_of_a_batch_is_told_once,
+            webhooks::a_batch_stays_until_its_end_was_told,
+            webhooks::a_delivery_of_a_former_endpoint_pauses_no_other,
+            webhooks::houses_are_kept,
+            webhooks::the_newest_deliveries_are_remembered,
+            webhooks::ends_and_removals_go_on_side_by_side,
             history::random_histories_follow_the_state_machine,
         }
     };

@@ -20,6 +20,12 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Ten tasks of one customer, alone and beside ten thousand of another.
+    Fair {
+        /// Passed on: `--large N --small N --rounds N --json FILE`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
 }
 
 /// Runs one.
@@ -38,6 +44,7 @@ pub(crate) fn run_bench(bench: &Bench) -> anyhow::Result<()> {
     let (name, rest) = match bench {
         Bench::Throughput { rest } => ("throughput", rest),
         Bench::Due { rest } => ("due", rest),
+        Bench::Fair { rest } => ("fair", rest),
     };
     let mut command = Command::new("target/release/tasklane-bench");
     command.arg(name).args(rest).env("TASKLANE_NATS_SERVER", setup::nats_server()?);

@@ -194,7 +194,9 @@ impl Replan {
         let mut task = replay::replay(old, payload, &Changes::default(), self.now(old.id), room.clock.now());
         task.lineage.name.clone_from(&old.lineage.name);
         let names = task.after.names.iter().map(|(name, id)| (name.clone(), self.now(*id))).collect();
-        let on = waits.into_iter().map(|on| self.now(on)).collect();
+        // What a payload binds to is waited for although its arrow went with the task: then the retry is refused.
+        let bound = task.after.names.iter().map(|(_, id)| *id).filter(|id| !waits.contains(id)).collect::<Vec<_>>();
+        let on = waits.into_iter().chain(bound).map(|on| self.now(on)).collect();
         task.after = After { on, on_failure: old.on_failure, names };
         Ok(task)
     }

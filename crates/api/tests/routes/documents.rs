@@ -54,6 +54,7 @@ fn operations(document: &Value) -> BTreeSet<(String, String)> {
 const NOTHING: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// One good request for each operation of the document.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'static str, String, u16)> {
     let task = |rest: &str| format!("/api/v1/tasks/{id}{rest}");
     let batch = |rest: &str| format!("/api/v1/batches/{batch}{rest}");
@@ -87,6 +88,22 @@ fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'stat
         ("post", "/api/v1/schedules/{name}/resume", "/api/v1/schedules/nightly/resume".to_owned(), 200),
         ("post", "/api/v1/schedules/{name}/run-now", "/api/v1/schedules/nightly/run-now".to_owned(), 202),
         ("delete", "/api/v1/schedules/{name}", "/api/v1/schedules/nightly".to_owned(), 204),
+        ("post", "/api/v1/webhooks", "/api/v1/webhooks".to_owned(), 201),
+        ("get", "/api/v1/webhooks", "/api/v1/webhooks".to_owned(), 200),
+        ("get", "/api/v1/webhooks/{name}", "/api/v1/webhooks/hook".to_owned(), 200),
+        ("post", "/api/v1/webhooks/{name}/rotate", "/api/v1/webhooks/hook/rotate".to_owned(), 200),
+        ("post", "/api/v1/webhooks/{name}/test", "/api/v1/webhooks/hook/test".to_owned(), 202),
+        ("get", "/api/v1/webhooks/{name}/deliveries", "/api/v1/webhooks/hook/deliveries?state=dead".to_owned(), 200),
+        ("get", "/api/v1/webhooks/{name}/deliveries/{id}", "/api/v1/webhooks/hook/deliveries/x-test".to_owned(), 404),
+        (
+            "post",
+            "/api/v1/webhooks/{name}/deliveries/{id}/retry",
+            "/api/v1/webhooks/hook/deliveries/x-test/retry".to_owned(),
+            404,
+        ),
+        ("post", "/api/v1/webhooks/{name}/pause", "/api/v1/webhooks/hook/pause".to_owned(), 200),
+        ("post", "/api/v1/webhooks/{name}/resume", "/api/v1/webhooks/hook/resume".to_owned(), 200),
+        ("delete", "/api/v1/webhooks/{name}", "/api/v1/webhooks/hook".to_owned(), 204),
         ("get", "/api/v1/batches/{id}", batch(""), 200),
         ("get", "/api/v1/batches/{id}/graph", batch("/graph"), 200),
         ("post", "/api/v1/batches/{id}/cancel", batch("/cancel"), 202),
@@ -94,6 +111,21 @@ fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'stat
         ("post", "/api/v1/blobs", "/api/v1/blobs".to_owned(), 201),
         ("put", "/api/v1/blobs/{digest}", format!("/api/v1/blobs/{NOTHING}"), 201),
         ("get", "/api/v1/blobs/{digest}", format!("/api/v1/blobs/{NOTHING}"), 200),
+        ("get", "/api/v1/queues", "/api/v1/queues".to_owned(), 200),
+        ("get", "/api/v1/queues/{name}", "/api/v1/queues/images".to_owned(), 200),
+        ("patch", "/api/v1/queues/{name}", "/api/v1/queues/images".to_owned(), 200),
+        ("post", "/api/v1/queues/{name}/pause", "/api/v1/queues/images/pause".to_owned(), 200),
+        ("post", "/api/v1/queues/{name}/resume", "/api/v1/queues/images/resume".to_owned(), 200),
+        ("put", "/api/v1/flow/modules/{name}", "/api/v1/flow/modules/noop".to_owned(), 200),
+        ("get", "/api/v1/flow/modules", "/api/v1/flow/modules".to_owned(), 200),
+        ("delete", "/api/v1/flow/modules/{name}", "/api/v1/flow/modules/noop".to_owned(), 204),
+        ("put", "/api/v1/retention/default", "/api/v1/retention/default".to_owned(), 200),
+        ("put", "/api/v1/retention/queues/{name}", "/api/v1/retention/queues/images".to_owned(), 200),
+        ("put", "/api/v1/retention/modules/{name}", "/api/v1/retention/modules/noop".to_owned(), 200),
+        ("get", "/api/v1/retention", "/api/v1/retention".to_owned(), 200),
+        ("delete", "/api/v1/retention/default", "/api/v1/retention/default".to_owned(), 204),
+        ("delete", "/api/v1/retention/queues/{name}", "/api/v1/retention/queues/images".to_owned(), 204),
+        ("delete", "/api/v1/retention/modules/{name}", "/api/v1/retention/modules/noop".to_owned(), 204),
         ("get", "/api/v1/hosts", "/api/v1/hosts".to_owned(), 200),
         ("get", "/api/v1/cluster/info", "/api/v1/cluster/info".to_owned(), 200),
         ("get", "/api/v1/cluster/stats", "/api/v1/cluster/stats".to_owned(), 200),
@@ -112,11 +144,19 @@ fn request(method: &str, template: &str, path: &str) -> Request<Body> {
             (MULTIPART, form(&[("manifest", manifest), ("module", crate::support::COMMAND)]))
         }
         ("post", "/api/v1/tasks/batch") => ("application/json", br#"{"tasks":[{"module":"noop"}]}"#.to_vec()),
+        ("post", "/api/v1/webhooks") => {
+            ("application/json", br#"{"name":"hook","url":"https://example.com/"}"#.to_vec())
+        }
         ("post", "/api/v1/schedules") => {
             ("application/json", br#"{"name":"nightly","expression":"@daily","task":{"module":"noop"}}"#.to_vec())
         }
         ("post", "/api/v1/schedules/preview") => ("application/json", br#"{"expression":"@daily"}"#.to_vec()),
         ("post", "/api/v1/tasks/{id}/reschedule") => ("application/json", br#"{"delay":"1h"}"#.to_vec()),
+        ("put", template) if template.starts_with("/api/v1/retention/") => {
+            ("application/json", br#"{"logs":"1h"}"#.to_vec())
+        }
+        ("patch", "/api/v1/queues/{name}") => ("application/json", br#"{"fair":true}"#.to_vec()),
+        ("put", "/api/v1/flow/modules/{name}") => ("application/json", br#"{"max":5,"rate":"10/1s"}"#.to_vec()),
         ("post", "/api/v1/tasks/{id}/retry") => ("application/json", b"{}".to_vec()),
         ("post", _) => ("application/json", br#"{"module":"noop"}"#.to_vec()),
         _ => ("", Vec::new()),

@@ -27,6 +27,8 @@ mod operations;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod support;
@@ -42,3 +44,5 @@ mod tasks_list;
 mod tasks_submit;
 #[cfg(test)]
 mod tasks_unique;
+#[cfg(test)]
+mod webhooks;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::json;
+use tasklane_api::ApiSettings;
 
 use crate::support::Room;
 
@@ -95,4 +96,22 @@ async fn the_header_makes_repeating_a_batch_safe() {
     let longer = room.post_with("/api/v1/tasks/batch", &longer, KEY, "batch-1").await;
     longer.problem(422, "idempotency_conflict");
     assert_eq!(room.stored_tasks().await, 2, "the key was ignored and the batch doubled");
+}
+
+#[tokio::test]
+async fn how_long_a_key_is_remembered_can_be_set_and_counts_for_each_namespace() {
+    let settings = ApiSettings { idempotency_ttl: Duration::from_secs(60), ..ApiSettings::default() };
+    let room = Room::with(settings).await;
+    room.run_background();
+    room.deployed("noop", "1.0.0").await;
+    let submit = async |namespace: &str| {
+        let body = json!({"module": "noop", "namespace": namespace});
+        room.post_with("/api/v1/tasks", &body, KEY, "k").await.json()["id"].clone()
+    };
+    let (first, other) = (submit("a").await, submit("b").await);
+    assert_ne!(first, other, "a key counts within its namespace");
+    room.clock.advance(Duration::from_secs(59));
+    assert_eq!((submit("a").await, submit("b").await), (first.clone(), other));
+    room.clock.advance(Duration::from_secs(2));
+    assert_ne!(submit("a").await, first);
 }

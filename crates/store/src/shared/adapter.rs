@@ -12,16 +12,20 @@ use tasklane_domain::ports::{
     Cancelled, Deployed, Expired, LeaderStore, ModuleStore, Promoted, SettleAnswer, TaskStore,
 };
 use tasklane_domain::query::{PageRequest, QueueDepth, Stats, TaskFilter, TaskPage};
+use tasklane_domain::retention::{EndedTask, Kind, Leftover, Position, Removal, RetentionStore, Rule, Rules, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Firing, Schedule, ScheduleStore};
 use tasklane_domain::task::{AttemptRecord, Batch, Edge, NewTask, SubmitAnswer, Task, TaskLog, TaskResult};
+use tasklane_domain::webhook::{
+    Delivery, DeliveryPage, Due, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook, WebhookStore,
+};
 use tasklane_domain::{
     BatchId, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload, QueueName,
-    Report, ScheduleName, TaskId, Term, Timestamp, WorkOrder,
+    Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, blob_sweep, blobs, cancel, flow, history, leader, modules, operations, read,
-    schedules, settle, submit,
+    BEGIN, Db, WriteConnection, admit, blob_sweep, blobs, cancel, flow, history, leader, modules, operations, outbox,
+    read, retention, schedules, settle, submit, webhooks,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -97,7 +101,18 @@ async fn apply(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, StoreError>
         };
         answers.push(answer);
     }
+    outbox::note(conn, &answers).await?;
     Ok(answers)
+}
+
+/// What only the leader of this term may do.
+macro_rules! led {
+    ($conn:ident, $term:ident, $answer:expr) => {
+        match leader::check($conn, *$term).await? {
+            Ok(()) => Ok($answer),
+            Err(stale) => Err(stale),
+        }
+    };
 }
 
 async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
@@ -107,40 +122,61 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         Op::Cancel(id, now) => cancel::cancel(conn, *id, *now).await?.map(Answer::Cancelled),
         Op::Reschedule(id, due) => cancel::reschedule(conn, *id, *due).await?.map(|()| Answer::Rescheduled),
         Op::BeginOperation(operation) => Ok(Answer::OperationBegun(operations::begin(conn, operation).await?)),
-        Op::StepOperation(term, now, limit) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::OperationStep(operations::step(conn, *now, *limit).await?)),
-            Err(stale) => Err(stale),
-        },
+        Op::StepOperation(term, now, limit) => {
+            led!(conn, term, Answer::OperationStep(operations::step(conn, *now, *limit).await?))
+        }
         Op::CreateSchedule(schedule) => schedules::create(conn, schedule).await?.map(|()| Answer::ScheduleCreated),
         Op::RemoveSchedule(name) => Ok(Answer::ScheduleChanged(schedules::remove(conn, name).await?)),
         Op::SetActivity(name, activity, next_at) => {
             Ok(Answer::ScheduleChanged(schedules::set_activity(conn, name, *activity, *next_at).await?))
         }
         Op::NoteTask(name, task) => Ok(Answer::ScheduleChanged(schedules::note_task(conn, name, *task).await?)),
-        Op::Fire(term, fire, now) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Fired(schedules::fire(conn, fire, *now).await?)),
-            Err(stale) => Err(stale),
-        },
+        Op::Fire(term, fire, now) => led!(conn, term, Answer::Fired(schedules::fire(conn, fire, *now).await?)),
         Op::Deploy(record, wasm) => modules::deploy(conn, record, wasm).await?.map(Answer::Deployed),
         Op::OpenTerm(lease) => leader::open_term(conn, *lease).await?.map(Answer::Term),
-        Op::PromoteDue(term, now, limit) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Promoted(leader::promote_due(conn, *now, *limit).await?)),
-            Err(stale) => Err(stale),
-        },
-        Op::Expire(term, now, limit) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Expired(leader::expire(conn, *now, *limit).await?)),
-            Err(stale) => Err(stale),
-        },
+        Op::PromoteDue(term, now, limit) => {
+            led!(conn, term, Answer::Promoted(leader::promote_due(conn, *now, *limit).await?))
+        }
+        Op::Expire(term, now, limit) => led!(conn, term, Answer::Expired(leader::expire(conn, *now, *limit).await?)),
         Op::ChangeQueue(queue, change, now) => {
             flow::change_queue(conn, queue, *change, *now).await?.map(Answer::QueueChanged)
         }
         Op::SetModuleFlow(module, rule) => {
             flow::set_module(conn, module, rule.as_ref()).await?.map(|()| Answer::ModuleFlowSet)
         }
-        Op::Admit(term, pass) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Admitted(admit::admit(conn, pass).await?)),
-            Err(stale) => Err(stale),
-        },
+        Op::Admit(term, pass) => led!(conn, term, Answer::Admitted(admit::admit(conn, pass).await?)),
+        Op::Redispatch(term, watermarks, now, limit) => {
+            led!(conn, term, Answer::Redispatched(leader::redispatch(conn, watermarks, *now, *limit).await?))
+        }
+        Op::SetRule(scope, rule) => retention::set_rule(conn, scope, rule.as_ref()).await?.map(Answer::RuleSet),
+        Op::Remove(term, kind, tasks) => {
+            led!(conn, term, Answer::Removed(retention::remove(conn, *kind, tasks).await?))
+        }
+        Op::Purge(term, leftover, before) => {
+            led!(conn, term, Answer::Purged(retention::purge(conn, *leftover, *before).await?))
+        }
+        Op::CreateWebhook(webhook) => webhooks::create(conn, webhook).await?.map(|()| Answer::WebhookChanged(true)),
+        Op::RemoveWebhook(name) => Ok(Answer::WebhookChanged(webhooks::remove(conn, name).await?)),
+        Op::SetStanding(name, standing) => {
+            Ok(Answer::WebhookChanged(webhooks::set_standing(conn, name, standing).await?))
+        }
+        Op::RotateSecret(name, secret, until) => {
+            Ok(Answer::WebhookChanged(webhooks::rotate(conn, name, secret, *until).await?))
+        }
+        Op::Enqueue(delivery) => {
+            webhooks::insert(conn, std::slice::from_ref(delivery.as_ref())).await?;
+            Ok(Answer::WebhookChanged(true))
+        }
+        Op::ReplayDelivery(name, event, now) => Ok(Answer::Replayed(webhooks::replay(conn, name, event, *now).await?)),
+        Op::RecordDeliveries(term, tried) => {
+            led!(conn, term, Answer::WebhookChanged(webhooks::record(conn, tried).await.map(|()| true)?))
+        }
+        Op::AnnounceBatches(term, now) => {
+            led!(conn, term, Answer::BatchesAnnounced(outbox::announce(conn, *now).await?))
+        }
+        Op::KeepHouse(term, now, waiting_max) => {
+            led!(conn, term, Answer::HouseKept(outbox::keep_house(conn, *now, *waiting_max).await?))
+        }
         Op::AppendBlob(upload, seq, chunk, now) => {
             blobs::append(conn, *upload, *seq, chunk, *now).await?;
             Ok(Answer::BlobChanged)
@@ -152,14 +188,7 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
             blobs::abandon(conn, *upload).await?;
             Ok(Answer::BlobChanged)
         }
-        Op::SweepBlobs(term, plan) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::SweptBlobs(blob_sweep::sweep(conn, *plan).await?)),
-            Err(stale) => Err(stale),
-        },
-        Op::Redispatch(term, watermarks, now, limit) => match leader::check(conn, *term).await? {
-            Ok(()) => Ok(Answer::Redispatched(leader::redispatch(conn, watermarks, *now, *limit).await?)),
-            Err(stale) => Err(stale),
-        },
+        Op::SweepBlobs(term, plan) => led!(conn, term, Answer::SweptBlobs(blob_sweep::sweep(conn, *plan).await?)),
     })
 }
 
@@ -364,6 +393,84 @@ impl FlowStore for Store {
 }
 
 #[async_trait]
+impl WebhookStore for Store {
+    async fn create(&self, webhook: Webhook) -> Result<(), StoreError> {
+        self.change_webhook(Op::CreateWebhook(Arc::new(webhook))).await.map(drop)
+    }
+
+    async fn webhook(&self, name: &WebhookName) -> Result<Option<Webhook>, StoreError> {
+        webhooks::webhook(&self.readers, name).await
+    }
+
+    async fn webhooks(&self) -> Result<Vec<Webhook>, StoreError> {
+        webhooks::webhooks(&self.readers).await
+    }
+
+    async fn remove(&self, name: &WebhookName) -> Result<bool, StoreError> {
+        self.change_webhook(Op::RemoveWebhook(name.clone())).await
+    }
+
+    async fn set_standing(&self, name: &WebhookName, standing: Standing) -> Result<bool, StoreError> {
+        self.change_webhook(Op::SetStanding(name.clone(), standing)).await
+    }
+
+    async fn rotate(&self, name: &WebhookName, secret: Secret, until: Timestamp) -> Result<bool, StoreError> {
+        self.change_webhook(Op::RotateSecret(name.clone(), secret, until)).await
+    }
+
+    async fn enqueue(&self, delivery: Delivery) -> Result<(), StoreError> {
+        self.change_webhook(Op::Enqueue(Arc::new(delivery))).await.map(drop)
+    }
+
+    async fn deliveries(&self, name: &WebhookName, page: DeliveryPage) -> Result<Vec<Delivery>, StoreError> {
+        webhooks::deliveries(&self.readers, name, &page).await
+    }
+
+    async fn delivery(&self, name: &WebhookName, event: &EventId) -> Result<Option<Delivery>, StoreError> {
+        webhooks::delivery(&self.readers, name, event).await
+    }
+
+    async fn replay(&self, name: &WebhookName, event: &EventId, now: Timestamp) -> Result<Replayed, StoreError> {
+        let op = Op::ReplayDelivery(name.clone(), event.clone(), now);
+        if let Answer::Replayed(replayed) = self.writer.ask(op).await? {
+            return Ok(replayed);
+        }
+        unexpected()
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Due, StoreError> {
+        webhooks::due(&self.readers, now, limit).await
+    }
+
+    async fn record(&self, term: Term, tried: Vec<Tried>) -> Result<(), StoreError> {
+        self.change_webhook(Op::RecordDeliveries(term, Arc::new(tried))).await.map(drop)
+    }
+
+    async fn announce_batches(&self, term: Term, now: Timestamp) -> Result<usize, StoreError> {
+        if let Answer::BatchesAnnounced(count) = self.writer.ask(Op::AnnounceBatches(term, now)).await? {
+            return Ok(count);
+        }
+        unexpected()
+    }
+
+    async fn keep_house(&self, term: Term, now: Timestamp, waiting_max: u32) -> Result<Housekeeping, StoreError> {
+        if let Answer::HouseKept(kept) = self.writer.ask(Op::KeepHouse(term, now, waiting_max)).await? {
+            return Ok(kept);
+        }
+        unexpected()
+    }
+}
+
+impl Store {
+    async fn change_webhook(&self, op: Op) -> Result<bool, StoreError> {
+        if let Answer::WebhookChanged(there) = self.writer.ask(op).await? {
+            return Ok(there);
+        }
+        unexpected()
+    }
+}
+
+#[async_trait]
 impl ModuleStore for Store {
     async fn deploy(&self, record: ModuleRecord, wasm: Bytes) -> Result<Deployed, StoreError> {
         if let Answer::Deployed(answer) = self.writer.ask(Op::Deploy(Arc::new(record), wasm)).await? {
@@ -422,6 +529,38 @@ impl LeaderStore for Store {
         let op = Op::Redispatch(term, Arc::new(watermarks.to_vec()), now, limit);
         if let Answer::Redispatched(answer) = self.writer.ask(op).await? {
             return Ok(answer);
+        }
+        unexpected()
+    }
+}
+
+#[async_trait]
+impl RetentionStore for Store {
+    async fn rules(&self) -> Result<Rules, StoreError> {
+        retention::rules(&self.readers).await
+    }
+
+    async fn set_rule(&self, scope: Scope, rule: Option<Rule>) -> Result<bool, StoreError> {
+        if let Answer::RuleSet(there) = self.writer.ask(Op::SetRule(scope, rule)).await? {
+            return Ok(there);
+        }
+        unexpected()
+    }
+
+    async fn ended(&self, after: Position, until: Timestamp) -> Result<Vec<EndedTask>, StoreError> {
+        retention::ended(&self.readers, after, until).await
+    }
+
+    async fn remove(&self, term: Term, kind: Kind, tasks: Vec<TaskId>) -> Result<Removal, StoreError> {
+        if let Answer::Removed(removal) = self.writer.ask(Op::Remove(term, kind, Arc::new(tasks))).await? {
+            return Ok(removal);
+        }
+        unexpected()
+    }
+
+    async fn purge(&self, term: Term, leftover: Leftover, before: Timestamp) -> Result<u64, StoreError> {
+        if let Answer::Purged(count) = self.writer.ask(Op::Purge(term, leftover, before)).await? {
+            return Ok(count);
         }
         unexpected()
     }

@@ -16,7 +16,7 @@ use super::row::{DbRow, Ending, get, id_bytes, named, on_failure, parsed, task_i
 use super::submit::Fresh;
 use super::unblock::unblock;
 use super::values::{list, pieces, values};
-use super::{Db, LOCK_ROWS, news};
+use super::{Db, LOCK_ROWS, news, retention};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -65,6 +65,11 @@ pub(super) async fn look(
             Ok(waits) => all.push(waits),
             Err(missing) => return Ok(Err(missing)),
         }
+    }
+    let bound = new.iter().flat_map(|task| task.after.names.iter().map(|(_, id)| name(id)));
+    let bound = bound.filter(|id| states.get(id) == Some(&StateKind::Succeeded)).collect();
+    if let Some(gone) = retention::without_result(conn, &bound).await? {
+        return Ok(Err(StoreError::BoundResultRemoved(gone)));
     }
     mark_followed(conn, &states).await?;
     Ok(Ok(all))

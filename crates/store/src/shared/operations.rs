@@ -5,11 +5,13 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Action, OPERATIONS_LISTED_MAX, Operation, Progress, Step, Target};
 use tasklane_domain::query::{PageRequest, TaskFilter};
 use tasklane_domain::replay::{self, Changes};
+use tasklane_domain::retention::Kind;
 use tasklane_domain::{NewTask, OperationId, StateKind, TaskId, Timestamp};
 
 use super::cancel::cancel_all;
 use super::dependence::release;
 use super::filter::{Bound, Filtered};
+use super::read::there;
 use super::row::{self, DbRow, TASK_COLUMNS, get, id_bytes, json, required_time, task_id, time, to_json};
 use super::{Db, submit};
 use crate::error::{corrupt, unavailable};
@@ -180,23 +182,31 @@ async fn retry_batch(
     let mut tasks: Vec<NewTask> = Vec::with_capacity(rows.len());
     for old in rows {
         let task = row::task(old)?;
-        if replay::check(task.state).is_ok() {
-            let payload = payload(conn, task.id).await?;
-            tasks.push(replay::replay(&task, payload, changes, TaskId::new(), now));
+        if replay::check(task.state).is_err() {
+            continue;
+        }
+        match payload(conn, task.id).await {
+            Ok(payload) => tasks.push(replay::replay(&task, payload, changes, TaskId::new(), now)),
+            // It was kept long enough: there is nothing left to run.
+            Err(StoreError::Removed { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
-    let orders: Vec<_> = tasks.iter().filter_map(NewTask::order).collect();
-    let done = tasks.len() as u64;
-    for answer in submit::submit(conn, &[&tasks]).await? {
-        let mut answer = answer?;
+    // Each by itself: what one waits for may have been removed, which is no reason to leave out the others.
+    let submits: Vec<&[NewTask]> = tasks.chunks(1).collect();
+    let mut done = 0;
+    for (task, answer) in tasks.iter().zip(submit::submit(conn, &submits).await?) {
+        let Ok(mut answer) = answer else { continue };
+        done += 1;
         step.settled.append(&mut answer.settled);
-        step.ready.extend(answer.ready(orders.clone()));
+        step.ready.extend(answer.ready(task.order()));
     }
     Ok(done)
 }
 
 async fn payload(conn: &mut Conn, id: TaskId) -> Result<tasklane_domain::Payload, StoreError> {
-    let sql = "SELECT payload, payload_kind, payload_digest, payload_size FROM tasks WHERE id = $1";
+    let sql = "SELECT id, payload, payload_kind, payload_digest, payload_size, removed FROM tasks WHERE id = $1";
     let row = sqlx::query::<Db>(sql).bind(id_bytes(id)).fetch_one(conn).await.map_err(unavailable)?;
+    there(&row, Kind::Payload)?;
     row::payload(&row)
 }

@@ -5,12 +5,15 @@ use tasklane_domain::cluster::Lane;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::query::{LaneDepth, PAGE_ROWS_MAX, PageRequest, StateCount, Stats, TaskFilter, TaskPage};
+use tasklane_domain::retention::Kind;
 use tasklane_domain::task::{Task, TaskLog, TaskResult};
 use tasklane_domain::{Payload, TaskId};
 
 use super::Db;
 use super::filter::{Bound, Filtered};
-use super::row::{self, DbRow, Said, TASK_COLUMNS, attempt, get, id_bytes, json, named, parsed, priority, time};
+use super::row::{
+    self, DbRow, Said, TASK_COLUMNS, attempt, get, id_bytes, json, named, parsed, priority, task_id, time,
+};
 use crate::error::{corrupt, unavailable};
 
 type Pool = sqlx::Pool<Db>;
@@ -24,22 +27,33 @@ pub(super) async fn task(pool: &Pool, id: TaskId) -> Result<Option<Task>, StoreE
     one(pool, TASK_COLUMNS, id).await?.map(|row| row::task(&row)).transpose()
 }
 
+/// `Removed` if the rules of retention have taken this out of the row.
+pub(super) fn there(row: &DbRow, kind: Kind) -> Result<(), StoreError> {
+    let gone = get::<i64>(row, "removed")? & kind.bit() != 0;
+    if gone { Err(StoreError::Removed { id: task_id(row, "id")?, kind }) } else { Ok(()) }
+}
+
 pub(super) async fn payload(pool: &Pool, id: TaskId) -> Result<Option<Payload>, StoreError> {
-    one(pool, "id, payload, payload_kind, payload_digest, payload_size", id)
-        .await?
-        .map(|row| named(&row, row::payload(&row)))
-        .transpose()
+    let Some(row) = one(pool, "id, payload, payload_kind, payload_digest, payload_size, removed", id).await? else {
+        return Ok(None);
+    };
+    there(&row, Kind::Payload)?;
+    named(&row, row::payload(&row)).map(Some)
 }
 
 pub(super) async fn result(pool: &Pool, id: TaskId) -> Result<Option<TaskResult>, StoreError> {
-    let Some(row) = one(pool, "id, state, result, result_digest, result_size", id).await? else { return Ok(None) };
+    let Some(row) = one(pool, "id, state, result, result_digest, result_size, removed", id).await? else {
+        return Ok(None);
+    };
+    there(&row, Kind::Result)?;
     let bytes = get::<Option<Vec<u8>>>(&row, "result")?.map(Bytes::from).unwrap_or_default();
     let blob = named(&row, row::blob(&row, "result_digest", "result_size"))?;
     Ok(Some(TaskResult { state: named(&row, parsed(&row, "state"))?, bytes, blob }))
 }
 
 pub(super) async fn log(pool: &Pool, id: TaskId) -> Result<Option<TaskLog>, StoreError> {
-    let Some(row) = one(pool, "id, attempt, log", id).await? else { return Ok(None) };
+    let Some(row) = one(pool, "id, attempt, log, removed", id).await? else { return Ok(None) };
+    there(&row, Kind::Log)?;
     let said: Option<Said> = named(&row, json(&row, "log"))?;
     let silent = || Ok(TaskLog { attempt: attempt(&row)?, log: LogCapture::default() });
     said.map_or_else(silent, |said| Ok(TaskLog { attempt: said.attempt, log: said.log })).map(Some)

@@ -8,10 +8,12 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use tasklane_domain::binding::{self, BindingError};
 use tasklane_domain::error::StoreError;
+use tasklane_domain::retention::Kind;
 use tasklane_domain::state::TaskEvent;
 use tasklane_domain::{BlobRef, Outcome, Payload, PayloadKind, StateKind, TaskId, TaskState, Timestamp, WorkOrder};
 
 use super::dependence::{End, Released, end_blocked, shifted, unblocked};
+use super::read::there;
 use super::row::{DbRow, ORDER_COLUMNS, blob, delivery, get, id_bytes, order, payload, spec, task_id};
 use super::values::{list, pieces};
 use super::{Db, LOCK_ROWS, blobs, flow, news, submit};
@@ -101,16 +103,18 @@ async fn bind(
 ) -> Result<Result<Payload, String>, StoreError> {
     let mut results: HashMap<&str, Bytes> = HashMap::with_capacity(bindings.len());
     for (name, id) in bindings {
-        match result_of(conn, *id).await? {
-            Some((_, Some(blob))) if binding::whole(&payload.bytes).is_some_and(|whole| whole == *name) => {
+        match result_of(conn, *id).await {
+            Ok(Some((_, Some(blob)))) if binding::whole(&payload.bytes).is_some_and(|whole| whole == *name) => {
                 return Ok(Ok(Payload::by_reference(payload.kind, blob)));
             }
-            Some((_, Some(blob))) => {
+            Ok(Some((_, Some(blob)))) => {
                 let error = BindingError::TooLarge { from: name.clone(), bytes: blob.size_bytes };
                 return Ok(Err(error.to_string()));
             }
-            Some((result, None)) => drop(results.insert(name, result)),
-            None => {}
+            Ok(Some((result, None))) => drop(results.insert(name, result)),
+            Ok(None) => {}
+            Err(StoreError::Removed { .. }) => return Ok(Err(BindingError::ResultRemoved(name.clone()).to_string())),
+            Err(error) => return Err(error),
         }
     }
     let bound = binding::resolve(&payload.bytes, |name| results.get(name).cloned());
@@ -129,9 +133,10 @@ fn fitting(kind: PayloadKind, bytes: Bytes) -> Result<Payload, String> {
 
 /// What a task returned, or where that lies.
 async fn result_of(conn: &mut Conn, id: TaskId) -> Result<Option<(Bytes, Option<BlobRef>)>, StoreError> {
-    let sql = "SELECT result, result_digest, result_size FROM tasks WHERE id = $1 AND state = 'succeeded'";
+    let sql = "SELECT id, result, result_digest, result_size, removed FROM tasks WHERE id = $1 AND state = 'succeeded'";
     let row = sqlx::query::<Db>(sql).bind(id_bytes(id)).fetch_optional(conn).await.map_err(unavailable)?;
     let Some(row) = row else { return Ok(None) };
+    there(&row, Kind::Result)?;
     let bytes = get::<Option<Vec<u8>>>(&row, "result")?.unwrap_or_default().into();
     Ok(Some((bytes, blob(&row, "result_digest", "result_size")?)))
 }

@@ -10,6 +10,7 @@ use tasklane_host::{CompilerCommand, Host, HostPorts, HostSettings};
 use tasklane_nats::Nats;
 use tasklane_scheduler::{Scheduler, SchedulerPorts};
 use tasklane_store::Stores;
+use tasklane_webhook::HttpSender;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -54,9 +55,11 @@ impl Control {
             tasks: self.stores.tasks.clone(),
             operations: self.stores.operations.clone(),
             schedules: self.stores.schedules.clone(),
+            retention: self.stores.retention.clone(),
             flow: self.stores.flow.clone(),
             blobs: self.stores.blobs.clone(),
             blob_cache: Arc::new(self.nats.blob_cache(&topology)),
+            webhooks: self.stores.webhooks.clone(),
             modules: self.stores.modules.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
             cache: Arc::new(self.nats.module_cache(&topology)),
@@ -73,6 +76,9 @@ impl Control {
             module_bytes_max: self.settings.module_bytes_max.unwrap_or(default.module_bytes_max),
             blob_bytes_max: self.settings.blob_max(),
             limits: self.settings.limits(),
+            idempotency_ttl: self.settings.idempotency_ttl(default.idempotency_ttl)?,
+            keep: self.settings.keep(),
+            egress: self.settings.egress()?,
             ..default
         };
         Ok(Api::new(settings, ports, Arc::new(SystemClock), self.registry.clone())?)
@@ -87,7 +93,10 @@ impl Control {
             schedules: self.stores.schedules.clone(),
             flow: self.stores.flow.clone(),
             hosts: Arc::new(self.nats.host_registry(&topology)),
+            webhooks: self.stores.webhooks.clone(),
+            sender: Arc::new(HttpSender::new(self.settings.webhook_sender()?)?),
             modules: self.stores.modules.clone(),
+            retention: self.stores.retention.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
             reports: Arc::new(self.nats.report_source(&topology).await?),
             keeper: Arc::new(self.nats.keeper(&topology, Arc::new(SystemClock))),
@@ -96,7 +105,7 @@ impl Control {
             results: Arc::new(self.nats.result_store(&topology)),
             control: Arc::new(self.nats.control()),
         };
-        Ok(Scheduler::new(self.settings.scheduler(), ports, Arc::new(SystemClock), &self.registry)?)
+        Ok(Scheduler::new(self.settings.scheduler()?, ports, Arc::new(SystemClock), &self.registry)?)
     }
 
     /// API alone.

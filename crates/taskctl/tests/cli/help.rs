@@ -3,7 +3,7 @@
 use crate::support::{run, snapshot};
 
 /// Every command that has a page of its own and few options; the server roles' pages list every setting and are checked apart.
-const PAGES: [&[&str]; 22] = [
+const PAGES: [&[&str]; 27] = [
     &["deploy"],
     &["modules"],
     &["modules", "get"],
@@ -22,6 +22,11 @@ const PAGES: [&[&str]; 22] = [
     &["schedules", "create"],
     &["schedules", "next"],
     &["schedules", "run-now"],
+    &["retention"],
+    &["retention", "set"],
+    &["webhooks"],
+    &["webhooks", "create"],
+    &["webhooks", "deliveries"],
     &["tasks", "logs"],
     &["hosts"],
     &["cluster"],

@@ -18,6 +18,10 @@ mod life;
 #[cfg(test)]
 mod lives;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod safety;
 #[cfg(test)]
 mod support;
@@ -25,3 +29,5 @@ mod support;
 mod usage;
 #[cfg(test)]
 mod wasm;
+#[cfg(test)]
+mod webhooks;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use tasklane_domain::blob::SweepPlan;
 use tasklane_domain::dependence::{After, OnFailure};
 use tasklane_domain::error::StoreError;
+use tasklane_domain::retention::Kind;
 use tasklane_domain::task::Submitted;
 use tasklane_domain::work::Ended;
 use tasklane_domain::{
@@ -131,5 +132,27 @@ pub async fn a_retried_task_keeps_its_reference(world: World) -> anyhow::Result<
     world.expect_state(id, StateKind::Retrying).await?;
     let promoted = world.stores.leader.promote_due(term, at(60), 10).await?;
     ensure!(promoted.ready.first().context("an order")?.payload.blob == Some(blob));
+    Ok(())
+}
+
+/// Whether retention removes the task, or its payload or result alone; one that another task refers to stays.
+pub async fn a_blob_goes_after_the_last_that_refers_to_it(world: World) -> anyhow::Result<()> {
+    let (blob, term) = (stored(&world).await?, world.lead().await?);
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(world.submit(with(blob, task()?)).await?);
+    }
+    let [whole, payload, result] = ids.as_slice() else { anyhow::bail!("three tasks") };
+    for (id, body) in [(whole, ended(Outcome::Ok)), (payload, ended(Outcome::Ok)), (result, ended_with(blob))] {
+        world.settle(report(*id, body), at(2)).await?;
+    }
+    let removals = [(Kind::Task, whole), (Kind::Payload, payload), (Kind::Payload, result), (Kind::Result, result)];
+    for (seconds, (kind, id)) in (1..).map(|round| round * 1_000).zip(removals) {
+        world.stores.blobs.sweep(term, everything(at(seconds))).await?;
+        ensure!(world.stores.blobs.blob(blob.digest).await?.is_some(), "swept before {kind:?} was removed");
+        ensure!(world.stores.retention.remove(term, kind, vec![*id]).await?.removed == 1, "{kind:?} was not removed");
+    }
+    let swept = world.stores.blobs.sweep(term, everything(at(9_000))).await?;
+    ensure!(swept.blobs == 1 && world.stores.blobs.blob(blob.digest).await?.is_none(), "{swept:?}");
     Ok(())
 }

@@ -33,11 +33,7 @@ async fn append(blobs: &dyn BlobStore, bytes: &Bytes, now: Timestamp) -> anyhow:
     Ok((upload, count))
 }
 
-/// Stores a whole blob, and tells what that did.
-///
-/// # Errors
-/// When the store refuses it.
-pub async fn store(blobs: &dyn BlobStore, bytes: &Bytes, now: Timestamp) -> anyhow::Result<Finished> {
+pub(super) async fn store(blobs: &dyn BlobStore, bytes: &Bytes, now: Timestamp) -> anyhow::Result<Finished> {
     let (upload, chunks) = append(blobs, bytes, now).await?;
     Ok(blobs.finish(upload, chunks, digest_of(bytes), now).await?)
 }

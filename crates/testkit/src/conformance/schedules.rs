@@ -4,6 +4,7 @@
 use anyhow::{Context, ensure};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::query::{PageRequest, TaskFilter};
+use tasklane_domain::retention::Leftover;
 use tasklane_domain::schedule::{
     Activity, FIRINGS_KEPT, Fire, Missed, MissedRun, Overlap, Passed, Rules, SCHEDULE_LABEL, Schedule, Template,
 };
@@ -200,6 +201,24 @@ pub async fn firings_are_forgotten_in_time(world: World) -> anyhow::Result<()> {
     let firings = store.firings(&made.name, 1_000).await?;
     ensure!(firings.len() == usize::try_from(FIRINGS_KEPT)?, "{} are remembered", firings.len());
     ensure!(firings[0].instant == at(u64::from(FIRINGS_KEPT) + 20));
+    Ok(())
+}
+
+/// What was handled and forgotten does not fire again, since the schedule has moved on.
+pub async fn old_firings_are_purged_and_fire_no_more(world: World) -> anyhow::Result<()> {
+    let term = world.lead().await?;
+    let (store, mut made) = (&world.stores.schedules, schedule("tick")?);
+    store.create(made.clone()).await?;
+    for second in 1..=4 {
+        ensure!(store.fire(term, fire(&made, at(second))?, at(second)).await?.count == 1);
+        made = read(&world, &made).await?;
+    }
+    let purge = async |time| world.stores.retention.purge(term, Leftover::Firing, time).await;
+    ensure!(purge(at(0)).await? == 0 && purge(at(3)).await? == 3);
+    let left = store.firings(&made.name, 10).await?;
+    ensure!(left.len() == 1 && left[0].instant == at(4), "{left:?}");
+    let again = store.fire(term, fire(&made, at(2))?, at(5)).await?;
+    ensure!(again.count == 0 && !again.moved, "an instant fired twice");
     Ok(())
 }
 

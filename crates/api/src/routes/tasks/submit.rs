@@ -10,6 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use tasklane_api_types::{BatchAccepted, BatchRequest, ErrorCode, Problem, SubmitRequest, TaskAccepted, TaskView};
 use tasklane_domain::dependence::OnFailure;
+use tasklane_domain::error::StoreError;
+use tasklane_domain::retention::Kind;
 use tasklane_domain::task::Submitted;
 use tasklane_domain::{BatchId, NewTask, StateKind, TaskId};
 
@@ -89,7 +91,12 @@ async fn state_now(room: &Room, answer: Submitted, initial: StateKind) -> ApiRes
     if matches!(answer, Submitted::Fresh(_)) && initial != StateKind::Blocked {
         return Ok(initial);
     }
-    Ok(room.ports.tasks.task(answer.id()).await?.map_or(initial, |task| task.state))
+    match (room.ports.tasks.task(answer.id()).await?, answer) {
+        (Some(task), _) => Ok(task.state),
+        // The key outlives its task: nothing is submitted, and there is nothing to show.
+        (None, Submitted::Repeated(id)) => Err(StoreError::Removed { id, kind: Kind::Task }.into()),
+        (None, Submitted::Fresh(_) | Submitted::Duplicate(_)) => Ok(initial),
+    }
 }
 
 fn no_answer() -> ApiError {
@@ -131,8 +138,11 @@ async fn ended(room: &Room, waiter: &crate::waiters::Waiter, wait: Duration) -> 
     let id = task.id;
     let mut view = views::task(task);
     if view.state == StateKind::Succeeded {
-        let result = room.ports.tasks.result(id).await?;
-        view.result = result.map(|result| views::result(&result));
+        view.result = match room.ports.tasks.result(id).await {
+            Ok(result) => result.map(|result| views::result(&result)),
+            Err(StoreError::Removed { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
     }
     Ok(Some((StatusCode::OK, [(header::LOCATION, href(id))], Json(view)).into_response()))
 }
@@ -167,7 +177,9 @@ pub(crate) async fn submit_batch(
     let mut tasks = Vec::with_capacity(accepted.len());
     for (answer, initial) in accepted {
         let known = matches!(answer, Submitted::Fresh(_));
-        let state = if known { initial } else { state_now(&room, answer, initial).await? };
+        let now = if known { Ok(initial) } else { state_now(&room, answer, initial).await };
+        // What is new was committed, whatever became of the others.
+        let state = now.or_else(|error| if anything_new { Ok(initial) } else { Err(error) })?;
         tasks.push(view(answer, state));
     }
     let body = BatchAccepted { batch: batch.map(|id| id.to_string()).unwrap_or_default(), tasks };

@@ -1,0 +1,142 @@
+//! `taskctl webhooks …`.
+
+use serde_json::json;
+use tasklane_api_types::{DeliveryList, DeliveryView, WebhookList, WebhookRequest, WebhookView};
+
+use crate::cli::{Format, WebhookArgs, Webhooks};
+use crate::client::{Client, segment};
+use crate::failure::{Failure, USAGE};
+use crate::output;
+
+const PATH: &str = "/api/v1/webhooks";
+
+fn path(name: &str, rest: &str) -> String {
+    format!("{PATH}/{}{rest}", segment(name))
+}
+
+/// Carries one out.
+pub(crate) async fn run(client: &Client, format: Format, command: Webhooks) -> anyhow::Result<()> {
+    match command {
+        Webhooks::Create(args) => secret(format, &client.post(PATH, &request(*args)?).await?),
+        Webhooks::List => list(format, &client.get(PATH).await?),
+        Webhooks::Get { name } => show(format, &client.get(&path(&name, "")).await?),
+        Webhooks::Pause { name } => show(format, &client.post(&path(&name, "/pause"), &json!({})).await?),
+        Webhooks::Resume { name } => show(format, &client.post(&path(&name, "/resume"), &json!({})).await?),
+        Webhooks::Delete { name } => {
+            client.delete(&path(&name, "")).await?;
+            output::note(&format!("webhook {name} is deleted"));
+            Ok(())
+        }
+        Webhooks::Test { name } => sent(format, &client.post(&path(&name, "/test"), &json!({})).await?),
+        Webhooks::Rotate { name } => secret(format, &client.post(&path(&name, "/rotate"), &json!({})).await?),
+        Webhooks::Deliveries { name, state, limit, before } => {
+            let given = [("state", state), ("before", before)];
+            let rest: String = given
+                .iter()
+                .filter_map(|(key, value)| value.as_ref().map(|value| format!("&{key}={}", segment(value))))
+                .collect();
+            deliveries(format, &client.get(&path(&name, &format!("/deliveries?limit={limit}{rest}"))).await?)
+        }
+        Webhooks::Retry { name, id } => {
+            sent(format, &client.post(&path(&name, &format!("/deliveries/{}/retry", segment(&id))), &json!({})).await?)
+        }
+    }
+}
+
+fn request(args: WebhookArgs) -> anyhow::Result<WebhookRequest> {
+    let label = args.label.map(|text| match text.split_once('=') {
+        Some((key, value)) => Ok(format!("{key}:{value}")),
+        None => Err(Failure::new(USAGE, format!("label `{text}` is not key=value"))),
+    });
+    Ok(WebhookRequest {
+        name: args.name,
+        url: args.url,
+        events: args.events,
+        namespace: args.namespace,
+        queue: args.queue,
+        module: args.module,
+        label: label.transpose()?,
+        paused: args.paused,
+    })
+}
+
+/// The secret is the data, so that a script can keep it.
+fn secret(format: Format, one: &WebhookView) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(one);
+    }
+    output::note(&format!("webhook {} calls {}; its secret, which is not shown again:", one.name, one.url));
+    output::data(one.secret.as_deref().unwrap_or_default());
+    Ok(())
+}
+
+fn sent(format: Format, one: &DeliveryView) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(one);
+    }
+    output::note(&format!("next: taskctl webhooks deliveries {}", one.webhook));
+    output::data(&one.id);
+    Ok(())
+}
+
+fn names(one: &WebhookView) -> String {
+    one.events.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn filter(one: &WebhookView) -> String {
+    let given = [("namespace", &one.namespace), ("queue", &one.queue), ("module", &one.module), ("label", &one.label)];
+    let parts = given.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key} {value}")));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn list(format: Format, list: &WebhookList) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(list);
+    }
+    let row = |one: &WebhookView| vec![one.name.clone(), one.state.clone(), one.url.clone(), names(one), filter(one)];
+    let rows: Vec<Vec<String>> = list.webhooks.iter().map(row).collect();
+    output::table(&["NAME", "STATE", "URL", "EVENTS", "ONLY"], &rows);
+    Ok(())
+}
+
+fn show(format: Format, one: &WebhookView) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(one);
+    }
+    let because = one.paused_because.as_ref().map(|because| format!(": {because}")).unwrap_or_default();
+    let pairs = [
+        ("name", one.name.clone()),
+        ("state", format!("{}{because}", one.state)),
+        ("url", one.url.clone()),
+        ("events", names(one)),
+        ("only", filter(one)),
+        ("created", one.created_at.to_string()),
+    ];
+    let rows: Vec<Vec<String>> = pairs.into_iter().map(|(what, value)| vec![what.to_owned(), value]).collect();
+    output::table(&["WHAT", "VALUE"], &rows);
+    Ok(())
+}
+
+fn deliveries(format: Format, list: &DeliveryList) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(list);
+    }
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let row = |one: &DeliveryView| {
+        vec![
+            one.id.clone(),
+            one.event.to_string(),
+            one.state.as_str().to_owned(),
+            one.attempts.to_string(),
+            text(one.last_status.map(|status| status.to_string())),
+            text(one.last_error.clone()),
+            text(one.next_at.map(|at| at.to_string())),
+        ]
+    };
+    let rows: Vec<Vec<String>> = list.deliveries.iter().map(row).collect();
+    output::table(&["ID", "EVENT", "STATE", "TRIES", "STATUS", "ERROR", "NEXT"], &rows);
+    if let Some(next) = &list.next {
+        output::note(&format!("more: --before {next}"));
+    }
+    Ok(())
+}
