@@ -75,6 +75,9 @@ fn changed(answer: &Answered) -> &[SettledTask] {
             | Answer::ModuleFlowSet
             | Answer::Admitted(_),
         )
+        | Ok(Answer::BlobChanged)
+        | Ok(Answer::FinishedBlob(_))
+        | Ok(Answer::SweptBlobs(_))
         | Err(_) => &[],
     }
 }
