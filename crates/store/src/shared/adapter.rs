@@ -24,8 +24,8 @@ use tasklane_domain::{
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, blob_sweep, blobs, cancel, flow, history, leader, modules, operations, outbox,
-    read, retention, schedules, settle, submit, webhooks,
+    BEGIN, Db, WriteConnection, admit, blob_port, blob_sweep, cancel, flow, history, leader, modules, operations,
+    outbox, read, retention, schedules, settle, submit, webhooks,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -177,17 +177,7 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         Op::KeepHouse(term, now, waiting_max) => {
             led!(conn, term, Answer::HouseKept(outbox::keep_house(conn, *now, *waiting_max).await?))
         }
-        Op::AppendBlob(upload, seq, chunk, now) => {
-            blobs::append(conn, *upload, *seq, chunk, *now).await?;
-            Ok(Answer::BlobChanged)
-        }
-        Op::FinishBlob(upload, verified, now) => {
-            blobs::finish(conn, *upload, *verified, *now).await?.map(Answer::FinishedBlob)
-        }
-        Op::AbandonBlob(upload) => {
-            blobs::abandon(conn, *upload).await?;
-            Ok(Answer::BlobChanged)
-        }
+        Op::AppendBlob(..) | Op::FinishBlob(..) | Op::AbandonBlob(_) => blob_port::apply(conn, op).await?,
         Op::SweepBlobs(term, plan) => led!(conn, term, Answer::SweptBlobs(blob_sweep::sweep(conn, *plan).await?)),
     })
 }

@@ -7,8 +7,28 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::{Term, Timestamp};
 
 use super::adapter::{Store, unexpected};
-use super::blobs;
-use crate::writer::{Answer, Op};
+use super::{Db, blobs};
+use crate::writer::{Answer, Answered, Op};
+
+type Conn = <Db as sqlx::Database>::Connection;
+
+/// One step of an upload, inside the writer's transaction.
+pub(super) async fn apply(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
+    Ok(match op {
+        Op::AppendBlob(upload, seq, chunk, now) => {
+            blobs::append(conn, *upload, *seq, chunk, *now).await?;
+            Ok(Answer::BlobChanged)
+        }
+        Op::FinishBlob(upload, verified, now) => {
+            blobs::finish(conn, *upload, *verified, *now).await?.map(Answer::FinishedBlob)
+        }
+        Op::AbandonBlob(upload) => {
+            blobs::abandon(conn, *upload).await?;
+            Ok(Answer::BlobChanged)
+        }
+        _ => unexpected(),
+    })
+}
 
 #[async_trait]
 impl BlobStore for Store {

@@ -73,11 +73,11 @@ fn changed(answer: &Answered) -> &[SettledTask] {
             | Answer::Purged(_)
             | Answer::QueueChanged(_)
             | Answer::ModuleFlowSet
-            | Answer::Admitted(_),
+            | Answer::Admitted(_)
+            | Answer::BlobChanged
+            | Answer::FinishedBlob(_)
+            | Answer::SweptBlobs(_),
         )
-        | Ok(Answer::BlobChanged)
-        | Ok(Answer::FinishedBlob(_))
-        | Ok(Answer::SweptBlobs(_))
         | Err(_) => &[],
     }
 }
