@@ -11,6 +11,7 @@ mod settings;
 
 use std::sync::Arc;
 
+use tasklane_domain::blob::{BlobStore, ResultStore};
 use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
@@ -56,6 +57,10 @@ pub struct SchedulerPorts {
     pub keeper: Arc<dyn StreamKeeper>,
     /// The leadership key.
     pub leases: Arc<dyn LeaseStore>,
+    /// Large payloads and results.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Large results on their way.
+    pub results: Arc<dyn ResultStore>,
     /// News and nudges.
     pub control: Arc<dyn Control>,
 }

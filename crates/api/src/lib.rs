@@ -5,6 +5,7 @@
 //! a restart would lose.
 
 mod background;
+mod blobs;
 mod children;
 mod error;
 mod extract;

@@ -5,6 +5,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod binding;
+pub mod blob;
 pub mod children;
 pub mod cluster;
 pub mod dependence;
@@ -34,6 +35,7 @@ pub mod time;
 pub mod webhook;
 pub mod work;
 
+pub use blob::{BlobDigest, BlobRef};
 pub use cluster::{HostInfo, HostStatus, Lane, Lease, Term};
 pub use id::{Attempt, BatchId, DeliveryId, HostId, ModuleDigest, OperationId, TaskId};
 pub use limits::{Limits, LimitsPatch, LimitsPolicy};

@@ -6,12 +6,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Settings;
 
+mod blobs;
 mod flow;
 mod retention;
 mod schedules;
 mod tasks;
 mod webhooks;
 
+pub(crate) use blobs::Blobs;
 pub(crate) use flow::{Flow, Queues};
 pub(crate) use retention::{Retention, RuleScope, RuleTimes};
 pub(crate) use schedules::{ScheduleArgs, Schedules};
@@ -69,6 +71,9 @@ pub(crate) enum Command {
     /// Look at tasks that were submitted together; cancel or retry them.
     #[command(subcommand)]
     Batches(Batches),
+    /// Store large payloads before the tasks that name them.
+    #[command(subcommand)]
+    Blobs(Blobs),
     /// Follow bulk cancels and retries.
     #[command(subcommand)]
     Operations(Operations),

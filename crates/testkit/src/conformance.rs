@@ -3,6 +3,8 @@
 //! Called by `crates/store/tests` through [`store_conformance!`](crate::store_conformance), which makes one test of each check, so
 //! that a failing check is named. A check gets a [`World`] with an empty database of its own.
 
+pub mod blob_tasks;
+pub mod blobs;
 pub mod dependence;
 pub mod durability;
 pub mod flow;
@@ -92,6 +94,22 @@ macro_rules! store_conformance {
             modules::other_content_under_one_version_is_a_conflict,
             modules::the_newest_version_is_a_release_if_there_is_one,
             modules::modules_are_listed_by_name_and_newest_version,
+            blobs::a_blob_reads_back_in_its_chunks,
+            blobs::only_verified_content_becomes_visible,
+            blobs::the_same_content_again_is_one_blob,
+            blobs::concurrent_uploads_of_one_content_make_one_blob,
+            blobs::what_nobody_refers_to_is_swept_in_bounded_rounds,
+            blobs::an_idle_upload_is_swept_and_cannot_finish,
+            blobs::a_late_append_does_not_hurt_a_blob,
+            blobs::a_former_leader_sweeps_nothing,
+            blob_tasks::a_payload_by_reference_reads_back_and_travels_in_its_order,
+            blob_tasks::a_task_cannot_refer_to_what_is_not_there,
+            blob_tasks::what_a_task_refers_to_is_never_swept,
+            blob_tasks::a_large_result_is_recorded_by_reference,
+            blob_tasks::a_whole_large_result_is_bound_without_a_copy,
+            blob_tasks::a_part_of_a_large_result_cannot_be_bound,
+            blob_tasks::a_retried_task_keeps_its_reference,
+            blob_tasks::a_blob_goes_after_the_last_that_refers_to_it,
             durability::what_was_answered_is_there_after_reopening,
             durability::terms_survive_reopening,
             durability::concurrent_starters_migrate_once,
