@@ -28,6 +28,9 @@ const START: &str = "_start";
 /// Its type: it takes nothing and gives nothing.
 const START_TYPE: &str = "-";
 
+/// Most bytes of one name or message that are shown.
+const SHOWN_BYTES_MAX: usize = 512;
+
 /// Inspections at once: each keeps one core busy.
 static INSPECTIONS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
 
@@ -61,7 +64,14 @@ fn features() -> WasmFeatures {
 }
 
 fn invalid(error: wasmparser::BinaryReaderError) -> InspectError {
-    InspectError::Invalid(error.to_string())
+    InspectError::Invalid(shown(&error.to_string()))
+}
+
+/// The beginning of a text of the module's: a name in it may have 100,000 bytes.
+fn shown(text: &str) -> String {
+    let end = text.floor_char_boundary(SHOWN_BYTES_MAX);
+    let rest = if end < text.len() { "…" } else { "" };
+    format!("{}{rest}", text.get(..end).unwrap_or_default())
 }
 
 /// What the top level of a module says of itself.
@@ -176,7 +186,7 @@ fn component_kind(surface: &Surface, types: &Types) -> Result<ModuleKind, Inspec
     } else if surface.exports_one_like(RUN) {
         ModuleKind::CommandP2
     } else {
-        let found = surface.exports.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+        let found = surface.exports.iter().take(NAMED_MAX).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
         return Err(InspectError::WrongWorld(format!(
             "it exports neither tasklane:task/handler@0.1 nor wasi:cli/run@0.2, but: {found}"
         )));
@@ -208,6 +218,13 @@ mod tests {
         assert!(matches!(inspect(b"not wasm"), Err(InspectError::Invalid(_))));
         assert!(matches!(inspect(b""), Err(InspectError::Invalid(_))));
         assert!(matches!(inspect(b"\0asm\x01\0\0\0\x01"), Err(InspectError::Invalid(_))));
+    }
+
+    #[test]
+    fn what_is_shown_of_a_module_is_short() {
+        let endless = "ü".repeat(90_000);
+        let shown = shown(&endless);
+        assert!(shown.len() < SHOWN_BYTES_MAX + 8 && shown.ends_with('…'));
     }
 
     #[test]

@@ -208,7 +208,9 @@ mod tests {
 
     #[test]
     fn what_steers_a_reader_is_known() {
-        for c in ['\u{1b}', '\0', '\n', '\u{9b}', '\u{202e}', '\u{2066}', '\u{2028}', '\u{200b}', '\u{feff}', '\u{e0041}'] {
+        for c in
+            ['\u{1b}', '\0', '\n', '\u{9b}', '\u{202e}', '\u{2066}', '\u{2028}', '\u{200b}', '\u{feff}', '\u{e0041}']
+        {
             assert!(is_steering(c), "{c:?}");
         }
         assert!(!"plain text, ümläut, 漢字, עברית, 🙂".chars().any(is_steering));

@@ -155,10 +155,7 @@ impl Pool {
         Ok(())
     }
 
-    fn component_instances(
-        &mut self,
-        all: wasmparser::ComponentInstanceSectionReader<'_>,
-    ) -> Result<(), InspectError> {
+    fn component_instances(&mut self, all: wasmparser::ComponentInstanceSectionReader<'_>) -> Result<(), InspectError> {
         for instance in all {
             if let ComponentInstance::Instantiate { component_index, .. } = instance.map_err(invalid)? {
                 let needs =
@@ -215,5 +212,7 @@ fn refuse_foreign(kind: ComponentExternalKind) -> Result<(), InspectError> {
     if !matches!(kind, ComponentExternalKind::Module | ComponentExternalKind::Component) {
         return Ok(());
     }
-    Err(InspectError::TooLarge("it takes a module or component as an argument, and what that needs is not known".to_owned()))
+    Err(InspectError::TooLarge(
+        "it takes a module or component as an argument, and what that needs is not known".to_owned(),
+    ))
 }

@@ -8,6 +8,8 @@ use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::Types;
 use wasmparser::{ComponentTypeRef, FuncType, TypeRef, ValType};
 
+use super::shown;
+
 /// Interfaces of ours that components may import.
 const OWN_INTERFACES: [&str; 6] = [
     "tasklane:task/log@0.1.",
@@ -136,7 +138,8 @@ impl Import {
 
 /// Refuses, by name, what is not offered.
 pub(super) fn check(imports: &[Import], types: &Types) -> Result<(), InspectError> {
-    let refused: Vec<String> = imports.iter().flat_map(|import| import.refused(types)).take(NAMED_MAX).collect();
+    let refused = imports.iter().flat_map(|import| import.refused(types)).take(NAMED_MAX);
+    let refused: Vec<String> = refused.map(|name| shown(&name)).collect();
     if refused.is_empty() { Ok(()) } else { Err(InspectError::UnlistedImports(refused)) }
 }
 
@@ -167,7 +170,8 @@ fn functions_of(index: u32, types: &Types) -> Vec<String> {
 fn is_offered(module: &str, name: &str, ty: TypeRef, types: &Types) -> bool {
     let TypeRef::Func(index) = ty else { return false };
     let known = || WASI_P1_FUNCTIONS.split(", ").filter_map(|one| one.split_once(' '));
-    module == WASI_P1 && known().any(|(known, signature)| known == name && of_type(index, types).as_deref() == Some(signature))
+    module == WASI_P1
+        && known().any(|(known, signature)| known == name && of_type(index, types).as_deref() == Some(signature))
 }
 
 fn of_type(index: u32, types: &Types) -> Option<String> {
@@ -190,4 +194,33 @@ pub(super) fn signature(ty: &FuncType) -> String {
     text.push('-');
     text.extend(ty.results().iter().map(letter));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::engine;
+    use crate::sandbox::guest::CommandGuest;
+
+    /// The list is that of the linker, name by name and type by type.
+    #[test]
+    fn preview_1_is_listed_as_it_is_linked() {
+        let engine = engine::compiler().unwrap();
+        let mut linker = wasmtime::Linker::<CommandGuest>::new(&engine);
+        wasmtime_wasi::p1::add_to_linker_async(&mut linker, |guest| &mut guest.wasi).unwrap();
+        let listed: Vec<&str> = WASI_P1_FUNCTIONS.split(", ").collect();
+        for one in &listed {
+            let (name, signature) = one.split_once(' ').unwrap();
+            let letters = |text: &str| text.replace('i', "i32 ").replace('I', "i64 ");
+            let (params, results) = signature.split_once('-').unwrap();
+            let wat = format!(
+                r#"(module (import "{WASI_P1}" "{name}" (func (param {}) (result {}))))"#,
+                letters(params),
+                letters(results)
+            );
+            let module = wasmtime::Module::new(&engine, wat::parse_str(wat).unwrap()).unwrap();
+            assert!(linker.instantiate_pre(&module).is_ok(), "{one}");
+        }
+        assert_eq!(listed.len(), 46, "the functions of preview 1");
+    }
 }

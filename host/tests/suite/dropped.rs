@@ -38,15 +38,15 @@ fn verb(number: usize) -> &'static str {
 /// Each future is dropped wherever it is: in instantiate, in the guest, in a host call, between two polls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_runs_dropped_at_random_leave_every_slot_free() {
-    const SLOTS: usize = 4;
-    let module = LocalModule::load(&fixture_wasm(), manifest("fixture"), SLOTS as u32).unwrap();
+    const SLOTS: u8 = 4;
+    let module = LocalModule::load(&fixture_wasm(), manifest("fixture"), u32::from(SLOTS)).unwrap();
     let module = Arc::new(module);
     let workers = (0..SLOTS).map(|worker| {
         let module = module.clone();
         tokio::spawn(async move {
-            for number in 0..DROPS / SLOTS {
+            for number in 0..DROPS / usize::from(SLOTS) {
                 let wait = Duration::from_micros(rand::rng().random_range(0..WAIT_US_MAX));
-                let run = module.run(payload(verb(number + worker)), limits());
+                let run = module.run(payload(verb(number + usize::from(worker))), limits());
                 // Whether it ended in time does not matter; that there was a slot does.
                 if let Ok(ran) = tokio::time::timeout(wait, run).await {
                     ran.unwrap();

@@ -24,7 +24,7 @@ fn tenant(stain: u32) -> String {
         r#"(module
     (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-    (memory 16)
+    (memory (export "memory") 16)
     (table $t 512 funcref)
     (global $g (mut i64) (i64.const 0))
     (global $h (mut i32) (i32.const 0))
@@ -111,6 +111,7 @@ async fn the_canary_can_sing() {
     assert!(matches!(ran.outcome, Outcome::ExitCode { code: EXIT_RETRYABLE, .. }), "{:?}", ran.outcome);
     let late = tenant(0x11).replace("(data (i32.const 900000)", "(data (i32.const 900016)");
     let module = LocalModule::load(&wat::parse_str(late).unwrap(), manifest("stained"), 1).unwrap();
-    let ran = tokio::time::timeout(Duration::from_secs(20), module.run(payload("end"), limits())).await.unwrap().unwrap();
+    let ran =
+        tokio::time::timeout(Duration::from_secs(20), module.run(payload("end"), limits())).await.unwrap().unwrap();
     assert!(matches!(ran.outcome, Outcome::ExitCode { code: EXIT_RETRYABLE, .. }), "{:?}", ran.outcome);
 }

@@ -48,7 +48,10 @@ fn the_corpus_is_whole() -> anyhow::Result<()> {
 /// The table of `docs/hostile-modules.md` is made of the corpus.
 #[test]
 fn the_page_lists_the_corpus() -> anyhow::Result<()> {
-    ensure!(page(false)?, "docs/hostile-modules.md is stale: cargo test -p tasklane-tests --test hostile -- --ignored write");
+    ensure!(
+        page(false)?,
+        "docs/hostile-modules.md is stale: cargo test -p tasklane-tests --test hostile -- --ignored write"
+    );
     Ok(())
 }
 
@@ -203,7 +206,8 @@ impl Story {
         let tasks: Vec<Value> = chosen.iter().map(|hostile| hostile.task()).collect();
         let answer = client.post("/api/v1/tasks/batch", &json!({"tasks": tasks})).await?;
         let batch = answer["batch"].as_str().context("a batch")?;
-        let ended = |states: &Value| ["succeeded", "failed"].iter().filter_map(|state| states[state].as_u64()).sum::<u64>();
+        let ended =
+            |states: &Value| ["succeeded", "failed"].iter().filter_map(|state| states[state].as_u64()).sum::<u64>();
         wait_for("the crowd to end", || async {
             let states = client.get(&format!("/api/v1/batches/{batch}")).await?["states"].clone();
             ensure!(ended(&states) == count as u64, "{states}");
