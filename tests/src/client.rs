@@ -87,11 +87,18 @@ impl Client {
         Ok((status, serde_json::from_str(&answer.text().await?)?))
     }
 
+    /// On a connection of its own: one on which an upload was refused before its end is closed by the server.
     async fn send_module(&self, manifest: &Value, bytes: Vec<u8>) -> anyhow::Result<reqwest::Response> {
         let manifest = reqwest::multipart::Part::text(manifest.to_string()).mime_str("application/json")?;
         let module = reqwest::multipart::Part::bytes(bytes).file_name("module.wasm").mime_str("application/wasm")?;
         let form = reqwest::multipart::Form::new().part("manifest", manifest).part("module", module);
-        Ok(self.http.post(format!("{}/api/v1/modules", self.base)).multipart(form).send().await?)
+        Ok(self
+            .http
+            .post(format!("{}/api/v1/modules", self.base))
+            .multipart(form)
+            .header("connection", "close")
+            .send()
+            .await?)
     }
 
     /// Submits one task and returns its id.

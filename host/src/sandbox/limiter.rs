@@ -64,6 +64,11 @@ impl ResourceLimiter for Limiter {
         Ok(true)
     }
 
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.refused = true;
+        Ok(())
+    }
+
     fn instances(&self) -> usize {
         64
     }

@@ -50,9 +50,9 @@ pub(crate) async fn canaries(client: Client, until: CancellationToken) -> anyhow
     Ok(took)
 }
 
-/// The time that 99 of 100 stay under.
-pub(crate) fn p99(mut took: Vec<Duration>) -> Duration {
+/// The time that so many of 100 stay within.
+pub(crate) fn percentile(mut took: Vec<Duration>, of_100: usize) -> Duration {
     took.sort();
-    let at = (took.len() * 99).div_ceil(100).saturating_sub(1);
+    let at = (took.len() * of_100).div_ceil(100).saturating_sub(1);
     took.get(at).copied().unwrap_or_default()
 }
