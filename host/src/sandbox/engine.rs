@@ -19,6 +19,8 @@ const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
 pub(crate) const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
 /// Memories in one component: a QuickJS component has three.
 pub(crate) const MEMORIES_PER_COMPONENT: u32 = 4;
+/// The top of each stack, which is written over with zeros; what lies deeper is given back to the kernel. Most guests use less.
+const STACK_KEPT_BYTES: usize = 32 * 1024;
 /// Instances whose memory is given back to the kernel in one call.
 const DECOMMIT_BATCH: u32 = 16;
 /// Tables in one component.
@@ -83,13 +85,16 @@ fn pool(slots: u32, memory_bytes_max: usize) -> PoolingAllocationConfig {
         .max_unused_warm_slots(running)
         .decommit_batch_size(DECOMMIT_BATCH as usize)
         .linear_memory_keep_resident(0)
-        .table_keep_resident(64 * 1024);
+        .table_keep_resident(64 * 1024)
+        .async_stack_keep_resident(STACK_KEPT_BYTES);
     pool
 }
 
 /// The host's engine: the only one of its process.
 pub(crate) fn host(slots: u32, memory_bytes_max: usize) -> wasmtime::Result<Engine> {
     let mut config = base()?;
+    // A second wall between tenants, and what a deep recursion took is given back.
+    config.async_stack_zeroing(true);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots, memory_bytes_max)));
     Engine::new(&config)
 }

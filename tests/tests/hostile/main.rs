@@ -79,6 +79,12 @@ async fn the_whole_corpus_on_one_live_host() -> anyhow::Result<()> {
     told.map_err(|error| error.context(story.cluster.outputs()))
 }
 
+/// Runs at once: which module, and its task.
+struct Crowd<'a> {
+    batch: String,
+    runs: Vec<(&'a Hostile, String)>,
+}
+
 struct Story {
     cluster: Cluster,
     running: Vec<Hostile>,
@@ -109,11 +115,14 @@ impl Story {
         let calm = percentile(calm, 99);
         self.say(&format!("before the crowd: {before:?}; canary p99 {calm:.1?}"));
 
+        // From when the crowd is in until it is over: what guests do to guests, not what a batch does to the API.
+        let crowd = self.gather(CROWD).await?;
         let over = CancellationToken::new();
         let timed = tokio::spawn(canaries(self.cluster.client.clone(), over.clone()));
-        self.crowd(CROWD).await?;
+        self.over(&crowd).await?;
         over.cancel();
         let times = timed.await??;
+        self.judge_crowd(&crowd).await?;
         let (count, middle, crowded) = (times.len(), percentile(times.clone(), 50), percentile(times, 99));
         let ratio = crowded.as_secs_f64() / calm.as_secs_f64();
         self.say(&format!("in the crowd: {count} canaries, p50 {middle:.1?}, p99 {crowded:.1?}: {ratio:.1} times"));
@@ -206,29 +215,43 @@ impl Story {
 
     /// So many runs of everything at once.
     async fn crowd(&self, count: usize) -> anyhow::Result<()> {
-        let client = &self.cluster.client;
+        let crowd = self.gather(count).await?;
+        self.over(&crowd).await?;
+        self.judge_crowd(&crowd).await
+    }
+
+    /// Submits them.
+    async fn gather(&self, count: usize) -> anyhow::Result<Crowd<'_>> {
         let chosen: Vec<&Hostile> = self.running.iter().cycle().take(count).collect();
         let tasks: Vec<Value> = chosen.iter().map(|hostile| hostile.task()).collect();
-        let answer = client.post("/api/v1/tasks/batch", &json!({"tasks": tasks})).await?;
-        let batch = answer["batch"].as_str().context("a batch")?;
+        let answer = self.cluster.client.post("/api/v1/tasks/batch", &json!({"tasks": tasks})).await?;
+        let batch = answer["batch"].as_str().context("a batch")?.to_owned();
+        let accepted = answer["tasks"].as_array().context("tasks")?.iter().filter_map(|task| task["id"].as_str());
+        Ok(Crowd { batch, runs: chosen.into_iter().zip(accepted.map(str::to_owned)).collect() })
+    }
+
+    /// Waits for their end.
+    async fn over(&self, crowd: &Crowd<'_>) -> anyhow::Result<()> {
         let ended =
             |states: &Value| ["succeeded", "failed"].iter().filter_map(|state| states[state].as_u64()).sum::<u64>();
         wait_for("the crowd to end", || async {
-            let states = client.get(&format!("/api/v1/batches/{batch}")).await?["states"].clone();
-            ensure!(ended(&states) == count as u64, "{states}");
+            let batch = self.cluster.client.get(&format!("/api/v1/batches/{}", crowd.batch)).await?;
+            ensure!(ended(&batch["states"]) == crowd.runs.len() as u64, "{}", batch["states"]);
             Ok(Some(()))
         })
-        .await?;
+        .await
+    }
+
+    async fn judge_crowd(&self, crowd: &Crowd<'_>) -> anyhow::Result<()> {
         let mut wrong = BTreeSet::new();
-        for (hostile, accepted) in chosen.iter().zip(answer["tasks"].as_array().context("tasks")?) {
-            let task = client.task(accepted["id"].as_str().context("an id")?).await?;
-            if let Err(error) = judge_end(hostile, &task) {
+        for (hostile, id) in &crowd.runs {
+            if let Err(error) = judge_end(hostile, &self.cluster.client.task(id).await?) {
                 wrong.insert(format!("{}: {error:#}", hostile.name));
             }
         }
         let wrong: Vec<String> = wrong.into_iter().collect();
         ensure!(wrong.is_empty(), "{} ended otherwise in the crowd:\n{}", wrong.len(), wrong.join("\n"));
-        self.say(&format!("{count} runs at once ended as they must"));
+        self.say(&format!("{} runs at once ended as they must", crowd.runs.len()));
         Ok(())
     }
 
