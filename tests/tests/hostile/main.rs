@@ -21,8 +21,11 @@ use watch::{Holdings, canaries, canary, percentile};
 
 /// Runs at once in the crowd.
 const CROWD: usize = 1_000;
-/// Runs at once before memory is measured, so that what is kept for reuse is there.
-const WARM_UP: usize = 1_000;
+/// Crowds before memory is measured, so that what is kept for reuse is there: what leaks grows with each, what is kept does not.
+const WARM_UPS: usize = 3;
+/// By default, glibc keeps freed memory of up to 32 MiB a piece, and an arena for each thread. These make it give that back.
+const ALLOCATOR: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
 /// Canaries before the crowd, for comparison.
 const CALM: usize = 200;
 /// What a noisy machine may add to a time limit, in milliseconds.
@@ -93,7 +96,8 @@ struct Story {
 
 impl Story {
     async fn begin() -> anyhow::Result<Self> {
-        let cluster = Cluster::start(ClusterSettings::default()).await?;
+        let env = ALLOCATOR.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let cluster = Cluster::start(ClusterSettings { env, ..ClusterSettings::default() }).await?;
         cluster.client.deploy("canary", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
         Ok(Self { cluster, running: Vec::new(), begun: Instant::now() })
     }
@@ -106,7 +110,10 @@ impl Story {
         let pid = self.cluster.hosts[0].pid();
         self.upload_all().await?;
         self.run_each().await?;
-        self.crowd(WARM_UP).await?;
+        for _ in 0..WARM_UPS {
+            self.crowd(CROWD).await?;
+            self.say(&format!("warmed up: {:?}", Holdings::of(pid)?));
+        }
         let mut calm = Vec::new();
         for _ in 0..CALM {
             calm.push(canary(&self.cluster.client).await?);
