@@ -108,7 +108,7 @@ impl Client {
     ///
     /// # Errors
     /// When there is no answer, or one that is not JSON.
-    pub async fn upload(&self, manifest: &Value, wasm: Vec<u8>) -> anyhow::Result<(u16, Value)> {
+    pub async fn try_deploy(&self, manifest: &Value, wasm: Vec<u8>) -> anyhow::Result<(u16, Value)> {
         let answer = self.send_module(manifest, wasm).await?;
         let status = answer.status().as_u16();
         Ok((status, serde_json::from_str(&answer.text().await?)?))
