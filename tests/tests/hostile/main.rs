@@ -6,19 +6,19 @@
 #![expect(clippy::indexing_slicing, reason = "a missing field of a JSON answer is null, which the stories then refuse")]
 #![expect(clippy::print_stdout, reason = "measured figures are what this test is for")]
 
-mod corpus;
 mod watch;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use corpus::{Hostile, Stage};
 use serde_json::{Value, json};
 use tasklane_domain::log::is_steering;
-use tasklane_tests::{Cluster, ClusterSettings, guest, taskctl, wait_at_most, wait_for, workspace};
+use tasklane_tests::canary::{self, canaries, canary, percentile};
+use tasklane_tests::hostile::{self as corpus, Hostile, Stage};
+use tasklane_tests::{Cluster, ClusterSettings, taskctl, wait_at_most, wait_for, workspace};
 use tokio_util::sync::CancellationToken;
-use watch::{Holdings, canaries, canary, percentile};
+use watch::Holdings;
 
 /// Runs at once in the crowd.
 const CROWD: usize = 1_000;
@@ -97,7 +97,7 @@ impl Story {
     async fn begin() -> anyhow::Result<Self> {
         let env = ALLOCATOR.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let cluster = Cluster::start(ClusterSettings { env, ..ClusterSettings::default() }).await?;
-        cluster.client.deploy("canary", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
+        canary::deploy(&cluster.client).await?;
         Ok(Self { cluster, running: Vec::new(), begun: Instant::now() })
     }
 
