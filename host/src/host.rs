@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tasklane_domain::blob::{BlobCache, ResultStore};
 use tasklane_domain::children::Enqueuer;
+use tasklane_domain::compiled::CompiledStore;
 use tasklane_domain::ports::{Control, HostRegistry, ModuleCache, ReportSink, WorkSource};
 use tasklane_domain::{Clock, HostId, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -12,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 use crate::blobs::Blobs;
 use crate::heartbeat;
 use crate::metrics::Metrics;
-use crate::modules::Modules;
-use crate::modules::aot::AotCache;
+use crate::modules::aot::{AotCache, private_dir};
 use crate::modules::compile::Compiler;
+use crate::modules::shared::Shared;
+use crate::modules::sign::{ModuleKey, Signer};
+use crate::modules::{Caches, Modules};
 use crate::receive::{self, Board};
 use crate::report::{self, Reporter};
 use crate::sandbox::engine;
@@ -23,7 +26,7 @@ use crate::settings::HostSettings;
 /// How long the end waits for NATS to take the last reports, and the goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a host needs of the world: NATS, behind eight ports.
+/// What a host needs of the world: NATS, behind nine ports.
 #[derive(Clone)]
 pub struct HostPorts {
     /// Work.
@@ -42,6 +45,8 @@ pub struct HostPorts {
     pub payloads: Arc<dyn BlobCache>,
     /// Large results.
     pub results: Arc<dyn ResultStore>,
+    /// Compiled code of other processes; `None`: this host shares none.
+    pub compiled: Option<Arc<dyn CompiledStore>>,
 }
 
 /// Why a host cannot start.
@@ -109,14 +114,10 @@ impl Host {
         check(&settings)?;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = engine::host(settings.slots, settings.memory_bytes_max).map_err(failed)?;
-        let cached = |source| HostError::Cache { dir: settings.cache_dir.display().to_string(), source };
         let metrics = Metrics::register(registry, settings.slots).map_err(|e| HostError::Metrics(e.to_string()))?;
-        let disk = AotCache::open(&settings.cache_dir, &engine, settings.cache_bytes_max).map_err(cached)?;
-        let refused = registry.register(Box::new(disk.refused.clone()));
-        refused.map_err(|error| HostError::Metrics(error.to_string()))?;
-        let compiler = Compiler::new(settings.compiler.clone());
+        let caches = caches(&settings, &ports, &engine, registry)?;
         let modules =
-            Modules::new(engine.clone(), ports.modules.clone(), disk, compiler, settings.modules_max, metrics.clone())
+            Modules::new(engine.clone(), ports.modules.clone(), caches, settings.modules_max, metrics.clone())
                 .map_err(failed)?;
         let guests = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(settings.guest_threads)
@@ -179,6 +180,28 @@ async fn bounded(otherwise: &'static str, last: impl Future<Output = ()>) {
     if tokio::time::timeout(GOODBYE_TIMEOUT, last).await.is_err() {
         tracing::warn!("{otherwise}");
     }
+}
+
+/// Where compiled code comes from.
+fn caches(
+    settings: &HostSettings,
+    ports: &HostPorts,
+    engine: &wasmtime::Engine,
+    registry: &prometheus::Registry,
+) -> Result<Caches, HostError> {
+    let dir = &settings.cache_dir;
+    let cached = |source| HostError::Cache { dir: dir.display().to_string(), source };
+    let counted = |error: prometheus::Error| HostError::Metrics(error.to_string());
+    private_dir(dir).map_err(cached)?;
+    let key = settings.module_key.clone().map_or_else(|| ModuleKey::of_dir(dir), Ok).map_err(cached)?;
+    let signer = Arc::new(Signer::new(key, engine).map_err(counted)?);
+    registry.register(Box::new(signer.refused.clone())).map_err(counted)?;
+    Ok(Caches {
+        disk: AotCache::new(dir, signer.clone(), settings.cache_bytes_max),
+        shared: Shared::new(ports.compiled.clone(), signer.clone()),
+        compiler: Compiler::new(settings.compiler.clone(), settings.compile, settings.sandbox, dir),
+        signer,
+    })
 }
 
 fn check(settings: &HostSettings) -> Result<(), HostError> {

@@ -17,7 +17,10 @@ mod report;
 mod run;
 mod sandbox;
 mod settings;
+mod upload;
 
 pub use host::{Host, HostError, HostPorts};
-pub use modules::compile::child_main;
-pub use settings::{CompilerCommand, HostSettings};
+pub use modules::compile::{ChildOrder, child_main};
+pub use modules::sign::ModuleKey;
+pub use settings::{CompileLimits, CompilerCommand, HostSettings};
+pub use upload::{UploadSettings, Uploads};

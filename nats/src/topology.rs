@@ -25,6 +25,10 @@ pub(crate) const LEADER_SUBJECT: &str = "$KV.leadership.leader";
 pub(crate) const HOSTS: &str = "hosts";
 /// Bucket of modules.
 pub(crate) const MODULES: &str = "modules";
+/// Bucket of compiled code.
+pub(crate) const COMPILED: &str = "compiled";
+/// Bucket of claims to compile.
+pub(crate) const COMPILING: &str = "compiling";
 /// Hosts ask for a missing module here; API processes compete to answer.
 pub(crate) const MODULE_WANTED: &str = "control.modules.want";
 /// Bucket of large payloads.

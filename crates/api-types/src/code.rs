@@ -154,6 +154,8 @@ codes! {
     ModuleTooLarge = "module_too_large", 413, "Strip debug information; build for size.";
     /// The module is over a limit on functions, bodies or nesting.
     ModuleOverLimits = "module_over_limits", 422, "Make the module smaller in the way that the detail names.";
+    /// The compiler did not take the module, or was ended by one of its limits.
+    ModuleNotCompiled = "module_not_compiled", 422, "Make the function or module that takes so long smaller; where it is not meant to, ask for higher compile limits.";
     /// The manifest is missing or wrong.
     ManifestInvalid = "manifest_invalid", 422, "Send the part `manifest` before `module`; at least name and version.";
     /// Other content is deployed under this name and version.

@@ -152,6 +152,7 @@ impl From<InspectError> for ApiError {
                 Self::new(ErrorCode::ModuleImportsUnlisted, detail).errors(imports)
             }
             InspectError::TooLarge(_) => Self::new(ErrorCode::ModuleOverLimits, detail),
+            InspectError::NotCompiled(_) => Self::new(ErrorCode::ModuleNotCompiled, detail),
             _ => Self::new(ErrorCode::ModuleInvalid, detail),
         }
     }

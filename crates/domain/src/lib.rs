@@ -8,6 +8,7 @@ pub mod binding;
 pub mod blob;
 pub mod children;
 pub mod cluster;
+pub mod compiled;
 pub mod dependence;
 pub mod duration;
 pub mod egress;

@@ -382,4 +382,7 @@ pub enum InspectError {
     /// Larger than the inspector's own caps on functions, types or nesting.
     #[error("the module is over a limit: {0}")]
     TooLarge(String),
+    /// The compiler did not take it, or was ended by one of its limits.
+    #[error("the module could not be compiled: {0}")]
+    NotCompiled(String),
 }

@@ -7,9 +7,12 @@
 #![expect(clippy::duplicate_mod, reason = "the rooms in shared/ are compiled once for each database, on purpose")]
 
 mod error;
+mod look;
 mod postgres;
 mod sqlite;
 mod writer;
+
+pub use look::{DatabaseLook, look};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -96,21 +96,28 @@ pub(crate) enum Command {
     Hosts,
     /// Show leader, slots and task counts.
     Cluster,
+    /// Look for what this machine lacks, and say what to do about it.
+    Doctor(Box<DoctorArgs>),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Raise a host's walls and print how they stand (the doctor's child process).
+    #[command(hide = true)]
+    RaiseWalls(Box<DoctorArgs>),
     /// Compile a module (the host's child process).
     #[command(hide = true)]
     CompileModule {
-        /// Kind of module.
-        kind: String,
-        /// The .wasm file.
-        input: PathBuf,
-        /// Where the compiled module goes.
-        compiled: PathBuf,
+        /// Kind of module, its file, where the code goes, bytes of memory, seconds of CPU time, how strict the sandbox is.
+        order: Vec<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }
 
 #[derive(Debug, Args)]

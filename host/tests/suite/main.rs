@@ -13,6 +13,8 @@ mod cancel;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod compiled;
+#[cfg(test)]
 mod contained;
 #[cfg(test)]
 mod drain;

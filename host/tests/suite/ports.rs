@@ -21,7 +21,7 @@ use tasklane_domain::{
     Attempt, Clock, DeliveryId, HostInfo, Limits, Manifest, ModuleDigest, ModuleRef, Outcome, Priority, QueueName,
     Report, SystemClock, TaskId, Timestamp, WorkOrder,
 };
-use tasklane_host::{CompilerCommand, Host, HostPorts, HostSettings};
+use tasklane_host::{ChildOrder, CompilerCommand, Host, HostPorts, HostSettings};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -246,9 +246,9 @@ pub(crate) fn settings(dir: &Path, slots: u32) -> HostSettings {
 #[ignore = "started by other tests"]
 fn compile_child() {
     let args: Vec<String> = std::env::args().collect();
-    let [.., kind, input, output] = args.as_slice() else { panic!("no arguments") };
-    if input.ends_with(".wasm") {
-        tasklane_host::child_main(kind, Path::new(input), Path::new(output)).unwrap();
+    let order = args.get(args.len().saturating_sub(ChildOrder::ARGS)..).unwrap_or_default();
+    if order.iter().any(|arg| arg.ends_with(".wasm")) {
+        tasklane_host::child_main(&ChildOrder::from_args(order).unwrap()).unwrap();
     }
 }
 
@@ -263,6 +263,7 @@ pub(crate) fn ports(world: &Arc<World>) -> HostPorts {
         enqueuer: world.clone(),
         payloads: world.blobs.clone(),
         results: world.blobs.clone(),
+        compiled: None,
     }
 }
 

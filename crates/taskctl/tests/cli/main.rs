@@ -8,6 +8,8 @@ mod blobs;
 #[cfg(test)]
 mod dev;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod flow;
