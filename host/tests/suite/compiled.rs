@@ -175,21 +175,19 @@ async fn what_takes_too_much_to_compile_is_refused_and_says_why() {
     assert!(why.contains("compile_cpu_seconds"), "{why}");
     let why = refused(|settings| settings.compile.timeout = std::time::Duration::from_secs(1)).await;
     assert!(why.contains("compile_timeout_ms"), "{why}");
-    let why = refused(|settings| settings.compile.memory_bytes = 100 << 20).await;
+    let why = refused(|settings| settings.compile.memory_bytes = 400 << 20).await;
     assert!(why.contains("compile_memory_bytes"), "{why}");
     assert!(store.names().is_empty(), "nothing was shared");
 }
 
-/// Functions of many values that all stay alive across many calls.
+/// Many values, carried through many ways back to the head of one loop.
 fn busy_module() -> Vec<u8> {
-    const VALUES: usize = 1_500;
-    const FUNCTIONS: usize = 100;
-    let set: String = (0..VALUES).map(|n| format!("(local.set {n} (call $f (local.get {n})))")).collect();
-    let sum: String = (0..VALUES).map(|n| format!("(local.get {n}) i64.xor ")).collect();
-    let body = format!("(local {}) {set} {set} (i64.const 0) {sum} drop", "i64 ".repeat(VALUES));
-    let functions: String = (0..FUNCTIONS).map(|_| format!("(func {body})")).collect();
-    let callee = "(func $f (param i64) (result i64) (local.get 0))";
-    wat::parse_str(format!("(module {callee} {functions} (func (export \"_start\")))")).unwrap()
+    const COUNT: usize = 8_000;
+    let change: String = (0..COUNT).map(|n| format!("local.get {n} call $f i64.add local.set {n} ")).collect();
+    let back = "local.get 0 i64.eqz br_if 0 ".repeat(COUNT);
+    let locals = "i64 ".repeat(COUNT);
+    let start = format!("(func (export \"_start\") (local {locals}) loop {change} {back} end)");
+    wat::parse_str(format!("(module (func $f (result i64) (i64.const 1)) {start})")).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,8 @@
 //! The corpus of hostile modules in `plugins/fixtures/hostile`: for each a `.toml` that says what it tries and how it must end,
 //! and, where that says nothing else, a `.wat` that is assembled here.
 //!
-//! Two directives in comments keep the texts short: `;;! repeat N text` stands for N copies of the text, `;;! include name` for the
+//! Two directives in comments keep the texts short: `;;! repeat N text` stands for N copies of the text, with the
+//! number of the copy for each `{n}`; `;;! include name` for the
 //! file `name.inc`.
 
 use std::fmt::Write as _;
@@ -114,8 +115,8 @@ fn expand(text: &str) -> anyhow::Result<String> {
     for line in text.lines() {
         if let Some(repeat) = line.trim_start().strip_prefix(";;! repeat ") {
             let (count, text) = repeat.split_once(' ').context("repeat N text")?;
-            for _ in 0..count.parse::<usize>()? {
-                writeln!(expanded, "{text}")?;
+            for n in 0..count.parse::<usize>()? {
+                writeln!(expanded, "{}", text.replace("{n}", &n.to_string()))?;
             }
         } else if let Some(name) = line.trim_start().strip_prefix(";;! include ") {
             expanded.push_str(&std::fs::read_to_string(dir().join(format!("{name}.inc")))?);
