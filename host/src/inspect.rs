@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use tasklane_domain::ModuleKind;
-use tasklane_domain::ports::{InspectError, ModuleInspector};
+use tasklane_domain::ports::{self, InspectError, ModuleInspector};
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
 /// Interfaces of WASI 0.2 that components may import. Files and sockets are linked but empty: Rust's std imports them always.
@@ -49,11 +49,21 @@ pub struct Inspector;
 #[async_trait]
 impl ModuleInspector for Inspector {
     async fn inspect(&self, wasm: Bytes) -> Result<ModuleKind, InspectError> {
-        let given_up = || InspectError::Invalid("the inspection was given up".to_owned());
-        let _permit = INSPECTIONS.acquire().await.map_err(|_| given_up())?;
-        let inspection = tokio::task::spawn_blocking(move || inspect(&wasm));
-        inspection.await.map_err(|_| given_up())?
+        in_turn(move || inspect(&wasm)).await
     }
+
+    async fn surface(&self, wasm: Bytes) -> Result<ports::Surface, InspectError> {
+        let surface = in_turn(move || read(&wasm)).await?;
+        Ok(ports::Surface { imports: surface.imports, exports: surface.exports })
+    }
+}
+
+async fn in_turn<T: Send + 'static>(
+    look: impl FnOnce() -> Result<T, InspectError> + Send + 'static,
+) -> Result<T, InspectError> {
+    let given_up = || InspectError::Invalid("the inspection was given up".to_owned());
+    let _permit = INSPECTIONS.acquire().await.map_err(|_| given_up())?;
+    tokio::task::spawn_blocking(look).await.map_err(|_| given_up())?
 }
 
 /// What the host's engine takes.

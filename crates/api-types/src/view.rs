@@ -368,6 +368,10 @@ pub struct ModuleView {
     /// When it was deployed.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// Since when no new tasks of it are taken; missing while it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub disabled_at: Option<Timestamp>,
 }
 
 /// Deployed versions, by name, the newest version first.

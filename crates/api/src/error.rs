@@ -103,6 +103,10 @@ impl From<StoreError> for ApiError {
             StoreError::DependencyNotFound(id) => {
                 Self::new(ErrorCode::DependencyNotFound, format!("there is no task {id} to wait for"))
             }
+            StoreError::VersionNotFound { .. } => Self::new(ErrorCode::ModuleVersionNotFound, error.to_string()),
+            StoreError::AliasNotFound { .. } => Self::new(ErrorCode::AliasNotFound, error.to_string()),
+            StoreError::NothingBefore { .. } => Self::new(ErrorCode::AliasNothingBefore, error.to_string()),
+            StoreError::AliasesFull(_) => Self::new(ErrorCode::AliasInvalid, error.to_string()),
             StoreError::ScheduleExists(_) => Self::new(ErrorCode::ScheduleExists, error.to_string()),
             StoreError::SchedulesFull(_) => Self::new(ErrorCode::SchedulesFull, error.to_string()),
             StoreError::WebhookExists(_) => Self::new(ErrorCode::WebhookExists, error.to_string()),

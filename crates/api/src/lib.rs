@@ -11,6 +11,7 @@ mod extract;
 mod flow;
 mod graph;
 mod metrics;
+mod diff;
 mod modules;
 pub mod ops;
 mod routes;

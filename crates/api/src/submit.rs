@@ -33,7 +33,7 @@ pub(crate) async fn resolve(
     id: TaskId,
     traceparent: Option<String>,
 ) -> ApiResult<NewTask> {
-    let module = state.modules.find(state.ports.modules.as_ref(), &request.module).await?;
+    let module = state.modules.find(&state.ports, &request.module, id).await?;
     let now = state.clock.now();
     let manifest = &module.manifest;
     let wished = Wish { run_at: request.run_at, delay_ms: request.delay_ms, delay: request.delay.as_deref() };

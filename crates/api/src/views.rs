@@ -89,6 +89,7 @@ pub(crate) fn module(record: ModuleRecord) -> ModuleView {
         size_bytes: record.size_bytes,
         manifest: record.manifest,
         created_at: record.created_at,
+        disabled_at: record.disabled_at,
     }
 }
 

@@ -364,6 +364,18 @@ pub mod live {
 pub trait ModuleInspector: Send + Sync + 'static {
     /// Validates `wasm` and tells its kind.
     async fn inspect(&self, wasm: Bytes) -> Result<ModuleKind, InspectError>;
+
+    /// What `wasm` needs of the host and offers to it, by name.
+    async fn surface(&self, wasm: Bytes) -> Result<Surface, InspectError>;
+}
+
+/// The names on the outside of a module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surface {
+    /// Interfaces of a component; `module.name` of a core module.
+    pub imports: Vec<String>,
+    /// Likewise.
+    pub exports: Vec<String>,
 }
 
 /// Why uploaded bytes are not a module that can run here.

@@ -16,7 +16,8 @@ use crate::flow::Flow;
 use crate::id::TaskId;
 use crate::limits::Limits;
 use crate::module::ModuleRef;
-use crate::name::{Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName};
+use crate::release::{ModuleSpec, Selector};
+use crate::name::{AliasName, Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName};
 use crate::payload::Payload;
 use crate::priority::Priority;
 use crate::retry::RetryPolicy;
@@ -108,6 +109,9 @@ pub struct Template {
     /// The pinned version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<ModuleVersion>,
+    /// The alias that decides at each firing, if it is not `latest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<AliasName>,
     /// Where it waits.
     pub queue: QueueName,
     /// How urgent it is.
@@ -124,6 +128,18 @@ pub struct Template {
     /// What it asks of flow control.
     #[serde(default, skip_serializing_if = "Flow::is_empty")]
     pub flow: Flow,
+}
+
+impl Template {
+    /// What its firings call their module.
+    #[must_use]
+    pub fn spec(&self) -> ModuleSpec {
+        let selector = match (&self.version, &self.alias) {
+            (Some(version), _) => Selector::Version(version.clone()),
+            (None, alias) => Selector::Alias(alias.clone().unwrap_or_default()),
+        };
+        ModuleSpec { name: self.module.clone(), selector }
+    }
 }
 
 /// A schedule.

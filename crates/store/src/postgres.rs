@@ -65,6 +65,8 @@ mod operations;
 mod outbox;
 #[path = "shared/read.rs"]
 mod read;
+#[path = "shared/releases.rs"]
+mod releases;
 #[path = "shared/retention.rs"]
 mod retention;
 #[path = "shared/row.rs"]

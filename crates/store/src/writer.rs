@@ -13,12 +13,13 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::{Admitted, ModuleFlow, Pass, QueueChange, QueueRule};
 use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
+use tasklane_domain::release::{Alias, AliasChange, Availability};
 use tasklane_domain::retention::{Kind, Leftover, REMOVAL_ROWS_MAX, Removal, Rule, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
 use tasklane_domain::webhook::{Delivery, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook};
 use tasklane_domain::{
-    Lane, Lease, ModuleName, ModuleRecord, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName,
+    AliasName, Lane, Lease, ModuleName, ModuleRecord, ModuleVersion, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName,
     WorkOrder,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -48,6 +49,9 @@ pub(crate) enum Op {
     NoteTask(ScheduleName, TaskId),
     Fire(Term, Arc<Fire>, Timestamp),
     Deploy(Arc<ModuleRecord>, Bytes),
+    ChangeAlias(ModuleName, AliasName, AliasChange, Timestamp),
+    Switch(ModuleName, ModuleVersion, Availability, Timestamp),
+    DeleteModule(ModuleName, ModuleVersion, Option<String>, Timestamp),
     OpenTerm(Lease),
     PromoteDue(Term, Timestamp, u32),
     Expire(Term, Timestamp, u32),
@@ -93,6 +97,9 @@ impl Op {
             | Self::Fire(..)
             | Self::SetRule(..)
             | Self::Deploy(..)
+            | Self::ChangeAlias(..)
+            | Self::Switch(..)
+            | Self::DeleteModule(..)
             | Self::ChangeQueue(..)
             | Self::SetModuleFlow(..)
             | Self::OpenTerm(_)
@@ -119,6 +126,8 @@ pub(crate) enum Answer {
     ScheduleChanged(bool),
     Fired(Fired),
     Deployed(Deployed),
+    AliasChanged(Option<Alias>),
+    ModuleChanged,
     Term(Term),
     Promoted(Promoted),
     Expired(Expired),

@@ -51,6 +51,7 @@ pub(crate) async fn deploy(
         size_bytes: wasm.len() as u64,
         manifest,
         created_at: room.clock.now(),
+        disabled_at: None,
     };
     let deployed = room.ports.modules.deploy(record.clone(), wasm.clone()).await?;
     room.modules.forget();

@@ -25,6 +25,7 @@ mod operations;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod releases;
 mod retention;
 #[cfg(test)]
 mod schedules;

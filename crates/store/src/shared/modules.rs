@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::ports::Deployed;
+use tasklane_domain::release::Action;
 use tasklane_domain::{ModuleDigest, ModuleKind, ModuleName, ModuleRecord, ModuleVersion};
 
 use super::Db;
-use super::row::{DbRow, digest, get, json, required_time, to_json};
+use super::releases;
+use super::row::{DbRow, digest, get, json, required_time, time, to_json};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -14,7 +16,7 @@ type Pool = sqlx::Pool<Db>;
 
 /// Most records in one answer.
 const RECORDS_MAX: i64 = 10_000;
-const COLUMNS: &str = "name, version, digest, kind, size_bytes, manifest, created_at";
+const COLUMNS: &str = "name, version, digest, kind, size_bytes, manifest, created_at, disabled_at";
 
 fn record(row: &DbRow) -> Result<ModuleRecord, StoreError> {
     let kind = match get::<&str>(row, "kind")? {
@@ -29,6 +31,7 @@ fn record(row: &DbRow) -> Result<ModuleRecord, StoreError> {
         size_bytes: u64::try_from(get::<i64>(row, "size_bytes")?).map_err(|why| corrupt("size_bytes", why))?,
         manifest: json(row, "manifest")?.ok_or_else(|| corrupt("manifest", "missing"))?,
         created_at: required_time(row, "created_at")?,
+        disabled_at: time(row, "disabled_at")?,
     })
 }
 
@@ -53,6 +56,8 @@ pub(super) async fn deploy(
         return Ok(if same { Ok(Deployed::Unchanged) } else { Err(conflict()) });
     }
     insert(conn, new, wasm).await?;
+    let action = Action::Deployed { version: version.clone(), digest: new.digest };
+    releases::note(conn, name, &action, new.created_at).await?;
     Ok(Ok(Deployed::Created))
 }
 
