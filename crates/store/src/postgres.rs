@@ -15,6 +15,8 @@ use crate::error::{migration, unavailable};
 pub(crate) type Db = sqlx::Postgres;
 /// The statement that begins a write transaction.
 pub(crate) const BEGIN: &str = "BEGIN";
+/// PostgreSQL finds the index of held rows by itself.
+pub(crate) const BY_HELD: &str = "";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.
 pub(crate) const LOCK_ROWS: &str = " FOR UPDATE";
 /// Suffix of a SELECT whose rows must not be removed before the commit.

@@ -19,6 +19,8 @@ use crate::error::{migration, unavailable};
 pub(crate) type Db = sqlx::Sqlite;
 /// The statement that begins a write transaction.
 pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
+/// Names the index of held rows: left alone, SQLite prefers that of states, and walks over every queued row.
+pub(crate) const BY_HELD: &str = "INDEXED BY tasks_held";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.
 pub(crate) const LOCK_ROWS: &str = "";
 /// Suffix of a SELECT whose rows must not be removed before the commit.

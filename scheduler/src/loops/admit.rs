@@ -139,7 +139,8 @@ async fn look(room: &Room, term: Term, memory: &mut Memory) -> Result<Duration, 
 
 /// The hosts' slots, now and then.
 async fn read_cluster(room: &Room, memory: &mut Memory) {
-    if memory.looked_at_cluster.is_some_and(|looked| looked.elapsed() < CLUSTER_INTERVAL) {
+    // Without a host yet, the next look may find one: the first tasks must not wait for the interval.
+    if memory.slots > 0 && memory.looked_at_cluster.is_some_and(|looked| looked.elapsed() < CLUSTER_INTERVAL) {
         return;
     }
     memory.looked_at_cluster = Some(Instant::now());

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 use crate::work::WorkOrder;
 
 /// Work that may lie in a lane beyond the hosts' slots, in seconds of its throughput: what a newcomer may have to wait behind.
-const AHEAD_SECONDS: f64 = 0.05;
+const AHEAD_SECONDS: f64 = 0.02;
 /// Smallest window beyond the slots, in tasks: so that a lone fast task does not wait for each commit.
 const AHEAD_MIN: u32 = 2;
 /// Largest window, in tasks.

@@ -9,11 +9,11 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::{Admitted, Board, Bucket, Candidate, Chosen, FlowRules, Gate, Line, Pass, choose, window};
 use tasklane_domain::{Lane, Priority, QueueName, TaskId, Timestamp, WorkOrder};
 
-use super::Db;
 use super::dependence::shifted;
 use super::flow;
 use super::row::{DbRow, ORDER_COLUMNS, delivery, get, id_bytes, order, parsed, required_time, task_id};
 use super::values::{list, pieces, values};
+use super::{BY_HELD, Db};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -70,8 +70,9 @@ async fn free_passed(conn: &mut Conn, pass: &Pass) -> Result<(), StoreError> {
 /// The queues that hold anything, by steps from one to the next in the index.
 async fn held_queues(conn: &mut Conn) -> Result<Vec<QueueName>, StoreError> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "WITH RECURSIVE held (queue) AS (SELECT MIN(queue) FROM tasks WHERE {HELD} UNION ALL \
-         SELECT (SELECT MIN(queue) FROM tasks WHERE {HELD} AND tasks.queue > held.queue) FROM held WHERE held.queue IS NOT NULL) \
+        "WITH RECURSIVE held (queue) AS (SELECT MIN(queue) FROM tasks {BY_HELD} WHERE {HELD} UNION ALL \
+         SELECT (SELECT MIN(queue) FROM tasks {BY_HELD} WHERE {HELD} AND tasks.queue > held.queue) \
+         FROM held WHERE held.queue IS NOT NULL) \
          SELECT queue FROM held WHERE queue IS NOT NULL"
     ));
     let rows = sqlx::query::<Db>(sql).fetch_all(conn).await.map_err(unavailable)?;
@@ -107,6 +108,17 @@ async fn lines(conn: &mut Conn, pass: &Pass, rules: &FlowRules, answer: &mut Adm
     Ok(all)
 }
 
+/// The head of the line after this one: of the same priority, else of the next. Two questions, since one (a comparison of both
+/// columns at once) makes SQLite walk over every task of the line that it comes from.
+fn next_head(priority: &str, line: &str) -> String {
+    let held = "SELECT next.id FROM tasks AS next \
+                WHERE next.state = 'queued' AND next.published_at IS NULL AND next.queue = $1";
+    format!(
+        "COALESCE(({held} AND next.priority = {priority} AND next.line > {line} ORDER BY next.line, next.id LIMIT 1), \
+         ({held} AND next.priority > {priority} ORDER BY next.priority, next.line, next.id LIMIT 1))"
+    )
+}
+
 /// The lines of one queue, by steps from one head to the next in the index.
 async fn heads(
     conn: &mut Conn,
@@ -114,13 +126,11 @@ async fn heads(
     after: Option<&(Lane, String)>,
     limit: usize,
 ) -> Result<Vec<(Priority, String)>, StoreError> {
+    let (first, next) = (next_head("$2", "$3"), next_head("head.priority", "head.line"));
     let sql = sqlx::AssertSqlSafe(format!(
         "WITH RECURSIVE head (id, priority, line) AS (\
-         SELECT id, priority, line FROM (SELECT id, priority, line FROM tasks \
-           WHERE {HELD} AND queue = $1 AND (priority, line) > ($2, $3) ORDER BY priority, line, id LIMIT 1) AS first \
-         UNION ALL SELECT tasks.id, tasks.priority, tasks.line FROM head JOIN tasks ON tasks.id = (\
-           SELECT next.id FROM tasks AS next WHERE next.state = 'queued' AND next.published_at IS NULL AND next.queue = $1 \
-           AND (next.priority, next.line) > (head.priority, head.line) ORDER BY next.priority, next.line, next.id LIMIT 1)) \
+         SELECT id, priority, line FROM tasks WHERE id = {first} \
+         UNION ALL SELECT tasks.id, tasks.priority, tasks.line FROM head JOIN tasks ON tasks.id = {next}) \
          SELECT priority, line FROM head LIMIT $4"
     ));
     let (priority, line) = after.map_or((-1, ""), |(lane, line)| (i64::from(lane.priority.get()), line.as_str()));

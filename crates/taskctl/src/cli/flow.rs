@@ -27,7 +27,7 @@ pub(crate) enum Queues {
         /// Its name.
         name: String,
         /// Whether tasks without a key, too, take fair shares, by namespace: true or false.
-        #[arg(long, value_name = "BOOL", required = true)]
+        #[arg(long, value_name = "BOOL", required = true, action = clap::ArgAction::Set)]
         fair: bool,
     },
 }

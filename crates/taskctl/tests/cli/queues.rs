@@ -5,7 +5,7 @@ use crate::wasm;
 
 #[test]
 fn queues_and_limits_are_led_from_the_terminal() {
-    let dev = Dev::start();
+    let dev = Dev::start_with(&[("TASKLANE_QUEUES", "default,images")]);
     dev.deploy("echo", &wasm::echo());
     pauses(&dev);
     keys(&dev);
