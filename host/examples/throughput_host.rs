@@ -11,14 +11,15 @@ use anyhow::Context;
 use async_trait::async_trait;
 use bytes::Bytes;
 use sha2::Digest as _;
+use tasklane_domain::blob::{BlobCache, Chunks, ResultKey, ResultStore, WantedBlobs};
 use tasklane_domain::error::QueueError;
 use tasklane_domain::ports::{
     Control, HostRegistry, ModuleCache, Parking, ReportSink, TaskNews, WantedModules, WorkSource, live,
 };
 use tasklane_domain::work::{AckToken, Delivery};
 use tasklane_domain::{
-    Attempt, Clock, DeliveryId, HostInfo, Limits, Manifest, ModuleDigest, ModuleRef, Payload, Priority, QueueName,
-    Report, SystemClock, TaskId, Timestamp, WorkOrder,
+    Attempt, BlobRef, Clock, DeliveryId, HostInfo, Limits, Manifest, ModuleDigest, ModuleRef, Payload, Priority,
+    QueueName, Report, SystemClock, TaskId, Timestamp, WorkOrder,
 };
 use tasklane_host::{CompilerCommand, Host, HostPorts, HostSettings};
 use tokio_util::sync::CancellationToken;
@@ -136,6 +137,42 @@ impl Control for Endless {
     }
 }
 
+#[async_trait]
+impl BlobCache for Endless {
+    async fn put(&self, _: BlobRef, _: Box<dyn Chunks>) -> Result<(), QueueError> {
+        Err(away())
+    }
+
+    async fn open(&self, _: BlobRef) -> Result<Box<dyn Chunks>, QueueError> {
+        Err(away())
+    }
+
+    async fn forget(&self, _: BlobRef) -> Result<(), QueueError> {
+        Err(away())
+    }
+
+    async fn want(&self, _: BlobRef) -> Result<(), QueueError> {
+        Err(away())
+    }
+
+    async fn wanted(&self) -> Result<Box<dyn WantedBlobs>, QueueError> {
+        Err(away())
+    }
+}
+
+#[async_trait]
+impl ResultStore for Endless {
+    async fn put(&self, _: ResultKey, _: Bytes) -> Result<(), QueueError> {
+        Err(away())
+    }
+
+    async fn open(&self, _: ResultKey) -> Result<Box<dyn Chunks>, QueueError> {
+        Err(away())
+    }
+
+    async fn remove(&self, _: ResultKey) {}
+}
+
 fn endless() -> anyhow::Result<Endless> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let path = root.join("../plugins/target/wasm32-wasip2/release/fixture_noop.wasm");
@@ -157,6 +194,8 @@ async fn measure() -> anyhow::Result<f64> {
         registry: world.clone(),
         control: world.clone(),
         enqueuer: world.clone(),
+        payloads: world.clone(),
+        results: world.clone(),
     };
     let settings = HostSettings::new(dir.path().join("cache"), compiler);
     let host = Host::new(settings, ports, Arc::new(SystemClock), &prometheus::Registry::new())?;

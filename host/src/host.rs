@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tasklane_domain::blob::{BlobCache, ResultStore};
 use tasklane_domain::children::Enqueuer;
 use tasklane_domain::ports::{Control, HostRegistry, ModuleCache, ReportSink, WorkSource};
 use tasklane_domain::{Clock, HostId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use crate::blobs::Blobs;
 use crate::heartbeat;
 use crate::metrics::Metrics;
 use crate::modules::Modules;
@@ -21,7 +23,7 @@ use crate::settings::HostSettings;
 /// How long the end waits for NATS to take the last reports, and the goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a host needs of the world: NATS, behind six ports.
+/// What a host needs of the world: NATS, behind eight ports.
 #[derive(Clone)]
 pub struct HostPorts {
     /// Work.
@@ -36,6 +38,10 @@ pub struct HostPorts {
     pub control: Arc<dyn Control>,
     /// Tasks that guests enqueue.
     pub enqueuer: Arc<dyn Enqueuer>,
+    /// Large payloads.
+    pub payloads: Arc<dyn BlobCache>,
+    /// Large results.
+    pub results: Arc<dyn ResultStore>,
 }
 
 /// Why a host cannot start.
@@ -77,6 +83,7 @@ pub(crate) struct Room {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) engine: wasmtime::Engine,
     pub(crate) modules: Modules,
+    pub(crate) blobs: Blobs,
     pub(crate) metrics: Metrics,
     pub(crate) board: Board,
     pub(crate) started_at: Timestamp,
@@ -118,9 +125,10 @@ impl Host {
             .build()
             .map_err(HostError::Threads)?;
         let board = Board::new(settings.slots);
+        let blobs = Blobs::new(ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);
         let started_at = clock.now();
         let id = HostId::new();
-        let room = Room { id, settings, ports, clock, engine, modules, metrics, board, started_at };
+        let room = Room { id, settings, ports, clock, engine, modules, blobs, metrics, board, started_at };
         Ok(Self { room: Arc::new(room), guests: Some(guests) })
     }
 

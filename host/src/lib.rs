@@ -5,6 +5,7 @@
 //! delay heartbeats or acknowledgements, which have another runtime; work is acknowledged only after its report is; the host
 //! may be killed at any point. It never sees SQL.
 
+mod blobs;
 mod heartbeat;
 mod host;
 pub mod inspect;

@@ -24,6 +24,7 @@ use tasklane_domain::{DeliveryId, Outcome, Priority, TaskId, Usage};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::blobs::Stored;
 use crate::host::Room;
 use crate::report::Reporter;
 use crate::run::{Attempt, Ran, Saturated, Wall};
@@ -379,10 +380,19 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         Ok(loaded) => loaded,
         Err(error) => return unrun(room, Outcome::HostError { message: error.to_string() }),
     };
+    let fetched = tokio::select! {
+        biased;
+        fetched = room.blobs.fetch(order) => fetched,
+        reason = stop.asked() => return stopped(room, reason),
+    };
+    let fetched = match fetched {
+        Ok(fetched) => fetched,
+        Err(outcome) => return unrun(room, outcome),
+    };
     let attempt = Attempt {
         engine: &room.engine,
         loaded: &loaded,
-        order: order.clone(),
+        order: fetched.order.clone(),
         wall: wall(room, delivery),
         progress: reporter.progress_sink(room, delivery),
         enqueuer: room.ports.enqueuer.clone(),
@@ -403,7 +413,10 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         }
     };
     match ran {
-        Ok(ran) => ended(room, ran, started_at),
+        Ok(mut ran) => {
+            let stored = room.blobs.store(delivery, &mut ran).await;
+            ended(room, ran, stored, started_at)
+        }
         Err(Saturated) => ReportBody::HandedBack(HandBack::Saturated),
     }
 }
@@ -424,12 +437,13 @@ fn wall(room: &Room, delivery: &Delivery) -> Wall {
     }
 }
 
-fn ended(room: &Room, ran: Ran, started_at: tasklane_domain::Timestamp) -> ReportBody {
+fn ended(room: &Room, ran: Ran, Stored(result_blob): Stored, started_at: tasklane_domain::Timestamp) -> ReportBody {
     room.metrics.attempts.with_label_values(&[ran.outcome.kind().as_str()]).inc();
     room.metrics.attempt_seconds.observe(Duration::from_micros(ran.usage.wall_us).as_secs_f64());
     ReportBody::Ended(Box::new(Ended {
         outcome: ran.outcome,
         result: ran.result,
+        result_blob,
         usage: ran.usage,
         log: ran.log,
         started_at,
@@ -441,5 +455,5 @@ fn ended(room: &Room, ran: Ran, started_at: tasklane_domain::Timestamp) -> Repor
 fn unrun(room: &Room, outcome: Outcome) -> ReportBody {
     let now = room.clock.now();
     let ran = Ran { outcome, result: Bytes::new(), usage: Usage::default(), log: LogCapture::default() };
-    ended(room, ran, now)
+    ended(room, ran, Stored::default(), now)
 }

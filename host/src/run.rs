@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tasklane_domain::blob::RESULT_INLINE_BYTES_MAX;
 use tasklane_domain::children::Enqueuer;
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::outcome::TimeBound;
@@ -19,11 +20,11 @@ use crate::sandbox::bindings::tasklane::task::types::Context;
 use crate::sandbox::classify::{Classified, classify, exit_outcome, task_error};
 use crate::sandbox::engine::YIELD_INTERVAL_FUEL;
 use crate::sandbox::guest::{CommandGuest, Guest, Limited, ProgressSink, Setup};
-use crate::sandbox::meter::{Metered, PollClock, YieldOnReturn};
+use crate::sandbox::meter::{Metered, PollClock, Watch};
 use crate::sandbox::stdio::{SharedVoice, Stdout, Voice};
 
-/// Bytes that host calls may copy for a guest at once, beyond its payload and its result.
-const HOSTCALL_SLACK_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes that a guest may hand over in one call of a host function, and beyond its result at its end. Its result may be much larger.
+const HOSTCALL_BYTES: usize = 2 * 1024 * 1024 + RESULT_INLINE_BYTES_MAX;
 /// Handles that a component may hold.
 const HANDLES_MAX: usize = 1_000;
 
@@ -67,7 +68,12 @@ impl Attempt<'_> {
             Prepared::CommandP1(_) | Prepared::CommandP2(_) => Stdout::Result { bytes_max: limits.output_bytes },
         };
         let voice = Voice::new(clock.clone(), limits.log_bytes, stdout);
-        let call = Call { engine: self.engine, order: &self.order, wall: self.wall, clock, voice: voice.clone() };
+        let streams = match self.loaded.prepared {
+            Prepared::CommandP1(_) => Streams::AtOnce,
+            Prepared::Component(_) | Prepared::CommandP2(_) => Streams::Bounded,
+        };
+        let (engine, order, wall) = (self.engine, &*self.order, self.wall);
+        let call = Call { engine, streams, order, wall, clock, voice: voice.clone() };
         let setup = Setup {
             order: self.order.clone(),
             manifest: self.loaded.manifest.clone(),
@@ -96,8 +102,18 @@ enum Answer {
     Exit(i32),
 }
 
+/// How much a guest's standard streams carry in one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Streams {
+    /// What the stream says that it can take.
+    Bounded,
+    /// Everything, as preview 1 has it: its whole payload, its whole result.
+    AtOnce,
+}
+
 struct Call<'a> {
     engine: &'a Engine,
+    streams: Streams,
     order: &'a WorkOrder,
     wall: Wall,
     clock: Arc<PollClock>,
@@ -105,10 +121,14 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Most bytes that one call between guest and host may copy.
-    fn hostcall_bytes(&self) -> usize {
+    fn watch(&self) -> Watch {
         let output = usize::try_from(self.order.limits.output_bytes).unwrap_or(usize::MAX);
-        self.order.payload.bytes.len().saturating_add(output).saturating_add(HOSTCALL_SLACK_BYTES)
+        let result_bytes = output.saturating_add(HOSTCALL_BYTES);
+        let argument_bytes = match self.streams {
+            Streams::Bounded => HOSTCALL_BYTES,
+            Streams::AtOnce => result_bytes.saturating_add(self.order.payload.bytes.len()),
+        };
+        Watch { clock: self.clock.clone(), argument_bytes, result_bytes }
     }
 
     fn store<T: Limited + Send + 'static>(&self, data: T) -> wasmtime::Result<Store<T>> {
@@ -116,9 +136,9 @@ impl Call<'_> {
         store.limiter(|data| data.limiter());
         store.set_fuel(self.order.limits.fuel)?;
         store.fuel_async_yield_interval(Some(YIELD_INTERVAL_FUEL))?;
-        store.set_hostcall_fuel(self.hostcall_bytes());
+        store.set_hostcall_fuel(HOSTCALL_BYTES);
         store.set_max_component_handles(HANDLES_MAX);
-        store.call_hook_async(YieldOnReturn(self.clock.clone()));
+        store.call_hook_async(self.watch());
         Ok(store)
     }
 
@@ -140,7 +160,7 @@ impl Call<'_> {
             Ok(Err(error)) => match classify(&error, store.data_mut(), &self.voice) {
                 Classified::Saturated => return Err(Saturated),
                 Classified::TooMuchData => {
-                    let bytes = u64::try_from(self.hostcall_bytes()).unwrap_or(u64::MAX);
+                    let bytes = u64::try_from(store.hostcall_fuel()).unwrap_or(u64::MAX);
                     (Outcome::OutputTooLarge { bytes }, Bytes::new())
                 }
                 Classified::Outcome(Outcome::Ok) => self.judge(Answer::Exit(0)),

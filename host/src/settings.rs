@@ -43,6 +43,8 @@ pub struct HostSettings {
     pub guest_threads: usize,
     /// Largest linear memory that any task may have, in bytes: the size of a slot in the pool. Default 256 MiB.
     pub memory_bytes_max: usize,
+    /// Most bytes of payloads by reference that are in memory at once; an attempt waits for its share. Default 512 MiB.
+    pub blob_memory_bytes: u64,
     /// How modules are compiled.
     pub compiler: CompilerCommand,
     /// Version of Tasklane, shown to people.
@@ -68,6 +70,7 @@ impl HostSettings {
             deliveries_max: 5,
             guest_threads: cores,
             memory_bytes_max: 256 * 1024 * 1024,
+            blob_memory_bytes: 512 * 1024 * 1024,
             compiler,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }

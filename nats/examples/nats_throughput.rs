@@ -77,7 +77,7 @@ fn order() -> anyhow::Result<WorkOrder> {
         queue: QueueName::default(),
         priority: Priority::MEDIUM,
         limits: Limits::default(),
-        payload: Payload { kind: PayloadKind::Bytes, bytes: Bytes::from(vec![b'x'; 256]) },
+        payload: Payload::inline(PayloadKind::Bytes, Bytes::from(vec![b'x'; 256])),
         queued_at: SystemClock.now(),
         deadline: None,
         traceparent: None,

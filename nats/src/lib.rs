@@ -5,6 +5,7 @@
 //! running, since JetStream may be wiped. It does not hold the truth: rows in the database do.
 
 mod api;
+mod blobs;
 mod codec;
 mod connect;
 mod control;
@@ -19,6 +20,7 @@ pub mod server;
 mod topology;
 mod work;
 
+pub use blobs::{NatsBlobCache, NatsResultStore};
 pub use connect::{Auth, ConnectOptions, Nats, Tls};
 pub use control::NatsControl;
 pub use dispatch::NatsDispatcher;

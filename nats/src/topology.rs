@@ -27,6 +27,12 @@ pub(crate) const HOSTS: &str = "hosts";
 pub(crate) const MODULES: &str = "modules";
 /// Hosts ask for a missing module here; API processes compete to answer.
 pub(crate) const MODULE_WANTED: &str = "control.modules.want";
+/// Bucket of large payloads.
+pub(crate) const PAYLOADS: &str = "payloads";
+/// Bucket of large results.
+pub(crate) const RESULTS: &str = "results";
+/// Hosts ask for a missing payload here; API processes compete to answer.
+pub(crate) const BLOB_WANTED: &str = "control.blobs.want";
 /// Hosts ask here for tasks that their guests enqueue; API processes compete to answer.
 pub(crate) const ENQUEUE: &str = "control.tasks.enqueue";
 /// Task ids that hosts shall stop.

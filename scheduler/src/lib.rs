@@ -11,13 +11,14 @@ mod settings;
 
 use std::sync::Arc;
 
+use tasklane_domain::blob::{BlobStore, ResultStore};
 use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaderStore, LeaseStore, ModuleStore, ReportSource, StreamKeeper, TaskStore,
 };
-use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::release::ReleaseStore;
+use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::webhook::{EventSender, WebhookStore};
 use tasklane_domain::{Clock, Term};
@@ -59,6 +60,10 @@ pub struct SchedulerPorts {
     pub keeper: Arc<dyn StreamKeeper>,
     /// The leadership key.
     pub leases: Arc<dyn LeaseStore>,
+    /// Large payloads and results.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Large results on their way.
+    pub results: Arc<dyn ResultStore>,
     /// News and nudges.
     pub control: Arc<dyn Control>,
 }

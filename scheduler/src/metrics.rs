@@ -20,6 +20,7 @@ pub struct Metrics {
     pub(crate) expired: IntCounter,
     pub(crate) rescued: IntCounter,
     pub(crate) trimmed: IntCounter,
+    pub(crate) blobs_swept: IntCounter,
     pub(crate) removed: IntCounterVec,
     pub(crate) deliveries: IntCounterVec,
 }
@@ -78,6 +79,7 @@ impl Metrics {
                 "tasklane_rescued_total",
                 "Tasks published anew because they were lost on the way.",
             )?,
+            blobs_swept: counter(registry, "tasklane_blobs_swept_total", "Blobs removed that no task referred to.")?,
             trimmed: counter(registry, "tasklane_trimmed_total", "Done messages deleted from the READY stream.")?,
             removed: counters(registry, "tasklane_removed_total", "What retention removed, by kind.", &["kind"])?,
             deliveries: counters(

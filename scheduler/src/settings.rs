@@ -41,6 +41,8 @@ pub struct SchedulerSettings {
     pub rescue_margin: Duration,
     /// How often done messages are deleted from the streams. 100 ms to 10 min, default 5 s.
     pub trim_interval: Duration,
+    /// How long a blob stays after its last use when no task refers to it. 1 s to 30 days, default 1 h.
+    pub blob_grace: Duration,
     /// How long ended tasks and what belongs to them stay, where no rule says otherwise. Default: [`KeepTimes::default`].
     pub retention: KeepTimes,
     /// How often the retention loop looks for what may go. 100 ms to 1 h, default 30 s.
@@ -61,6 +63,7 @@ impl Default for SchedulerSettings {
             rescue_interval: Duration::from_secs(5),
             rescue_margin: Duration::from_secs(5),
             trim_interval: Duration::from_secs(5),
+            blob_grace: Duration::from_secs(3_600),
             retention: KeepTimes::default(),
             retention_interval: Duration::from_secs(30),
             batch_rows_max: 1_000,
@@ -95,6 +98,7 @@ const INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// Shortest first wait of a delivery.
 const WAIT_FIRST_MIN: Duration = Duration::from_millis(10);
 const INTERVAL_MAX: Duration = Duration::from_secs(600);
+const BLOB_GRACE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const RETENTION_INTERVAL_MAX: Duration = Duration::from_secs(3_600);
 
 impl SchedulerSettings {
@@ -110,6 +114,8 @@ impl SchedulerSettings {
         bounded("rescue_interval", "from 100 ms to 10 min", interval(self.rescue_interval))?;
         bounded("rescue_margin", "from 100 ms to 10 min", interval(self.rescue_margin))?;
         bounded("trim_interval", "from 100 ms to 10 min", interval(self.trim_interval))?;
+        let grace = (Duration::from_secs(1)..=BLOB_GRACE_MAX).contains(&self.blob_grace);
+        bounded("blob_grace", "from 1 s to 30 days", grace)?;
         let patient = (INTERVAL_MIN..=RETENTION_INTERVAL_MAX).contains(&self.retention_interval);
         bounded("retention_interval", "from 100 ms to 1 h", patient)?;
         bounded("batch_rows_max", "from 1 to 10000", (1..=10_000).contains(&self.batch_rows_max))?;

@@ -46,6 +46,24 @@ impl Client {
         Ok(answer.text().await?)
     }
 
+    /// GET as bytes.
+    ///
+    /// # Errors
+    /// When the answer is not a success.
+    pub async fn bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let answer = self.http.get(format!("{}{path}", self.base)).send().await?.error_for_status()?;
+        Ok(answer.bytes().await?.to_vec())
+    }
+
+    /// POST of bytes.
+    ///
+    /// # Errors
+    /// When the answer is not a success.
+    pub async fn upload(&self, path: &str, bytes: Vec<u8>) -> anyhow::Result<Value> {
+        let answer = self.http.post(format!("{}{path}", self.base)).body(bytes).send().await?;
+        read(answer).await
+    }
+
     /// POST of JSON.
     ///
     /// # Errors

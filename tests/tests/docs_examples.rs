@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use tasklane_tests::{Dev, taskctl};
 
 /// The pages, in an order in which each finds what it needs.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 12] = [
     "examples",
     "dependences",
     "retries",
@@ -19,6 +19,8 @@ const PAGES: [&str; 10] = [
     "flow",
     "webhooks",
     "retention",
+    "blobs",
+    "modules",
 ];
 /// Between the outputs of two blocks.
 const MARK: &str = "%%% next block %%%";

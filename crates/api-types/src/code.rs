@@ -45,11 +45,19 @@ codes! {
     /// The body's media type is not taken here.
     UnsupportedMediaType = "unsupported_media_type", 415, "Send `Content-Type: application/json` (modules: multipart/form-data).";
     /// The request's body is over the limit.
-    BodyTooLarge = "body_too_large", 413, "Send less in one request; split a batch.";
+    BodyTooLarge = "body_too_large", 413, "Send less in one request; split a batch; upload large payloads to /api/v1/blobs and name them as `payload_blob`.";
     /// A task's payload is over the limit.
-    PayloadTooLarge = "payload_too_large", 413, "Put large inputs elsewhere and send a reference.";
+    PayloadTooLarge = "payload_too_large", 413, "Send less, split it over several tasks, or have `blob_max` raised.";
+    /// No blob has this digest.
+    BlobNotFound = "blob_not_found", 404, "Upload it again: what no task names is removed after an hour.";
+    /// A blob's digest cannot be read.
+    BlobDigestInvalid = "blob_digest_invalid", 422, "Write `sha256:` and 64 hexadecimal digits, as the answer to the upload has it.";
+    /// The uploaded bytes have another digest than the path says.
+    BlobDigestMismatch = "blob_digest_mismatch", 422, "Send the bytes again, or correct the digest; POST /api/v1/blobs needs none.";
+    /// An upload stood still for so long that what was stored of it is gone.
+    BlobIncomplete = "blob_incomplete", 409, "Upload the whole again.";
     /// The payload is given twice, or its base64 is wrong.
-    InvalidPayload = "invalid_payload", 422, "Give one of `payload`, `payload_text` and `payload_base64`.";
+    InvalidPayload = "invalid_payload", 422, "Give one of `payload`, `payload_text`, `payload_base64` and `payload_blob`.";
     /// A limit is zero or above the cluster's maximum.
     LimitOutOfBounds = "limit_out_of_bounds", 422, "Ask for less; GET /api/v1/cluster/info shows the maxima.";
     /// A retry setting is out of bounds.

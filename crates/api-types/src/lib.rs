@@ -12,7 +12,8 @@ mod webhook;
 
 pub use code::ErrorCode;
 pub use release::{
-    AliasList, AliasRequest, AliasView, Changes, ModuleDiff, ModuleEventList, ModuleEventView, PromoteRequest, RouteBody,
+    AliasList, AliasRequest, AliasView, Changes, ModuleDiff, ModuleEventList, ModuleEventView, PromoteRequest,
+    RouteBody,
 };
 pub use request::{
     BatchRequest, BulkRequest, ConcurrencyRequest, ModuleFlowRequest, PreviewRequest, QueueRequest, RateRequest,

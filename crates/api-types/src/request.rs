@@ -16,7 +16,7 @@ pub struct SubmitRequest {
     /// `name` for the newest version, or `name@version`.
     #[schema(example = "thumbnail@1.0.0")]
     pub module: String,
-    /// Input as any JSON value; the guest sees its text. At most one of the three payload fields.
+    /// Input as any JSON value; the guest sees its text. At most one of the four payload fields.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub payload: Option<Box<RawValue>>,
@@ -26,6 +26,10 @@ pub struct SubmitRequest {
     /// Input as bytes, in standard base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_base64: Option<String>,
+    /// Input that was uploaded before (`POST /api/v1/blobs`): its digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    pub payload_blob: Option<String>,
     /// 1 to 10 (most urgent), or high (8), medium (5), low (2). Default: the module's, else 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, example = 5)]

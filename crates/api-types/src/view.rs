@@ -322,6 +322,24 @@ pub struct ResultView {
     /// It is neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
+    /// It is too large for an answer: `GET /api/v1/tasks/{id}/result` streams it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blob: Option<BlobView>,
+}
+
+/// Bytes that are kept by their content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BlobView {
+    /// SHA-256 of the bytes: `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+    /// How many bytes they are.
+    pub size_bytes: u64,
+}
+
+impl From<tasklane_domain::BlobRef> for BlobView {
+    fn from(blob: tasklane_domain::BlobRef) -> Self {
+        Self { digest: blob.digest.to_string(), size_bytes: blob.size_bytes }
+    }
 }
 
 /// A page of tasks, newest first.
@@ -406,8 +424,11 @@ pub struct ClusterInfo {
     /// Defaults and maxima of limits.
     #[schema(value_type = Object)]
     pub limits: LimitsPolicy,
-    /// Largest payload, in bytes.
+    /// Largest payload that travels with its task, in bytes.
     pub payload_bytes_max: usize,
+    /// Largest payload of all, kept by reference, in bytes.
+    #[serde(default)]
+    pub blob_bytes_max: u64,
 }
 
 /// What waits in one lane.

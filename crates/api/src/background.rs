@@ -9,8 +9,8 @@ use tasklane_domain::{ModuleRef, Priority, WorkOrder};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::children;
 use crate::state::State;
+use crate::{blobs, children};
 
 /// Orders that may wait to be published; beyond that they are left to rescue. Bounds how late an order can be published, which the
 /// rescue loop's margin relies on.
@@ -45,7 +45,13 @@ pub(crate) struct NoRoom;
 
 pub(crate) async fn run(state: Arc<State>, orders: Orders, shutdown: CancellationToken) {
     let loops = async {
-        tokio::join!(dispatch(&state, orders), listen(&state), supply(&state), children::serve(&state));
+        tokio::join!(
+            dispatch(&state, orders),
+            listen(&state),
+            supply(&state),
+            children::serve(&state),
+            blobs::supply(&state)
+        );
     };
     tokio::select! {
         () = shutdown.cancelled() => {}

@@ -20,8 +20,8 @@ const ANSWERS_AT_ONCE_MAX: usize = 64;
 /// Wait after an error.
 const ERROR_PAUSE: Duration = Duration::from_millis(500);
 /// Fields that a guest may not set itself: they have their own place, or are the parent's.
-const TAKEN: [&str; 7] =
-    ["module", "payload", "payload_text", "payload_base64", "idempotency_key", "namespace", "unique"];
+const TAKEN: [&str; 8] =
+    ["module", "payload", "payload_text", "payload_base64", "payload_blob", "idempotency_key", "namespace", "unique"];
 
 /// Answers hosts until the process ends, also after NATS was away.
 pub(crate) async fn serve(state: &Arc<State>) {
@@ -93,7 +93,7 @@ async fn new_task(state: &State, parent: &Task, child: ChildRequest) -> Result<(
     let after = std::mem::take(&mut request.after);
     let mut task = resolve(state, request, TaskId::new(), parent.traceparent.clone()).await.map_err(refusal)?;
     check_size(state, child.input.len()).map_err(refusal)?;
-    task.payload = Payload { kind: PayloadKind::detect(&child.input), bytes: child.input };
+    task.payload = Payload::inline(PayloadKind::detect(&child.input), child.input);
     task.namespace = parent.namespace.clone();
     task.lineage.name = task.lineage.name.or_else(|| child.key.parse().ok());
     let root = parent.lineage.parent.as_ref().map_or(parent.id, |above| above.root);

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use tasklane_api_types::{ErrorCode, Problem};
+use tasklane_domain::blob::BlobFault;
 use tasklane_domain::error::{QueueError, StoreError};
 use tasklane_domain::ports::InspectError;
 use tasklane_domain::retention::Kind;
@@ -119,6 +120,13 @@ impl From<StoreError> for ApiError {
                 .hint("Unset rules that nobody needs; 1,000 is the limit."),
             StoreError::FlowRulesFull(_) => Self::new(ErrorCode::FlowRulesFull, error.to_string()),
             StoreError::ParentEnded(_) => Self::new(ErrorCode::ParentEnded, error.to_string()),
+            StoreError::BlobRefused(BlobFault::Digest { .. }) => {
+                Self::new(ErrorCode::BlobDigestMismatch, error.to_string())
+            }
+            StoreError::BlobRefused(BlobFault::Incomplete { .. }) => {
+                Self::new(ErrorCode::BlobIncomplete, error.to_string())
+            }
+            StoreError::BlobNotFound(_) => Self::new(ErrorCode::BlobNotFound, error.to_string()),
             StoreError::Quota { .. } => Self::new(ErrorCode::QuotaExceeded, error.to_string()),
             StoreError::Unavailable(source) => {
                 tracing::error!(error = %source, "the database did not answer");

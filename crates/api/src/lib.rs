@@ -5,13 +5,14 @@
 //! a restart would lose.
 
 mod background;
+mod blobs;
 mod children;
+mod diff;
 mod error;
 mod extract;
 mod flow;
 mod graph;
 mod metrics;
-mod diff;
 mod modules;
 pub mod ops;
 mod routes;

@@ -1,12 +1,13 @@
 //! Every route. Files mirror the paths.
 
 mod batches;
+mod blobs;
 mod cluster;
 mod flow;
 mod health;
 mod modules;
-mod releases;
 mod operations;
+mod releases;
 mod retention;
 mod schedules;
 mod tasks;
@@ -62,6 +63,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(tasks::list::by_status))
         .routes(routes!(tasks::get::task))
         .routes(routes!(tasks::get::result))
+        .routes(routes!(tasks::get::payload))
         .routes(routes!(tasks::get::logs))
         .routes(routes!(tasks::get::attempts))
         .routes(routes!(tasks::change::cancel))
@@ -101,6 +103,8 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(flow::resume))
         .routes(routes!(flow::modules))
         .routes(routes!(flow::set_module, flow::unset_module))
+        .routes(routes!(blobs::create))
+        .routes(routes!(blobs::put, blobs::get))
         .routes(routes!(cluster::hosts))
         .routes(routes!(cluster::info))
         .routes(routes!(cluster::stats))

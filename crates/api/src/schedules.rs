@@ -14,7 +14,7 @@ use tasklane_recurrence::{Recurrence, RecurrenceError, Zone};
 
 use crate::error::{ApiError, ApiResult};
 use crate::state::State;
-use crate::submit::{duration, resolve};
+use crate::submit::{check_size, duration, resolve};
 
 /// How old a missed instant may be where nothing is said: one hour, in milliseconds.
 const WINDOW_MS: u64 = 60 * 60 * 1000;
@@ -82,10 +82,14 @@ fn check_task(task: &SubmitRequest) -> ApiResult<()> {
         ("deadline", task.deadline.is_some()),
         ("idempotency_key", task.idempotency_key.is_some()),
         ("unique", task.unique.is_some()),
+        ("payload_blob", task.payload_blob.is_some()),
         ("name", task.name.is_some()),
         ("after", !task.after.is_empty()),
     ];
     match given.iter().find(|(_, given)| *given) {
+        Some(("payload_blob", _)) => {
+            Err(invalid("`task.payload_blob` cannot be given: a schedule keeps its payload itself"))
+        }
         Some((field, _)) => Err(invalid(format!("`task.{field}` cannot be given: a schedule has its own times"))),
         None => Ok(()),
     }
@@ -106,6 +110,7 @@ pub(crate) async fn new_schedule(state: &State, request: ScheduleRequest) -> Api
         jitter_ms: bounded("jitter", request.jitter.as_deref(), 0, JITTER_MS_MAX)?,
     };
     let task = resolve(state, request.task, TaskId::new(), None).await?;
+    check_size(state, task.payload.bytes.len())?;
     if task.labels.iter().count() > TEMPLATE_LABELS_MAX {
         return Err(invalid(format!(
             "`task.labels` may have {TEMPLATE_LABELS_MAX} pairs: a schedule adds two of its own"

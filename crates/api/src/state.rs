@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::Registry;
+use tasklane_domain::blob::{BLOB_BYTES_DEFAULT, BlobCache, BlobStore};
 use tasklane_domain::children::EnqueueSource;
 use tasklane_domain::egress::Policy;
 use tasklane_domain::flow::FlowStore;
@@ -16,8 +17,10 @@ use tasklane_domain::retention::{KeepTimes, RetentionStore};
 use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::webhook::WebhookStore;
 use tasklane_domain::{Clock, LimitsPolicy};
+use tokio::sync::Semaphore;
 
 use crate::background::DispatchQueue;
+use crate::blobs::UPLOADS_AT_ONCE_MAX;
 use crate::metrics::Metrics;
 use crate::modules::ModuleBook;
 use crate::serve::ServeSettings;
@@ -28,8 +31,10 @@ use crate::waiters::Waiters;
 pub struct ApiSettings {
     /// Largest request body but a module, in bytes. Default 16 MiB.
     pub body_bytes_max: usize,
-    /// Largest payload of a task, in bytes; never more than NATS takes. Default 768 KiB.
+    /// Largest payload that is kept in its row and travels in its order, in bytes; never more than NATS takes. Default 768 KiB.
     pub payload_bytes_max: usize,
+    /// Largest payload of all, kept by reference, in bytes; 0: none. Default 64 MiB.
+    pub blob_bytes_max: u64,
     /// Largest module, in bytes. Default 32 MiB.
     pub module_bytes_max: usize,
     /// Longest `?wait`. Default 60 s.
@@ -53,6 +58,7 @@ impl Default for ApiSettings {
         Self {
             body_bytes_max: 16 * 1024 * 1024,
             payload_bytes_max: 768 * 1024,
+            blob_bytes_max: BLOB_BYTES_DEFAULT,
             module_bytes_max: 32 * 1024 * 1024,
             wait_max: Duration::from_secs(60),
             idempotency_ttl: Duration::from_secs(24 * 60 * 60),
@@ -78,6 +84,10 @@ pub struct ApiPorts {
     pub retention: Arc<dyn RetentionStore>,
     /// Flow control.
     pub flow: Arc<dyn FlowStore>,
+    /// Large payloads and results.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Large payloads for hosts.
+    pub blob_cache: Arc<dyn BlobCache>,
     /// Webhooks.
     pub webhooks: Arc<dyn WebhookStore>,
     /// The modules.
@@ -111,6 +121,8 @@ pub(crate) struct State {
     pub(crate) modules: ModuleBook,
     pub(crate) waiters: Waiters,
     pub(crate) dispatch: DispatchQueue,
+    /// Places of uploads of blobs.
+    pub(crate) uploads: Semaphore,
 }
 
 impl State {
@@ -131,6 +143,7 @@ impl State {
             modules: ModuleBook::default(),
             waiters: Waiters::default(),
             dispatch,
+            uploads: Semaphore::new(UPLOADS_AT_ONCE_MAX),
         })
     }
 }

@@ -17,8 +17,8 @@ use tasklane_domain::{
 };
 
 use crate::error::{ApiError, ApiResult};
-use crate::flow;
 use crate::state::State;
+use crate::{blobs, flow};
 
 /// Bytes of an order beside its payload.
 const ORDER_OVERHEAD_BYTES: usize = 4 * 1024;
@@ -64,7 +64,7 @@ pub(crate) async fn resolve(
         lineage: Lineage { name, ..Lineage::default() },
         after: After { on_failure: request.on_failure.unwrap_or_default(), ..After::default() },
         flow: flow::resolve(&request, manifest.flow)?,
-        payload: payload(state, request)?,
+        payload: payload(state, request).await?,
     };
     task.unique = unique_wish.map(|wish| crate::unique::resolve(&wish, &task)).transpose()?;
     Ok(task)
@@ -135,36 +135,50 @@ fn promise(state: &State, key: &str, request: &SubmitRequest, now: Timestamp) ->
     Ok(Idempotency { key: key.to_owned(), body_hash: Sha256::digest(&body).into(), expires_at })
 }
 
-fn payload(state: &State, request: SubmitRequest) -> ApiResult<Payload> {
-    let payload = match (request.payload, request.payload_text, request.payload_base64) {
-        (None, None, None) => Payload::empty(),
-        (Some(json), None, None) => Payload::json(Bytes::from(json.get().to_owned())),
-        (None, Some(text), None) => Payload { kind: PayloadKind::Text, bytes: Bytes::from(text) },
-        (None, None, Some(text)) => {
+async fn payload(state: &State, request: SubmitRequest) -> ApiResult<Payload> {
+    let payload = match (request.payload, request.payload_text, request.payload_base64, request.payload_blob) {
+        (None, None, None, None) => Payload::empty(),
+        (Some(json), None, None, None) => Payload::json(Bytes::from(json.get().to_owned())),
+        (None, Some(text), None, None) => Payload::inline(PayloadKind::Text, Bytes::from(text)),
+        (None, None, Some(text), None) => {
             let bytes = base64::engine::general_purpose::STANDARD.decode(text);
             let bytes = bytes.map_err(|error| {
                 ApiError::new(ErrorCode::InvalidPayload, format!("`payload_base64` is not standard base64: {error}"))
             })?;
-            Payload { kind: PayloadKind::Bytes, bytes: bytes.into() }
+            Payload::inline(PayloadKind::Bytes, bytes.into())
         }
+        (None, None, None, Some(digest)) => blobs::uploaded(state, &digest).await?,
         _ => return Err(ApiError::new(ErrorCode::InvalidPayload, "more than one of the payload fields is given")),
     };
-    check_size(state, payload.bytes.len())?;
+    check_total(state, payload.bytes.len())?;
     Ok(payload)
+}
+
+/// Most bytes of a payload that is kept in its row and travels in its order.
+pub(crate) fn inline_max(state: &State) -> usize {
+    let nats = state.ports.dispatcher.order_bytes_max().unwrap_or(usize::MAX).saturating_sub(ORDER_OVERHEAD_BYTES);
+    state.settings.payload_bytes_max.min(nats)
 }
 
 /// Whether a payload of this size can be taken inline.
 pub(crate) fn check_size(state: &State, bytes: usize) -> ApiResult<()> {
-    let nats = state.ports.dispatcher.order_bytes_max().unwrap_or(usize::MAX).saturating_sub(ORDER_OVERHEAD_BYTES);
-    let max = state.settings.payload_bytes_max.min(nats);
-    if bytes <= max {
-        return Ok(());
-    }
-    Err(ApiError::new(ErrorCode::PayloadTooLarge, format!("the payload has {bytes} bytes; the limit is {max}")))
+    let max = inline_max(state);
+    if bytes <= max { Ok(()) } else { Err(too_large(bytes, max as u64)) }
+}
+
+/// Whether a payload of this size can be taken at all: inline, or by reference.
+fn check_total(state: &State, bytes: usize) -> ApiResult<()> {
+    let max = state.settings.blob_bytes_max;
+    if bytes as u64 <= max { Ok(()) } else { check_size(state, bytes).map_err(|_| too_large(bytes, max)) }
+}
+
+fn too_large(bytes: usize, max: u64) -> ApiError {
+    ApiError::new(ErrorCode::PayloadTooLarge, format!("the payload has {bytes} bytes; the limit is {max}"))
 }
 
 /// Commits, then hands the orders on. Answers in the order given.
-pub(crate) async fn commit(state: &State, tasks: Vec<NewTask>) -> ApiResult<Vec<(Submitted, StateKind)>> {
+pub(crate) async fn commit(state: &State, mut tasks: Vec<NewTask>) -> ApiResult<Vec<(Submitted, StateKind)>> {
+    blobs::keep_large(state, &mut tasks).await?;
     let count = tasks.len() as u64;
     let states: Vec<StateKind> = tasks.iter().map(NewTask::initial_state).collect();
     let orders: Vec<WorkOrder> = tasks.iter().filter_map(NewTask::order).collect();

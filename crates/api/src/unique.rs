@@ -78,6 +78,9 @@ fn part(by: &str, task: &NewTask) -> ApiResult<Vec<u8>> {
 
 /// JSON in one form, whatever its white space and the order of its keys.
 fn payload(task: &NewTask) -> Vec<u8> {
+    if let Some(blob) = task.payload.blob {
+        return blob.digest.to_string().into_bytes();
+    }
     let bytes = &task.payload.bytes;
     let json = || serde_json::from_slice::<serde_json::Value>(bytes).ok().map(|value| value.to_string().into_bytes());
     if task.payload.kind == PayloadKind::Json { json().unwrap_or_else(|| bytes.to_vec()) } else { bytes.to_vec() }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use tasklane_api_types::{AttemptView, ClusterStats, LaneView, ModuleView, ResultView, TaskView, Timings};
 use tasklane_domain::query::Stats;
-use tasklane_domain::task::{AttemptRecord, Task};
+use tasklane_domain::task::{AttemptRecord, Task, TaskResult};
 use tasklane_domain::{ModuleRecord, PayloadKind, StateKind};
 
 /// Lines of its log that are shown with an attempt.
@@ -67,7 +67,11 @@ pub(crate) fn attempt(record: AttemptRecord) -> AttemptView {
     }
 }
 
-pub(crate) fn result(bytes: &[u8]) -> ResultView {
+pub(crate) fn result(result: &TaskResult) -> ResultView {
+    if let Some(blob) = result.blob {
+        return ResultView { blob: Some(blob.into()), ..ResultView::default() };
+    }
+    let bytes = &result.bytes;
     match PayloadKind::detect(bytes) {
         PayloadKind::Json => ResultView { json: serde_json::from_slice(bytes).ok(), ..ResultView::default() },
         PayloadKind::Text => {

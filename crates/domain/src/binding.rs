@@ -44,6 +44,17 @@ pub enum BindingError {
     /// The dependence has no result.
     #[error("`{0}` ended without a result to bind to")]
     NoResult(String),
+    /// The dependence's result is kept by reference, and is more than a part of a payload can be.
+    #[error(
+        "the result of `{from}` has {bytes} bytes and is kept as a blob: bind it as the whole payload, `{{\"$from\": \"{from}\"}}`, \
+         or let `{from}` return less"
+    )]
+    TooLarge {
+        /// The dependence.
+        from: String,
+        /// How large its result is.
+        bytes: u64,
+    },
     /// The dependence's result was removed.
     #[error("the result of `{0}` was removed by the rules of retention before it could be bound")]
     ResultRemoved(String),
@@ -112,6 +123,14 @@ pub fn references(payload: &[u8]) -> Result<BTreeSet<String>, BindingError> {
         Ok(())
     })?;
     Ok(names)
+}
+
+/// The dependence whose whole result is all of this payload, if it is that.
+#[must_use]
+pub fn whole(payload: &[u8]) -> Option<String> {
+    let Ok(Value::Object(map)) = serde_json::from_slice(payload) else { return None };
+    let found = binding(&map).ok().flatten()?;
+    found.path.is_none().then(|| found.from.to_owned())
 }
 
 fn walk(value: &Value, see: &mut impl FnMut(&Binding<'_>) -> Result<(), BindingError>) -> Result<(), BindingError> {
@@ -216,6 +235,14 @@ mod tests {
             references(br#"[{"$from":"b"},{"$from":"a"}]"#).unwrap().into_iter().collect::<Vec<_>>(),
             ["a", "b"]
         );
+    }
+
+    #[test]
+    fn only_a_lone_binding_without_a_path_is_the_whole_payload() {
+        assert_eq!(whole(br#"{"$from":"a"}"#).as_deref(), Some("a"));
+        for other in [r#"{"$from":"a","path":"$.x"}"#, r#"[{"$from":"a"}]"#, r#"{"x":{"$from":"a"}}"#, "{}", "no"] {
+            assert_eq!(whole(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

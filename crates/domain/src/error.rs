@@ -1,5 +1,6 @@
 //! What can go wrong at a port, classified for the caller. No driver's type crosses these.
 
+use crate::blob::{BlobDigest, BlobFault};
 use crate::cluster::Term;
 use crate::id::TaskId;
 use crate::name::{ModuleName, ModuleVersion};
@@ -133,6 +134,12 @@ pub enum StoreError {
     /// The task that enqueues has ended.
     #[error("task {0} has ended and can enqueue no more tasks")]
     ParentEnded(TaskId),
+    /// An upload did not become a blob.
+    #[error(transparent)]
+    BlobRefused(BlobFault),
+    /// No such blob, or no longer.
+    #[error("there is no blob {0}")]
+    BlobNotFound(BlobDigest),
     /// A task, or the tree that it belongs to, has enqueued too much.
     #[error("{what} may have at most {max} tasks below it")]
     Quota {

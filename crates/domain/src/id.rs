@@ -13,9 +13,9 @@ use uuid::Uuid;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a {what}: expected {expected}")]
 pub struct IdError {
-    what: &'static str,
-    expected: &'static str,
-    text: String,
+    pub(crate) what: &'static str,
+    pub(crate) expected: &'static str,
+    pub(crate) text: String,
 }
 
 macro_rules! uuid_id {

@@ -5,6 +5,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod binding;
+pub mod blob;
 pub mod children;
 pub mod cluster;
 pub mod dependence;
@@ -35,11 +36,14 @@ pub mod time;
 pub mod webhook;
 pub mod work;
 
+pub use blob::{BlobDigest, BlobRef};
 pub use cluster::{HostInfo, HostStatus, Lane, Lease, Term};
 pub use id::{Attempt, BatchId, DeliveryId, HostId, ModuleDigest, OperationId, TaskId};
 pub use limits::{Limits, LimitsPatch, LimitsPolicy};
 pub use module::{Manifest, ModuleKind, ModuleRecord, ModuleRef};
-pub use name::{AliasName, Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName, TaskName, WebhookName};
+pub use name::{
+    AliasName, Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName, TaskName, WebhookName,
+};
 pub use outcome::{Outcome, OutcomeKind, Usage};
 pub use payload::{Payload, PayloadKind};
 pub use priority::Priority;

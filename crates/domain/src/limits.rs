@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 /// One mebibyte in bytes.
 pub const MIB: u64 = 1024 * 1024;
 
+/// Size of a result where nothing else is said, in bytes: that of the largest blob.
+#[expect(clippy::cast_possible_truncation, reason = "64 MiB")]
+const OUTPUT_BYTES: u32 = crate::blob::BLOB_BYTES_DEFAULT as u32;
+
 /// What one attempt may use. Every field is a hard bound with an outcome of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,13 +30,13 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 10 G fuel, 60 s, 128 MiB of memory, 512 KiB of output, 64 KiB of log.
+    /// 10 G fuel, 60 s, 128 MiB of memory, 64 MiB of output, 64 KiB of log.
     fn default() -> Self {
         Self {
             fuel: 10_000_000_000,
             timeout_ms: 60_000,
             memory_bytes: 128 * MIB,
-            output_bytes: 512 * 1024,
+            output_bytes: OUTPUT_BYTES,
             log_bytes: 64 * 1024,
         }
     }
@@ -82,7 +86,7 @@ pub struct LimitsPolicy {
 }
 
 impl Default for LimitsPolicy {
-    /// Defaults of [`Limits`]; maxima 1 T fuel, 1 h, 256 MiB of memory, 512 KiB of output, 1 MiB of log.
+    /// Defaults of [`Limits`]; maxima 1 T fuel, 1 h, 256 MiB of memory, 64 MiB of output, 256 KiB of log.
     fn default() -> Self {
         Self {
             default: Limits::default(),
@@ -90,7 +94,7 @@ impl Default for LimitsPolicy {
                 fuel: 1_000_000_000_000,
                 timeout_ms: 3_600_000,
                 memory_bytes: 256 * MIB,
-                output_bytes: 512 * 1024,
+                output_bytes: OUTPUT_BYTES,
                 log_bytes: 256 * 1024,
             },
         }

@@ -5,6 +5,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::blob::BlobRef;
+
 /// The form in which a client gave a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,20 +55,41 @@ impl PayloadKind {
 pub struct Payload {
     /// How the client gave it.
     pub kind: PayloadKind,
-    /// What the guest sees.
+    /// What the guest sees; empty while [`Payload::blob`] says where it lies.
     pub bytes: Bytes,
+    /// Where the bytes lie, if there are too many of them for a row and a message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blob: Option<BlobRef>,
 }
 
 impl Payload {
     /// No input at all.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { kind: PayloadKind::Bytes, bytes: Bytes::new() }
+        Self::inline(PayloadKind::Bytes, Bytes::new())
+    }
+
+    /// Input that is kept in the row and travels in the order.
+    #[must_use]
+    pub const fn inline(kind: PayloadKind, bytes: Bytes) -> Self {
+        Self { kind, bytes, blob: None }
+    }
+
+    /// Input that is kept beside the rows; hosts fetch it by its digest.
+    #[must_use]
+    pub const fn by_reference(kind: PayloadKind, blob: BlobRef) -> Self {
+        Self { kind, bytes: Bytes::new(), blob: Some(blob) }
+    }
+
+    /// How many bytes the guest sees.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.blob.map_or(self.bytes.len() as u64, |blob| blob.size_bytes)
     }
 
     /// A JSON text that the caller has checked.
     #[must_use]
     pub const fn json(text: Bytes) -> Self {
-        Self { kind: PayloadKind::Json, bytes: text }
+        Self::inline(PayloadKind::Json, text)
     }
 }

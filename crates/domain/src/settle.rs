@@ -151,6 +151,7 @@ mod tests {
         report(ReportBody::Ended(Box::new(Ended {
             outcome,
             result: bytes::Bytes::new(),
+            result_blob: None,
             usage: crate::Usage::default(),
             log: crate::log::LogCapture::default(),
             started_at: NOW,

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::blob::BlobRef;
 use crate::dependence::{After, OnFailure};
 use crate::flow::Flow;
 use crate::id::{Attempt, BatchId, DeliveryId, HostId, TaskId};
@@ -308,8 +309,10 @@ impl Task {
 pub struct TaskResult {
     /// Where the task stands: the bytes are only there when it succeeded.
     pub state: StateKind,
-    /// What the guest returned.
+    /// What the guest returned; empty while `blob` says where it lies.
     pub bytes: Bytes,
+    /// Where the bytes lie, if there are too many of them for a row.
+    pub blob: Option<BlobRef>,
 }
 
 /// A task's log: of the newest ended attempt.

@@ -124,6 +124,9 @@ pub struct Ended {
     /// The guest's result; empty unless the outcome is `ok`.
     #[serde(default)]
     pub result: Bytes,
+    /// Where the result lies, if it is larger than [`crate::blob::RESULT_INLINE_BYTES_MAX`]: then `result` is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_blob: Option<crate::blob::BlobRef>,
     /// What it used.
     #[serde(default)]
     pub usage: Usage,

@@ -14,6 +14,7 @@ mod writer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tasklane_domain::blob::BlobStore;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
@@ -42,6 +43,8 @@ pub struct Stores {
     pub retention: Arc<dyn RetentionStore>,
     /// Flow control.
     pub flow: Arc<dyn FlowStore>,
+    /// Large payloads and results.
+    pub blobs: Arc<dyn BlobStore>,
     /// Webhooks.
     pub webhooks: Arc<dyn WebhookStore>,
     commits: Arc<AtomicU64>,
@@ -79,7 +82,8 @@ where
         + ScheduleStore
         + FlowStore
         + RetentionStore
-        + WebhookStore,
+        + WebhookStore
+        + BlobStore,
 {
     let store = Arc::new(store);
     Stores {
@@ -91,7 +95,8 @@ where
         schedules: store.clone(),
         flow: store.clone(),
         retention: store.clone(),
-        webhooks: store,
+        webhooks: store.clone(),
+        blobs: store,
         commits,
     }
 }

@@ -45,6 +45,12 @@ const PAGE_CACHE: &str = "-65536";
 mod adapter;
 #[path = "shared/admit.rs"]
 mod admit;
+#[path = "shared/blob_port.rs"]
+mod blob_port;
+#[path = "shared/blob_sweep.rs"]
+mod blob_sweep;
+#[path = "shared/blobs.rs"]
+mod blobs;
 #[path = "shared/cancel.rs"]
 mod cancel;
 #[path = "shared/children.rs"]

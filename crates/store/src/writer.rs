@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tasklane_domain::blob::{Finished, SweepPlan, Swept, UploadId, Verified};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::{Admitted, ModuleFlow, Pass, QueueChange, QueueRule};
 use tasklane_domain::operation::{Operation, Step};
@@ -19,8 +20,8 @@ use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
 use tasklane_domain::webhook::{Delivery, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook};
 use tasklane_domain::{
-    AliasName, Lane, Lease, ModuleName, ModuleRecord, ModuleVersion, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName,
-    WorkOrder,
+    AliasName, Lane, Lease, ModuleName, ModuleRecord, ModuleVersion, QueueName, Report, ScheduleName, TaskId, Term,
+    Timestamp, WebhookName, WorkOrder,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,6 +29,9 @@ use tokio::sync::{mpsc, oneshot};
 const WAITING_MAX: usize = 8_192;
 /// Rows after which a transaction takes in no further operation.
 const ROWS_PER_TRANSACTION_MAX: usize = 4_000;
+
+/// Rows that a chunk of a blob counts as, so that at most four share a transaction: each is as many bytes as many rows.
+const ROWS_OF_A_CHUNK: usize = 1_000;
 
 /// PostgreSQL's codes for a deadlock and a failed serialization (its manual, appendix A).
 const COLLISIONS: [&str; 2] = ["40P01", "40001"];
@@ -62,6 +66,10 @@ pub(crate) enum Op {
     ChangeQueue(QueueName, QueueChange, Timestamp),
     SetModuleFlow(ModuleName, Option<ModuleFlow>),
     Admit(Term, Arc<Pass>),
+    AppendBlob(UploadId, u32, Bytes, Timestamp),
+    FinishBlob(UploadId, Verified, Timestamp),
+    AbandonBlob(UploadId),
+    SweepBlobs(Term, SweepPlan),
     CreateWebhook(Arc<Webhook>),
     RemoveWebhook(WebhookName),
     SetStanding(WebhookName, Standing),
@@ -82,6 +90,9 @@ impl Op {
                 usize::try_from(*limit).unwrap_or(usize::MAX)
             }
             Self::Admit(_, pass) => usize::try_from(pass.limit).unwrap_or(usize::MAX),
+            Self::AppendBlob(..) => ROWS_OF_A_CHUNK,
+            Self::SweepBlobs(_, plan) => usize::try_from(plan.limit).unwrap_or(usize::MAX),
+            Self::FinishBlob(..) | Self::AbandonBlob(_) => 1,
             Self::StepOperation(_, _, limit) => usize::try_from(*limit).unwrap_or(usize::MAX),
             Self::Remove(_, _, tasks) => tasks.len(),
             Self::Purge(..) => usize::try_from(REMOVAL_ROWS_MAX).unwrap_or(usize::MAX),
@@ -139,6 +150,9 @@ pub(crate) enum Answer {
     QueueChanged(QueueRule),
     ModuleFlowSet,
     Admitted(Admitted),
+    BlobChanged,
+    FinishedBlob(Finished),
+    SweptBlobs(Swept),
     WebhookChanged(bool),
     Replayed(Replayed),
     BatchesAnnounced(usize),

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Settings;
 
+mod blobs;
 mod flow;
 mod modules;
 mod retention;
@@ -13,6 +14,7 @@ mod schedules;
 mod tasks;
 mod webhooks;
 
+pub(crate) use blobs::Blobs;
 pub(crate) use flow::{Flow, Queues};
 pub(crate) use modules::Modules;
 pub(crate) use retention::{Retention, RuleScope, RuleTimes};
@@ -71,6 +73,9 @@ pub(crate) enum Command {
     /// Look at tasks that were submitted together; cancel or retry them.
     #[command(subcommand)]
     Batches(Batches),
+    /// Store large payloads before the tasks that name them.
+    #[command(subcommand)]
+    Blobs(Blobs),
     /// Follow bulk cancels and retries.
     #[command(subcommand)]
     Operations(Operations),

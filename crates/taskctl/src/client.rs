@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tasklane_api_types::Problem;
+use tasklane_api_types::{BlobView, Problem};
 
 use crate::failure::{FAILED, Failure, UNREACHABLE};
+use crate::output;
 
 /// Longer than the longest `?wait`.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a blob may take, either way.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(600);
 /// How often a request that reads is tried while no connection can be made.
 const TRIES_MAX: u32 = 3;
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -49,6 +52,28 @@ impl Client {
             tokio::time::sleep(RETRY_PAUSE).await;
         };
         read(answer).await
+    }
+
+    /// GET, straight to standard output: piece by piece into a file or pipe, and inert on a terminal.
+    pub(crate) async fn print(&self, path: &str) -> anyhow::Result<()> {
+        if output::stdout_is_terminal() {
+            return Ok(output::foreign(&self.bytes(path, "*/*").await?)?);
+        }
+        let request = self.http.get(self.url(path)).timeout(TRANSFER_TIMEOUT);
+        let mut answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if !answer.status().is_success() {
+            return read(answer).await.map(drop);
+        }
+        while let Some(piece) = answer.chunk().await? {
+            output::raw(&piece)?;
+        }
+        Ok(())
+    }
+
+    /// POST of a blob, streamed.
+    pub(crate) async fn upload_blob(&self, body: reqwest::Body) -> anyhow::Result<BlobView> {
+        let request = self.http.post(self.url("/api/v1/blobs")).timeout(TRANSFER_TIMEOUT);
+        self.send(request.header("content-type", "application/octet-stream").body(body)).await
     }
 
     /// GET, as a type.

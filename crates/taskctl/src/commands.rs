@@ -1,11 +1,13 @@
 //! One file for each command.
 
 mod batch;
+mod blob;
 mod deploy;
 mod flow;
 mod look;
 mod module;
 mod operation;
+mod payload;
 mod retention;
 mod run;
 mod schedule;
@@ -34,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Submit(args) => run::submit(&client()?, global.output, *args).await?,
         Command::Tasks(command) => task::run(&client()?, global.output, *command).await?,
         Command::Batches(command) => batch::run(&client()?, global.output, command).await?,
+        Command::Blobs(command) => blob::run(&client()?, global.output, command).await?,
         Command::Operations(command) => operation::run(&client()?, global.output, command).await?,
         Command::Schedules(command) => schedule::run(&client()?, global.output, *command).await?,
         Command::Retention(command) => retention::run(&client()?, global.output, command).await?,

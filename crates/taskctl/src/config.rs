@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use tasklane_domain::blob::{BLOB_BYTES_DEFAULT, RESULT_INLINE_BYTES_MAX};
 use tasklane_domain::retention::{Keep, KeepTimes};
 use tasklane_domain::{LimitsPolicy, QueueName};
 use tasklane_nats::{Auth, ConnectOptions, Tls, Topology};
@@ -113,9 +114,15 @@ pub(crate) struct Settings {
     /// How long a task may be on its way before it can count as lost, in milliseconds. Default 5000; `dev`: 2000.
     #[arg(long, env = "TASKLANE_RESCUE_MARGIN_MS", value_name = "MS")]
     pub(crate) rescue_margin_ms: Option<u64>,
-    /// Largest payload of a task, in bytes. Default 786432.
+    /// Largest payload that travels with its task, in bytes; larger ones go by reference. Default 786432.
     #[arg(long, env = "TASKLANE_PAYLOAD_BYTES_MAX", value_name = "BYTES")]
     pub(crate) payload_bytes_max: Option<usize>,
+    /// Largest payload and result of all, kept by reference, in bytes; 0: none. Default 67108864.
+    #[arg(long, env = "TASKLANE_BLOB_MAX", value_name = "BYTES")]
+    pub(crate) blob_max: Option<u32>,
+    /// How long a blob stays that no task refers to, in milliseconds. Default 3600000.
+    #[arg(long, env = "TASKLANE_BLOB_GRACE_MS", value_name = "MS")]
+    pub(crate) blob_grace_ms: Option<u64>,
     /// Largest module, in bytes. Default 33554432.
     #[arg(long, env = "TASKLANE_MODULE_BYTES_MAX", value_name = "BYTES")]
     pub(crate) module_bytes_max: Option<usize>,
@@ -190,7 +197,7 @@ impl Settings {
         fill!(self, file: data_dir listen ops_listen database_url nats_url nats_credentials nats_user nats_password
             nats_token nats_nkey_file nats_ca nats_cert nats_key nats_tls_required nats_server replicas name slots
             queues cache_dir ack_wait_ms host_ttl_ms deliveries_max drain_timeout_ms lease_ttl_ms rescue_interval_ms
-            rescue_margin_ms payload_bytes_max module_bytes_max keep_tasks keep_payloads keep_results keep_logs
+            rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max keep_tasks keep_payloads keep_results keep_logs
             retention_interval idempotency_ttl log log_format limits public_url webhook_allow webhook_grant_networks
             webhook_timeout_ms webhook_attempts_max webhook_retry_ms);
         Ok(self)
@@ -248,6 +255,7 @@ impl Settings {
             lease_ttl: millis(self.lease_ttl_ms, default.lease_ttl),
             rescue_interval: millis(self.rescue_interval_ms, default.rescue_interval),
             rescue_margin: millis(self.rescue_margin_ms, default.rescue_margin),
+            blob_grace: millis(self.blob_grace_ms, default.blob_grace),
             retention: self.keep(),
             retention_interval: self.retention_interval.map_or(default.retention_interval, Time::duration),
             webhooks: self.webhooks()?,
@@ -264,6 +272,20 @@ impl Settings {
             results: self.keep_results.unwrap_or(default.results),
             logs: self.keep_logs.unwrap_or(default.logs),
         }
+    }
+
+    pub(crate) fn blob_max(&self) -> u64 {
+        self.blob_max.map_or(BLOB_BYTES_DEFAULT, u64::from)
+    }
+
+    /// What tasks may use: results are never larger than a blob may be, or than a report can carry.
+    pub(crate) fn limits(&self) -> LimitsPolicy {
+        let mut limits = self.limits.unwrap_or_default();
+        let inline = u32::try_from(RESULT_INLINE_BYTES_MAX).unwrap_or(u32::MAX);
+        let most = u32::try_from(self.blob_max()).unwrap_or(u32::MAX).max(inline);
+        limits.max.output_bytes = limits.max.output_bytes.min(most);
+        limits.default.output_bytes = limits.default.output_bytes.min(limits.max.output_bytes);
+        limits
     }
 
     /// How long an idempotency key is remembered.

@@ -3,6 +3,8 @@
 //! Called by `crates/store/tests` through [`store_conformance!`](crate::store_conformance), which makes one test of each check, so
 //! that a failing check is named. A check gets a [`World`] with an empty database of its own.
 
+pub mod blob_tasks;
+pub mod blobs;
 pub mod dependence;
 pub mod durability;
 pub mod flow;
@@ -11,6 +13,7 @@ pub mod leader;
 pub mod life;
 pub mod modules;
 pub mod reads;
+pub mod releases;
 pub mod retention;
 pub mod schedules;
 pub mod settle;
@@ -97,6 +100,22 @@ macro_rules! store_conformance {
             releases::what_needs_a_version_is_found,
             releases::a_version_is_removed_with_its_bytes,
             releases::aliases_have_a_limit,
+            blobs::a_blob_reads_back_in_its_chunks,
+            blobs::only_verified_content_becomes_visible,
+            blobs::the_same_content_again_is_one_blob,
+            blobs::concurrent_uploads_of_one_content_make_one_blob,
+            blobs::what_nobody_refers_to_is_swept_in_bounded_rounds,
+            blobs::an_idle_upload_is_swept_and_cannot_finish,
+            blobs::a_late_append_does_not_hurt_a_blob,
+            blobs::a_former_leader_sweeps_nothing,
+            blob_tasks::a_payload_by_reference_reads_back_and_travels_in_its_order,
+            blob_tasks::a_task_cannot_refer_to_what_is_not_there,
+            blob_tasks::what_a_task_refers_to_is_never_swept,
+            blob_tasks::a_large_result_is_recorded_by_reference,
+            blob_tasks::a_whole_large_result_is_bound_without_a_copy,
+            blob_tasks::a_part_of_a_large_result_cannot_be_bound,
+            blob_tasks::a_retried_task_keeps_its_reference,
+            blob_tasks::a_blob_goes_after_the_last_that_refers_to_it,
             durability::what_was_answered_is_there_after_reopening,
             durability::terms_survive_reopening,
             durability::concurrent_starters_migrate_once,

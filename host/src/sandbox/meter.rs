@@ -75,14 +75,25 @@ impl<F: Future> Future for Metered<F> {
     }
 }
 
-/// Yields on the way back from the host when the current poll is too long.
-pub(crate) struct YieldOnReturn(pub(crate) Arc<PollClock>);
+/// Yields on the way back from the host when the current poll is too long, and bounds what a guest hands over at once: as the argument
+/// of a host function little, as its result as much as its limit allows.
+pub(crate) struct Watch {
+    pub(crate) clock: Arc<PollClock>,
+    /// Most bytes in one call of a host function.
+    pub(crate) argument_bytes: usize,
+    /// Most bytes at the guest's end.
+    pub(crate) result_bytes: usize,
+}
 
 #[async_trait::async_trait]
-impl<T: Send> CallHookHandler<T> for YieldOnReturn {
-    async fn handle_call_event(&self, _store: StoreContextMut<'_, T>, event: CallHook) -> wasmtime::Result<()> {
-        if matches!(event, CallHook::ReturningFromHost) && self.0.current_poll() > POLL_TIME_MAX {
-            tokio::task::yield_now().await;
+impl<T: Send> CallHookHandler<T> for Watch {
+    async fn handle_call_event(&self, mut store: StoreContextMut<'_, T>, event: CallHook) -> wasmtime::Result<()> {
+        match event {
+            CallHook::CallingHost => store.set_hostcall_fuel(self.argument_bytes),
+            CallHook::ReturningFromHost if self.clock.current_poll() > POLL_TIME_MAX => tokio::task::yield_now().await,
+            // Its end, or that of an allocation for a host function, which then gives and takes nothing.
+            CallHook::ReturningFromWasm => store.set_hostcall_fuel(self.result_bytes),
+            CallHook::ReturningFromHost | CallHook::CallingWasm => {}
         }
         Ok(())
     }

@@ -67,3 +67,29 @@ async fn a_crash_and_exhausted_fuel_are_told_apart() {
         assert_eq!(ran.outcome, Outcome::OutOfFuel, "{target}");
     }
 }
+
+#[tokio::test]
+async fn a_command_may_read_and_write_megabytes_in_one_call() {
+    // Reads its input with one call and writes it back with one: the whole payload, the whole result.
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 400)
+        (func $all (param $end i32)
+            (i32.store (i32.const 0) (i32.add (i32.const 64) (local.get $end)))
+            (i32.store (i32.const 4) (i32.sub (i32.const 8000000) (local.get $end))))
+        (func (export "_start") (local $end i32)
+            (loop $more
+                (call $all (local.get $end))
+                (if (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)) (then (call $exit (i32.const 2))))
+                (local.set $end (i32.add (local.get $end) (i32.load (i32.const 16))))
+                (br_if $more (i32.load (i32.const 16))))
+            (i32.store (i32.const 0) (i32.const 64))
+            (i32.store (i32.const 4) (local.get $end))
+            (if (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)) (then (call $exit (i32.const 3))))))"#;
+    let input = "0123456789".repeat(700_000);
+    let ran = crate::guests::from_text(text).run(payload(&input), limits()).await.unwrap();
+    assert_eq!(ran.outcome, Outcome::Ok, "{:?}", ran.log);
+    assert!(ran.result == input.as_bytes(), "{} bytes came back", ran.result.len());
+}

@@ -53,7 +53,7 @@ pub(crate) fn from_text(text: &str) -> LocalModule {
 
 /// A payload of text.
 pub(crate) fn payload(text: &str) -> Payload {
-    Payload { kind: PayloadKind::Text, bytes: text.to_owned().into() }
+    Payload::inline(PayloadKind::Text, text.to_owned().into())
 }
 
 /// Limits that a test changes one of: much fuel, 20 s.

@@ -3,6 +3,10 @@
 //! The guests are built by `cargo xtask plugins`; one that is missing fails its tests.
 
 #[cfg(test)]
+mod blobs;
+#[cfg(test)]
+mod buckets;
+#[cfg(test)]
 mod cache;
 #[cfg(test)]
 mod cancel;

@@ -25,6 +25,7 @@ use tasklane_host::{CompilerCommand, Host, HostPorts, HostSettings};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::buckets::Buckets;
 use crate::guests::{fixture_wasm, manifest, payload};
 
 /// How long a test waits for anything before it fails: generous, since machines are busy.
@@ -65,6 +66,8 @@ pub(crate) struct World {
     /// Largest number of deliveries asked for at once, and the newest parking.
     pub(crate) asked: Mutex<Vec<(usize, Parking)>>,
     cancels: Mutex<Option<mpsc::UnboundedSender<TaskId>>>,
+    /// Large payloads and results.
+    pub(crate) blobs: Arc<Buckets>,
 }
 
 impl World {
@@ -78,6 +81,7 @@ impl World {
             report_bytes_max: Mutex::new(usize::MAX),
             asked: Mutex::default(),
             cancels: Mutex::default(),
+            blobs: Arc::default(),
         })
     }
 
@@ -253,6 +257,8 @@ impl Running {
             registry: world.clone(),
             control: world.clone(),
             enqueuer: world.clone(),
+            payloads: world.blobs.clone(),
+            results: world.blobs.clone(),
         };
         let registry = prometheus::Registry::new();
         let host = Host::new(settings, ports, Arc::new(SystemClock), &registry).unwrap();

@@ -94,7 +94,8 @@ async fn a_host_and_a_control_plane_work_together_with_their_permissions() -> an
     let task = TaskId::new();
     control.control().cancel(&[task]).await?;
     assert_eq!(soon("the cancel", cancels.next()).await?, Some(task));
-    modules(&control, &host, &topology).await
+    modules(&control, &host, &topology).await?;
+    crate::blobs::both_ways(&control, &host, &topology).await
 }
 
 async fn modules(control: &Nats, host: &Nats, topology: &Topology) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be fails")]
 
 mod accounts;
+mod blobs;
 mod control;
 mod hosts;
 mod intake;

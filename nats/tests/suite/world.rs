@@ -127,7 +127,7 @@ pub(crate) fn order(number: i64) -> WorkOrder {
         queue: QueueName::default(),
         priority: priority(number),
         limits: Limits { fuel: u64::MAX, timeout_ms: 7, ..Limits::default() },
-        payload: Payload { kind: PayloadKind::Bytes, bytes: (0..=255).collect::<Vec<u8>>().into() },
+        payload: Payload::inline(PayloadKind::Bytes, (0..=255).collect::<Vec<u8>>().into()),
         queued_at: SystemClock.now(),
         deadline: Some(SystemClock.now().plus(Duration::from_secs(60))),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
@@ -144,6 +144,7 @@ pub(crate) fn ended(result: Bytes) -> Report {
         LogLine { offset_ms: 3, source: LogSource::Stderr, level: LogLevel::Warn, message: "careful".to_owned() };
     let log = LogCapture { head: vec![line.clone()], tail: [line].into(), dropped_lines: 4, dropped_bytes: 5 };
     let ended = Ended {
+        result_blob: None,
         outcome: Outcome::Ok,
         result,
         usage: Usage {

@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
-use tasklane_domain::Timestamp;
 use tasklane_domain::ports::{ReportBatch, SettleAnswer};
+use tasklane_domain::{Report, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::admit::nudge_admit;
 use super::announce;
+use super::results::{self, is_large};
 use crate::Room;
 
 /// Wait after an error, so that a database or NATS that is away is not hammered.
@@ -46,14 +47,48 @@ async fn settle(room: &Room, batch: ReportBatch) {
     if batch.reports.is_empty() {
         return room.ports.reports.ack(batch.tokens).await;
     }
+    // Large results take their time: the others do not wait for them.
+    let (large, small): (Vec<Report>, Vec<Report>) = batch.reports.into_iter().partition(is_large);
     let timer = room.metrics.settle_seconds.start_timer();
-    let Some(answer) = commit(room, batch.reports).await else { return };
+    let Some(answer) = commit(room, small).await else { return };
     timer.observe_duration();
-    room.ports.reports.ack(batch.tokens).await;
+    if large.is_empty() {
+        room.ports.reports.ack(batch.tokens).await;
+        return follow_up(room, answer).await;
+    }
     follow_up(room, answer).await;
+    if settle_large(room, large).await.is_some() {
+        room.ports.reports.ack(batch.tokens).await;
+    }
 }
 
-async fn commit(room: &Room, reports: Vec<tasklane_domain::Report>) -> Option<SettleAnswer> {
+/// Records the results before the reports; `None` if JetStream shall deliver them again.
+async fn settle_large(room: &Room, mut reports: Vec<Report>) -> Option<()> {
+    for report in &mut reports {
+        record_result(room, report).await?;
+    }
+    let answer = commit(room, reports.clone()).await?;
+    follow_up(room, answer).await;
+    results::forget(room, &reports).await;
+    Some(())
+}
+
+async fn record_result(room: &Room, report: &mut Report) -> Option<()> {
+    for _ in 0..COMMIT_TRIES_MAX {
+        match results::record(room, report).await {
+            Ok(()) => return Some(()),
+            Err(error) => tracing::warn!(%error, task = %report.task, "a large result was not recorded; trying again"),
+        }
+        tokio::time::sleep(ERROR_PAUSE).await;
+    }
+    tracing::error!(task = %report.task, "a large result was not recorded; JetStream will deliver its report again");
+    None
+}
+
+async fn commit(room: &Room, reports: Vec<Report>) -> Option<SettleAnswer> {
+    if reports.is_empty() {
+        return Some(SettleAnswer::default());
+    }
     for _ in 0..COMMIT_TRIES_MAX {
         match room.ports.tasks.settle(reports.clone(), room.clock.now()).await {
             Ok(answer) => return Some(answer),

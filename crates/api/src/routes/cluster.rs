@@ -45,6 +45,7 @@ pub(crate) async fn info(State(room): State<Arc<Room>>, params: Params) -> ApiRe
         slots: hosts.iter().map(|host| host.slots).sum(),
         limits: room.settings.limits,
         payload_bytes_max: room.settings.payload_bytes_max,
+        blob_bytes_max: room.settings.blob_bytes_max,
     }))
 }
 

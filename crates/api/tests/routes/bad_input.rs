@@ -74,7 +74,8 @@ async fn other_media_types_are_refused() {
 
 #[tokio::test]
 async fn sizes_are_bounded() {
-    let settings = ApiSettings { body_bytes_max: 4_000, payload_bytes_max: 100, ..ApiSettings::default() };
+    let settings =
+        ApiSettings { body_bytes_max: 4_000, payload_bytes_max: 100, blob_bytes_max: 0, ..ApiSettings::default() };
     let room = Room::with(settings).await;
     room.deployed("noop", "1.0.0").await;
     let text = |bytes: usize| json!({"module": "noop", "payload_text": "x".repeat(bytes)});
@@ -98,8 +99,9 @@ trait TakeN: futures::Stream + Sized {
 impl<S: futures::Stream> TakeN for S {}
 
 #[tokio::test]
-async fn a_payload_that_nats_does_not_take_is_refused() {
-    let room = Room::working().await;
+async fn a_payload_that_nats_does_not_take_is_refused_where_there_are_no_blobs() {
+    let room = Room::with(ApiSettings { blob_bytes_max: 0, ..ApiSettings::default() }).await;
+    room.deployed("noop", "1.0.0").await;
     room.nats.order_bytes_max.store(10_000, std::sync::atomic::Ordering::SeqCst);
     let body = json!({"module": "noop", "payload_text": "x".repeat(10_000)});
     room.post("/api/v1/tasks", &body).await.problem(413, "payload_too_large");

@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod batches;
 #[cfg(test)]
+mod blobs;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod connections;

@@ -1,16 +1,17 @@
 //! The NATS side of the API as recorders: they note what they are told and say what a test has put in.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tasklane_domain::blob::{BlobCache, Chunks, Supply, WantReply, WantedBlobs};
 use tasklane_domain::cluster::LeaderInfo;
 use tasklane_domain::error::QueueError;
 use tasklane_domain::ports::live::{Receiver, Subscription};
 use tasklane_domain::ports::{Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, TaskNews, WantedModules};
-use tasklane_domain::{HostInfo, Lease, Manifest, ModuleRef, TaskId, Timestamp, WorkOrder};
+use tasklane_domain::{BlobRef, HostInfo, Lease, Manifest, ModuleRef, TaskId, Timestamp, WorkOrder};
 use tokio::sync::{Mutex, mpsc, watch};
 
 /// What a test puts in, and the end that the API takes once.
@@ -23,8 +24,10 @@ pub(crate) struct Recorder {
     pub(crate) hosts: Mutex<Vec<HostInfo>>,
     pub(crate) leader: Mutex<Option<LeaderInfo>>,
     noted: watch::Sender<Noted>,
+    myself: Weak<Recorder>,
     news: Feed<Vec<TaskNews>>,
     wants: Feed<ModuleRef>,
+    blob_wants: Feed<BlobRef>,
 }
 
 /// What the recorder was told.
@@ -37,17 +40,23 @@ pub(crate) struct Noted {
     pub(crate) announced: Vec<TaskNews>,
     pub(crate) cached: Vec<(ModuleRef, Bytes)>,
     pub(crate) wants_done: usize,
+    /// Payloads that were put into the bucket, read whole.
+    pub(crate) supplied: Vec<(BlobRef, Bytes)>,
+    pub(crate) supplies: Vec<Supply>,
 }
 
 impl Recorder {
     pub(crate) fn new() -> Arc<Self> {
-        let (news, wants) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
-        Arc::new(Self {
+        let (news, wants, blobs) = (mpsc::unbounded_channel(), mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let told = watch::Sender::new(Noted::default());
+        Arc::new_cyclic(|myself| Self {
+            myself: myself.clone(),
             connected: AtomicBool::new(true),
             order_bytes_max: AtomicUsize::new(1024 * 1024),
             hosts: Mutex::default(),
             leader: Mutex::default(),
-            noted: watch::Sender::new(Noted::default()),
+            noted: told,
+            blob_wants: (blobs.0, Mutex::new(Some(blobs.1))),
             news: (news.0, Mutex::new(Some(news.1))),
             wants: (wants.0, Mutex::new(Some(wants.1))),
         })
@@ -72,6 +81,11 @@ impl Recorder {
     /// Asks for a module as a host would.
     pub(crate) fn want(&self, module: ModuleRef) {
         self.wants.0.send(module).unwrap();
+    }
+
+    /// Asks for a payload as a host would.
+    pub(crate) fn want_blob(&self, blob: BlobRef) {
+        self.blob_wants.0.send(blob).unwrap();
     }
 
     fn note(&self, what: impl FnOnce(&mut Noted)) {
@@ -259,5 +273,58 @@ impl tasklane_domain::children::EnqueueRequests for NoGuests {
 impl tasklane_domain::children::EnqueueSource for Recorder {
     async fn requests(&self) -> Result<Box<dyn tasklane_domain::children::EnqueueRequests>, QueueError> {
         Ok(Box::new(NoGuests))
+    }
+}
+
+#[async_trait]
+impl BlobCache for Recorder {
+    async fn put(&self, blob: BlobRef, mut bytes: Box<dyn Chunks>) -> Result<(), QueueError> {
+        self.reachable()?;
+        let mut all = Vec::new();
+        while let Some(piece) = bytes.next().await.unwrap() {
+            all.extend_from_slice(&piece);
+        }
+        self.note(|noted| noted.supplied.push((blob, all.into())));
+        Ok(())
+    }
+
+    async fn open(&self, _: BlobRef) -> Result<Box<dyn Chunks>, QueueError> {
+        unreachable!("only hosts read payloads")
+    }
+
+    async fn forget(&self, _: BlobRef) -> Result<(), QueueError> {
+        unreachable!("only hosts read payloads")
+    }
+
+    async fn want(&self, _: BlobRef) -> Result<(), QueueError> {
+        unreachable!("only hosts read payloads")
+    }
+
+    async fn wanted(&self) -> Result<Box<dyn WantedBlobs>, QueueError> {
+        match self.blob_wants.1.lock().await.take() {
+            Some(wants) => Ok(Box::new(BlobWants { wants, recorder: self.myself.upgrade().unwrap() })),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+struct BlobWants {
+    wants: mpsc::UnboundedReceiver<BlobRef>,
+    recorder: Arc<Recorder>,
+}
+
+#[async_trait]
+impl WantedBlobs for BlobWants {
+    async fn next(&mut self) -> Option<(BlobRef, Box<dyn WantReply>)> {
+        Some((self.wants.recv().await?, Box::new(Told(self.recorder.clone()))))
+    }
+}
+
+struct Told(Arc<Recorder>);
+
+#[async_trait]
+impl WantReply for Told {
+    async fn answer(self: Box<Self>, supply: Supply) {
+        self.0.note(|noted| noted.supplies.push(supply));
     }
 }

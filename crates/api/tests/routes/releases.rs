@@ -68,7 +68,9 @@ async fn routes_that_make_no_sense_change_nothing() {
     ] {
         room.request("PUT", STABLE, &json!({"routes": routes})).await.problem(422, "alias_invalid");
     }
-    room.request("PUT", STABLE, &json!({"routes": [{"version": "3.0.0"}]})).await.problem(404, "module_version_not_found");
+    room.request("PUT", STABLE, &json!({"routes": [{"version": "3.0.0"}]}))
+        .await
+        .problem(404, "module_version_not_found");
     room.request("PUT", STABLE, &json!({"routes": [{"version": "new"}]})).await.problem(422, "invalid_request");
     room.request("PUT", "/api/v1/modules/noop/aliases/1.0.0", &json!({"routes": [{"version": "1.0.0"}]}))
         .await

@@ -107,6 +107,8 @@ impl Room {
             webhooks: store.stores.webhooks.clone(),
             enqueued: nats.clone(),
             modules: Arc::new(store.clone()),
+            blobs: store.stores.blobs.clone(),
+            blob_cache: nats.clone(),
             dispatcher: nats.clone(),
             cache: nats.clone(),
             hosts: nats.clone(),
@@ -205,6 +207,7 @@ impl Room {
         let ended = Ended {
             outcome,
             result: Bytes::copy_from_slice(result),
+            result_blob: None,
             usage: Usage { fuel: 7, ..Usage::default() },
             log,
             started_at: now,

@@ -20,13 +20,13 @@ use tasklane_domain::webhook::{
     Delivery, DeliveryPage, Due, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook, WebhookStore,
 };
 use tasklane_domain::{
-    AliasName, BatchId, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload, QueueName,
-    Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
+    AliasName, BatchId, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload,
+    QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, cancel, flow, history, leader, modules, operations, outbox, read, releases, retention,
-    schedules, settle, submit, webhooks,
+    BEGIN, Db, WriteConnection, admit, blob_port, blob_sweep, cancel, flow, history, leader, modules, operations,
+    outbox, read, releases, retention, schedules, settle, submit, webhooks,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -36,8 +36,8 @@ type Pool = sqlx::Pool<Db>;
 
 /// One open database.
 pub(crate) struct Store {
-    writer: Writer,
-    readers: Pool,
+    pub(super) writer: Writer,
+    pub(super) readers: Pool,
 }
 
 impl Store {
@@ -188,10 +188,12 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         Op::KeepHouse(term, now, waiting_max) => {
             led!(conn, term, Answer::HouseKept(outbox::keep_house(conn, *now, *waiting_max).await?))
         }
+        Op::AppendBlob(..) | Op::FinishBlob(..) | Op::AbandonBlob(_) => blob_port::apply(conn, op).await?,
+        Op::SweepBlobs(term, plan) => led!(conn, term, Answer::SweptBlobs(blob_sweep::sweep(conn, *plan).await?)),
     })
 }
 
-fn unexpected<T>() -> Result<T, StoreError> {
+pub(super) fn unexpected<T>() -> Result<T, StoreError> {
     Err(corrupt("writer", "answered something else than was asked"))
 }
 

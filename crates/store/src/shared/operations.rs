@@ -205,7 +205,7 @@ async fn retry_batch(
 }
 
 async fn payload(conn: &mut Conn, id: TaskId) -> Result<tasklane_domain::Payload, StoreError> {
-    let sql = "SELECT id, payload, payload_kind, removed FROM tasks WHERE id = $1";
+    let sql = "SELECT id, payload, payload_kind, payload_digest, payload_size, removed FROM tasks WHERE id = $1";
     let row = sqlx::query::<Db>(sql).bind(id_bytes(id)).fetch_one(conn).await.map_err(unavailable)?;
     there(&row, Kind::Payload)?;
     row::payload(&row)

@@ -75,7 +75,10 @@ fn changed(answer: &Answered) -> &[SettledTask] {
             | Answer::Purged(_)
             | Answer::QueueChanged(_)
             | Answer::ModuleFlowSet
-            | Answer::Admitted(_),
+            | Answer::Admitted(_)
+            | Answer::BlobChanged
+            | Answer::FinishedBlob(_)
+            | Answer::SweptBlobs(_),
         )
         | Err(_) => &[],
     }

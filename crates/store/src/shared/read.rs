@@ -34,16 +34,21 @@ pub(super) fn there(row: &DbRow, kind: Kind) -> Result<(), StoreError> {
 }
 
 pub(super) async fn payload(pool: &Pool, id: TaskId) -> Result<Option<Payload>, StoreError> {
-    let Some(row) = one(pool, "id, payload, payload_kind, removed", id).await? else { return Ok(None) };
+    let Some(row) = one(pool, "id, payload, payload_kind, payload_digest, payload_size, removed", id).await? else {
+        return Ok(None);
+    };
     there(&row, Kind::Payload)?;
     named(&row, row::payload(&row)).map(Some)
 }
 
 pub(super) async fn result(pool: &Pool, id: TaskId) -> Result<Option<TaskResult>, StoreError> {
-    let Some(row) = one(pool, "id, state, result, removed", id).await? else { return Ok(None) };
+    let Some(row) = one(pool, "id, state, result, result_digest, result_size, removed", id).await? else {
+        return Ok(None);
+    };
     there(&row, Kind::Result)?;
     let bytes = get::<Option<Vec<u8>>>(&row, "result")?.map(Bytes::from).unwrap_or_default();
-    Ok(Some(TaskResult { state: named(&row, parsed(&row, "state"))?, bytes }))
+    let blob = named(&row, row::blob(&row, "result_digest", "result_size"))?;
+    Ok(Some(TaskResult { state: named(&row, parsed(&row, "state"))?, bytes, blob }))
 }
 
 pub(super) async fn log(pool: &Pool, id: TaskId) -> Result<Option<TaskLog>, StoreError> {

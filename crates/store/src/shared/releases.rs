@@ -226,11 +226,7 @@ async fn open_tasks(pool: &Pool, module: &ModuleName, version: &ModuleVersion) -
 }
 
 /// Those that name the version; and those that name the module, if no other version of it is there.
-async fn schedules(
-    pool: &Pool,
-    module: &ModuleName,
-    version: &ModuleVersion,
-) -> Result<Vec<ScheduleName>, StoreError> {
+async fn schedules(pool: &Pool, module: &ModuleName, version: &ModuleVersion) -> Result<Vec<ScheduleName>, StoreError> {
     let others = sqlx::query::<Db>("SELECT COUNT(*) AS count FROM modules WHERE name = $1 AND version <> $2")
         .bind(module.as_str().to_owned())
         .bind(version.to_string())

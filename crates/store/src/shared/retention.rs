@@ -262,9 +262,9 @@ async fn empty(conn: &mut Conn, kind: Kind, rows: &[Locked]) -> Result<u64, Stor
     let (ids, bit) = (ids_of(rows), kind.bit());
     let (set, there) = match kind {
         Kind::Task => return Ok(0),
-        Kind::Payload => ("payload = ''", ""),
+        Kind::Payload => ("payload = '', payload_digest = NULL, payload_size = NULL", ""),
         // A task that failed never had one, and goes on to say so.
-        Kind::Result => ("result = NULL", " AND result IS NOT NULL"),
+        Kind::Result => ("result = NULL, result_digest = NULL, result_size = NULL", " AND result IS NOT NULL"),
         Kind::Log => ("log = NULL", ""),
     };
     if kind == Kind::Log {

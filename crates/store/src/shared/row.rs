@@ -9,8 +9,8 @@ use tasklane_domain::flow::Flow;
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::task::{Lineage, NewTask, Parent, Task};
 use tasklane_domain::{
-    Attempt, BatchId, DeliveryId, HostId, Labels, Limits, ModuleDigest, ModuleRef, Outcome, Payload, PayloadKind,
-    Priority, RetryPolicy, StateKind, TaskId, Timestamp, Usage, WorkOrder,
+    Attempt, BatchId, BlobDigest, BlobRef, DeliveryId, HostId, Labels, Limits, ModuleDigest, ModuleRef, Outcome,
+    Payload, PayloadKind, Priority, RetryPolicy, StateKind, TaskId, Timestamp, Usage, WorkOrder,
 };
 
 use super::Db;
@@ -24,7 +24,7 @@ pub(super) const TASK_COLUMNS: &str = "id, module_name, module_version, module_d
      origin, batch, name, parent, root, depth, child_key, waits_for, on_failure, not_before, published_at";
 /// The columns of [`order`].
 pub(super) const ORDER_COLUMNS: &str = "id, module_name, module_version, module_digest, queue, priority, state, attempt, \
-     delivery, spec, deadline, payload, payload_kind";
+     delivery, spec, deadline, payload, payload_kind, payload_digest, payload_size";
 
 /// What never changes and is never searched.
 #[derive(Serialize, Deserialize)]
@@ -225,14 +225,28 @@ pub(super) fn on_failure(row: &DbRow) -> Result<OnFailure, StoreError> {
     }
 }
 
+/// What a task's row says of its payload.
 pub(super) fn payload(row: &DbRow) -> Result<Payload, StoreError> {
+    Ok(Payload { blob: blob(row, "payload_digest", "payload_size")?, ..inline_payload(row)? })
+}
+
+/// What a row refers to instead of holding it.
+pub(super) fn blob(row: &DbRow, digest: &str, size: &str) -> Result<Option<BlobRef>, StoreError> {
+    let Some(bytes) = get::<Option<&[u8]>>(row, digest)? else { return Ok(None) };
+    let bytes: [u8; 32] = bytes.try_into().map_err(|why| corrupt(digest, why))?;
+    let size_bytes = u64::try_from(get::<i64>(row, size)?).map_err(|why| corrupt(size, why))?;
+    Ok(Some(BlobRef { digest: BlobDigest::from_bytes(bytes), size_bytes }))
+}
+
+/// A payload that is all in its row.
+pub(super) fn inline_payload(row: &DbRow) -> Result<Payload, StoreError> {
     let kind = match get::<&str>(row, "payload_kind")? {
         "json" => PayloadKind::Json,
         "text" => PayloadKind::Text,
         "bytes" => PayloadKind::Bytes,
         other => return Err(corrupt("payload_kind", other)),
     };
-    Ok(Payload { kind, bytes: Bytes::copy_from_slice(get(row, "payload")?) })
+    Ok(Payload::inline(kind, Bytes::copy_from_slice(get(row, "payload")?)))
 }
 
 /// A row with [`ORDER_COLUMNS`], as the order to publish for `dispatch`, queued at `queued_at`.

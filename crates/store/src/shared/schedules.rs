@@ -26,7 +26,7 @@ fn of(row: &DbRow) -> Result<Schedule, StoreError> {
         name: parsed(row, "name")?,
         rules: json(row, "rules")?.ok_or_else(|| corrupt("rules", "missing"))?,
         template: json(row, "template")?.ok_or_else(|| corrupt("template", "missing"))?,
-        payload: row::payload(row)?,
+        payload: row::inline_payload(row)?,
         activity: if get::<&str>(row, "activity")? == "paused" { Activity::Paused } else { Activity::Active },
         created_at: required_time(row, "created_at")?,
         next_at: time(row, "next_at")?,

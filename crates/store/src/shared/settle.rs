@@ -20,7 +20,7 @@ use super::row::{
     task_id, time, to_json,
 };
 use super::values::{list, pieces, values};
-use super::{Db, LOCK_ROWS, flow};
+use super::{Db, LOCK_ROWS, blobs, flow, submit};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -72,7 +72,11 @@ fn split(reports: &[Report]) -> (Vec<Happy<'_>>, Vec<&Report>) {
     let (mut happy, mut others): (Vec<Happy<'_>>, Vec<&Report>) = (Vec::with_capacity(reports.len()), Vec::new());
     for report in reports {
         match &report.body {
-            ReportBody::Ended(ended) if ended.outcome == Outcome::Ok && count.get(&report.task) == Some(&1) => {
+            ReportBody::Ended(ended)
+                if ended.outcome == Outcome::Ok
+                    && ended.result_blob.is_none()
+                    && count.get(&report.task) == Some(&1) =>
+            {
                 happy.push((report, ended.as_ref()));
             }
             ReportBody::Ended(_) | ReportBody::Started { .. } | ReportBody::Progress(_) | ReportBody::HandedBack(_) => {
@@ -238,6 +242,7 @@ async fn settle_one(
         remember_attempt(conn, report, ended).await?;
     }
     known.facts.delivery = write(conn, report, known, after, now).await?;
+    refer(conn, report, now).await?;
     known.facts.state = after;
     if matches!(report.body, ReportBody::HandedBack(_)) {
         hand_on(conn, report.task, known, now, answer, free).await?;
@@ -348,6 +353,23 @@ async fn write(
         return Err(corrupt("settle", format!("task {} changed while it was locked", report.task)));
     }
     Ok(delivery)
+}
+
+/// Notes where a large result lies. Its bytes are in the database by now, and were used just then, so no sweep can have them yet.
+async fn refer(conn: &mut Conn, report: &Report, now: Timestamp) -> Result<(), StoreError> {
+    let ReportBody::Ended(ended) = &report.body else { return Ok(()) };
+    let Some(blob) = ended.result_blob.filter(|_| ended.outcome == Outcome::Ok) else { return Ok(()) };
+    if blobs::touch(conn, blob.digest, now).await?.is_none() {
+        return Err(corrupt("settle", format!("the result of task {} is not stored", report.task)));
+    }
+    sqlx::query::<Db>("UPDATE tasks SET result_digest = $1, result_size = $2 WHERE id = $3")
+        .bind(blob.digest.as_bytes().to_vec())
+        .bind(submit::size(blob.size_bytes))
+        .bind(id_bytes(report.task))
+        .execute(conn)
+        .await
+        .map(drop)
+        .map_err(unavailable)
 }
 
 async fn remember_attempt(conn: &mut Conn, report: &Report, ended: &Ended) -> Result<(), StoreError> {

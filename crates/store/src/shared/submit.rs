@@ -8,12 +8,12 @@ use std::collections::{HashMap, HashSet};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::{FlowRules, Line};
 use tasklane_domain::task::{Idempotency, NewTask, SubmitAnswer, Submitted};
-use tasklane_domain::{Attempt, DeliveryId, StateKind, TaskId, Timestamp};
+use tasklane_domain::{Attempt, BlobDigest, DeliveryId, StateKind, TaskId, Timestamp};
 
 use super::dependence::{self, Released};
 use super::row::{get, id_bytes, spec_of, state_text, task_id};
 use super::values::{pieces, values};
-use super::{Db, children, flow, unique};
+use super::{Db, blobs, children, flow, unique};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -24,8 +24,8 @@ const COLUMNS: [&str; 18] = [
     "int", "int", "int", "bytes",
 ];
 /// The further columns of one that has.
-const LIFE_COLUMNS: [&str; 12] =
-    ["text", "bytes", "text", "bytes", "bytes", "int", "text", "int", "text", "int", "int", "text"];
+const LIFE_COLUMNS: [&str; 14] =
+    ["text", "bytes", "text", "bytes", "bytes", "int", "text", "int", "text", "int", "int", "text", "bytes", "int"];
 
 /// A task to be inserted, with what was found out about it.
 pub(super) struct Fresh<'a> {
@@ -100,7 +100,11 @@ fn share(answers: &mut [Result<SubmitAnswer, StoreError>], released: Released) {
 }
 
 fn is_special(task: &NewTask) -> bool {
-    task.idempotency.is_some() || task.unique.is_some() || task.lineage.parent.is_some() || !task.after.on.is_empty()
+    task.idempotency.is_some()
+        || task.unique.is_some()
+        || task.lineage.parent.is_some()
+        || !task.after.on.is_empty()
+        || task.payload.blob.is_some()
 }
 
 fn plain<'a>(tasks: &'a [NewTask], all: &mut Gathered<'a>) -> Vec<Submitted> {
@@ -149,6 +153,9 @@ async fn look<'a>(
             Ok(answer) => answers.push(answer),
             Err(refusal) => return Ok(Err(refusal)),
         }
+        if let Some(gone) = missing_blob(conn, task, answers.last()).await? {
+            return Ok(Err(StoreError::BlobNotFound(gone)));
+        }
         ids.insert(task.id);
     }
     let pairs = || tasks.iter().zip(&answers);
@@ -160,6 +167,16 @@ async fn look<'a>(
         Err(refusal) => return Ok(Err(refusal)),
     };
     Ok(Ok((answers, fresh)))
+}
+
+/// The blob that a new task refers to, if it is not there; if it is, it counts as used from now on.
+async fn missing_blob(
+    conn: &mut Conn,
+    task: &NewTask,
+    answer: Option<&Submitted>,
+) -> Result<Option<BlobDigest>, StoreError> {
+    let (Some(blob), Some(Submitted::Fresh(_))) = (task.payload.blob, answer) else { return Ok(None) };
+    Ok(if blobs::touch(conn, blob.digest, task.created_at).await?.is_some() { None } else { Some(blob.digest) })
 }
 
 /// Everything that may make a task another one than the client thinks.
@@ -270,12 +287,12 @@ fn is_plain(one: &Fresh<'_>, followed: &HashSet<TaskId>) -> bool {
         && task.namespace.as_str() == "default"
         && !followed.contains(&task.id)
         && one.line.is_plain()
+        && task.payload.blob.is_none()
 }
 
 const INTO: &str = "INSERT INTO tasks (id, module_name, module_version, module_digest, queue, priority, state, attempt, delivery, \
      spec, payload, payload_kind, created_at, queued_at, published_at, due_at, deadline, batch";
-const LIFE: &str =
-    ", namespace, origin, name, parent, root, depth, child_key, waits_for, on_failure, not_before, followed, line";
+const LIFE: &str = ", namespace, origin, name, parent, root, depth, child_key, waits_for, on_failure, not_before, followed, line, payload_digest, payload_size";
 
 /// Inserts rows with the further columns, if `followed` is given, or without.
 async fn insert(conn: &mut Conn, all: &[&Fresh<'_>], followed: Option<&HashSet<TaskId>>) -> Result<(), StoreError> {
@@ -342,6 +359,13 @@ fn bind_life<'q>(query: Query<'q>, one: &Fresh<'_>, followed: bool) -> Query<'q>
         .bind(task.run_at.filter(|_| blocked).map(Timestamp::as_micros))
         .bind(i64::from(followed))
         .bind(one.line.to_text())
+        .bind(task.payload.blob.map(|blob| blob.digest.as_bytes().to_vec()))
+        .bind(task.payload.blob.map(|blob| size(blob.size_bytes)))
+}
+
+/// A size as a column has it.
+pub(super) fn size(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 async fn insert_batches(conn: &mut Conn, tasks: &[&NewTask]) -> Result<(), StoreError> {

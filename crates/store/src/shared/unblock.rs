@@ -10,13 +10,13 @@ use tasklane_domain::binding::{self, BindingError};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::retention::Kind;
 use tasklane_domain::state::TaskEvent;
-use tasklane_domain::{Outcome, Payload, StateKind, TaskId, TaskState, Timestamp, WorkOrder};
+use tasklane_domain::{BlobRef, Outcome, Payload, PayloadKind, StateKind, TaskId, TaskState, Timestamp, WorkOrder};
 
 use super::dependence::{End, Released, end_blocked, shifted, unblocked};
 use super::read::there;
-use super::row::{DbRow, ORDER_COLUMNS, delivery, get, id_bytes, order, payload, spec, task_id};
+use super::row::{DbRow, ORDER_COLUMNS, blob, delivery, get, id_bytes, order, payload, spec, task_id};
 use super::values::{list, pieces};
-use super::{Db, LOCK_ROWS, flow, news};
+use super::{Db, LOCK_ROWS, blobs, flow, news, submit};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -81,7 +81,7 @@ async fn unblock_one(
     let bindings = spec(row)?.bindings;
     if !bindings.is_empty() {
         match bind(conn, &bindings, &payload(row)?).await? {
-            Ok(bytes) => order.payload = store_payload(conn, &order, bytes).await?,
+            Ok(bound) => order.payload = store_payload(conn, order.task, bound, now).await?,
             Err(why) => return Ok(Unblocked::Unresolved(why)),
         }
     }
@@ -94,46 +94,66 @@ async fn unblock_one(
     Ok(Unblocked::Scheduled)
 }
 
-/// The payload with the results of others in their places, or why that cannot be.
+/// The payload with the results of others in their places, or why that cannot be. A result that is kept by reference can only be
+/// all of it: then the payload refers to the same blob, and nothing is copied.
 async fn bind(
     conn: &mut Conn,
     bindings: &[(String, TaskId)],
     payload: &Payload,
-) -> Result<Result<Bytes, String>, StoreError> {
+) -> Result<Result<Payload, String>, StoreError> {
     let mut results: HashMap<&str, Bytes> = HashMap::with_capacity(bindings.len());
     for (name, id) in bindings {
         match result_of(conn, *id).await {
-            Ok(result) => results.extend(result.map(|result| (name.as_str(), result))),
+            Ok(Some((_, Some(blob)))) if binding::whole(&payload.bytes).is_some_and(|whole| whole == *name) => {
+                return Ok(Ok(Payload::by_reference(payload.kind, blob)));
+            }
+            Ok(Some((_, Some(blob)))) => {
+                let error = BindingError::TooLarge { from: name.clone(), bytes: blob.size_bytes };
+                return Ok(Err(error.to_string()));
+            }
+            Ok(Some((result, None))) => drop(results.insert(name, result)),
+            Ok(None) => {}
             Err(StoreError::Removed { .. }) => return Ok(Err(BindingError::ResultRemoved(name.clone()).to_string())),
             Err(error) => return Err(error),
         }
     }
     let bound = binding::resolve(&payload.bytes, |name| results.get(name).cloned());
-    Ok(bound.map_err(|error: BindingError| error.to_string()).and_then(|bytes| {
-        let size = bytes.len();
-        if size <= BOUND_BYTES_MAX {
-            return Ok(bytes);
-        }
-        Err(format!("the payload with everything bound has {size} bytes; at most {BOUND_BYTES_MAX} are allowed: bind smaller parts"))
-    }))
+    Ok(bound.map_err(|error| error.to_string()).and_then(|bytes| fitting(payload.kind, bytes)))
 }
 
-async fn result_of(conn: &mut Conn, id: TaskId) -> Result<Option<Bytes>, StoreError> {
-    let sql = "SELECT id, result, removed FROM tasks WHERE id = $1 AND state = 'succeeded'";
+fn fitting(kind: PayloadKind, bytes: Bytes) -> Result<Payload, String> {
+    let size = bytes.len();
+    if size <= BOUND_BYTES_MAX {
+        return Ok(Payload::inline(kind, bytes));
+    }
+    Err(format!(
+        "the payload with everything bound has {size} bytes; at most {BOUND_BYTES_MAX} are allowed: bind smaller parts"
+    ))
+}
+
+/// What a task returned, or where that lies.
+async fn result_of(conn: &mut Conn, id: TaskId) -> Result<Option<(Bytes, Option<BlobRef>)>, StoreError> {
+    let sql = "SELECT id, result, result_digest, result_size, removed FROM tasks WHERE id = $1 AND state = 'succeeded'";
     let row = sqlx::query::<Db>(sql).bind(id_bytes(id)).fetch_optional(conn).await.map_err(unavailable)?;
     let Some(row) = row else { return Ok(None) };
     there(&row, Kind::Result)?;
-    Ok(Some(get::<Option<Vec<u8>>>(&row, "result")?.unwrap_or_default().into()))
+    let bytes = get::<Option<Vec<u8>>>(&row, "result")?.unwrap_or_default().into();
+    Ok(Some((bytes, blob(&row, "result_digest", "result_size")?)))
 }
 
-async fn store_payload(conn: &mut Conn, order: &WorkOrder, bytes: Bytes) -> Result<Payload, StoreError> {
-    sqlx::query::<Db>("UPDATE tasks SET payload = $1 WHERE id = $2")
-        .bind(bytes.to_vec())
-        .bind(id_bytes(order.task))
+async fn store_payload(conn: &mut Conn, id: TaskId, payload: Payload, now: Timestamp) -> Result<Payload, StoreError> {
+    if let Some(blob) = payload.blob {
+        blobs::touch(conn, blob.digest, now).await?.ok_or(StoreError::BlobNotFound(blob.digest))?;
+    }
+    sqlx::query::<Db>("UPDATE tasks SET payload = $1, payload_digest = $2, payload_size = $3 WHERE id = $4")
+        .bind(payload.bytes.to_vec())
+        .bind(payload.blob.map(|blob| blob.digest.as_bytes().to_vec()))
+        .bind(payload.blob.map(|blob| submit::size(blob.size_bytes)))
+        .bind(id_bytes(id))
         .execute(conn)
         .await
         .map_err(unavailable)?;
-    Ok(Payload { kind: order.payload.kind, bytes })
+    Ok(payload)
 }
 
 async fn schedule(conn: &mut Conn, id: TaskId, due: Timestamp) -> Result<(), StoreError> {

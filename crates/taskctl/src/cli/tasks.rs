@@ -218,6 +218,11 @@ pub(crate) enum Tasks {
         /// Its id.
         id: String,
     },
+    /// Print what the guest is given.
+    Payload {
+        /// Its id.
+        id: String,
+    },
     /// Print what the guest returned.
     Result {
         /// Its id.

@@ -58,9 +58,7 @@ pub(crate) async fn modules(client: &Client, format: Format, command: Modules) -
         Modules::Promote { alias, version } => {
             one(format, client.post(&alias_path(&alias, "/promote")?, &PromoteRequest { version }).await?)
         }
-        Modules::Rollback { alias } => {
-            one(format, client.post(&alias_path(&alias, "/rollback")?, &json!({})).await?)
-        }
+        Modules::Rollback { alias } => one(format, client.post(&alias_path(&alias, "/rollback")?, &json!({})).await?),
         Modules::Unalias { alias } => {
             client.delete(&alias_path(&alias, "")?).await?;
             output::note(&format!("{alias} is removed"));
@@ -98,7 +96,9 @@ fn leads(routes: &[RouteBody]) -> String {
     let percent = |route: &RouteBody| f64::from(route.weight) * 100.0 / f64::from(sum.max(1));
     match routes {
         [only] => only.version.clone(),
-        many => many.iter().map(|one| format!("{} ({:.1} %)", one.version, percent(one))).collect::<Vec<_>>().join(", "),
+        many => {
+            many.iter().map(|one| format!("{} ({:.1} %)", one.version, percent(one))).collect::<Vec<_>>().join(", ")
+        }
     }
 }
 
@@ -106,9 +106,8 @@ fn aliases(format: Format, list: &AliasList) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(list);
     }
-    let row = |one: &AliasView| {
-        vec![one.alias.clone(), leads(&one.routes), leads(&one.previous), one.changed_at.to_string()]
-    };
+    let row =
+        |one: &AliasView| vec![one.alias.clone(), leads(&one.routes), leads(&one.previous), one.changed_at.to_string()];
     let rows: Vec<Vec<String>> = list.aliases.iter().map(row).collect();
     output::table(&["ALIAS", "LEADS TO", "BEFORE", "CHANGED"], &rows);
     Ok(())

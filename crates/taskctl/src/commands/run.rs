@@ -6,9 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::value::RawValue;
 use tasklane_api_types::{
     BatchAccepted, BatchRequest, ConcurrencyRequest, RateRequest, SubmitRequest, TaskAccepted, TaskView, UniqueRequest,
 };
@@ -18,6 +16,7 @@ use tasklane_domain::{LimitsPatch, RetryPatch, StateKind, Timestamp};
 
 use crate::cli::{Format, RunArgs, SubmitArgs, TaskArgs};
 use crate::client::{Client, read_file, segment};
+use crate::commands::payload::{self, Large};
 use crate::failure::{FAILED, Failure, TIMEOUT, USAGE};
 use crate::output;
 
@@ -61,7 +60,7 @@ fn stdin() -> anyhow::Result<Vec<u8>> {
 }
 
 async fn one(client: &Client, format: Format, args: &TaskArgs) -> anyhow::Result<()> {
-    let accepted: TaskAccepted = client.post("/api/v1/tasks", &request(args)?).await?;
+    let accepted: TaskAccepted = client.post("/api/v1/tasks", &request(client, args, large(args)).await?).await?;
     if format == Format::Json {
         return output::json(&accepted);
     }
@@ -75,15 +74,15 @@ async fn one(client: &Client, format: Format, args: &TaskArgs) -> anyhow::Result
 
 /// Submits, waits, prints the result. The exit code tells the outcome.
 pub(crate) async fn run(client: &Client, format: Format, args: RunArgs) -> anyhow::Result<ExitCode> {
-    let accepted: TaskAccepted = client.post("/api/v1/tasks", &request(&args.task)?).await?;
+    let accepted: TaskAccepted =
+        client.post("/api/v1/tasks", &request(client, &args.task, large(&args.task)).await?).await?;
     let task = wait(client, &accepted.id, Duration::from_secs(args.wait_timeout)).await?;
     if format == Format::Json {
         output::json(&task)?;
     }
     if task.state == StateKind::Succeeded {
         if format == Format::Table {
-            let result = client.bytes(&format!("/api/v1/tasks/{}/result", segment(&task.id)), "*/*").await?;
-            output::foreign(&result)?;
+            client.print(&format!("/api/v1/tasks/{}/result", segment(&task.id))).await?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -137,7 +136,7 @@ async fn wait(client: &Client, id: &str, at_most: Duration) -> anyhow::Result<Ta
 }
 
 /// The request that the arguments stand for.
-pub(crate) fn request(args: &TaskArgs) -> anyhow::Result<SubmitRequest> {
+pub(crate) async fn request(client: &Client, args: &TaskArgs, large: Large) -> anyhow::Result<SubmitRequest> {
     let usage = |message: String| Failure::new(USAGE, message);
     let priority = args.priority.as_deref().map(str::parse).transpose();
     let mut request = SubmitRequest {
@@ -145,6 +144,7 @@ pub(crate) fn request(args: &TaskArgs) -> anyhow::Result<SubmitRequest> {
         payload: None,
         payload_text: None,
         payload_base64: None,
+        payload_blob: None,
         priority: priority.map_err(|error: tasklane_domain::priority::PriorityError| usage(error.to_string()))?,
         queue: args.queue.clone(),
         limits: LimitsPatch {
@@ -174,9 +174,14 @@ pub(crate) fn request(args: &TaskArgs) -> anyhow::Result<SubmitRequest> {
         share: args.share.clone(),
     };
     if let Some(input) = &args.input {
-        fill_payload(&mut request, input)?;
+        payload::fill(client, &mut request, input, large).await?;
     }
     Ok(request)
+}
+
+/// A large payload whose bindings are still to be resolved must be in the request.
+fn large(args: &TaskArgs) -> Large {
+    if args.after.is_empty() { Large::Uploaded } else { Large::Inline }
 }
 
 /// `KEY=…`: keys may hold `=` themselves.
@@ -225,38 +230,4 @@ fn labels(pairs: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
         pair.ok_or_else(|| Failure::new(USAGE, format!("label `{text}` is not key=value")).into())
     };
     pairs.iter().map(pair).collect()
-}
-
-/// A file, standard input, or JSON on the command line.
-fn fill_payload(request: &mut SubmitRequest, input: &str) -> anyhow::Result<()> {
-    if input == "-" {
-        return fill_bytes(request, stdin()?);
-    }
-    if Path::new(input).is_file() {
-        return fill_bytes(request, read_file(Path::new(input))?);
-    }
-    match RawValue::from_string(input.to_owned()) {
-        Ok(json) => {
-            request.payload = Some(json);
-            Ok(())
-        }
-        Err(_) => Err(Failure::new(USAGE, format!("--input `{input}` is neither an existing file, `-`, nor JSON"))
-            .hint("text is JSON with quotes: --input '\"some text\"'")
-            .into()),
-    }
-}
-
-/// JSON stays JSON, text stays text, the rest goes as base64.
-fn fill_bytes(request: &mut SubmitRequest, bytes: Vec<u8>) -> anyhow::Result<()> {
-    match String::from_utf8(bytes) {
-        Ok(text) => match RawValue::from_string(text.clone()) {
-            Ok(json) => request.payload = Some(json),
-            Err(_) => request.payload_text = Some(text),
-        },
-        Err(error) => {
-            let bytes = error.into_bytes();
-            request.payload_base64 = Some(base64::engine::general_purpose::STANDARD.encode(bytes));
-        }
-    }
-    Ok(())
 }

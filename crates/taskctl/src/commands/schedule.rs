@@ -5,6 +5,7 @@ use tasklane_api_types::{NextRuns, PreviewRequest, ScheduleList, ScheduleRequest
 
 use crate::cli::{Format, ScheduleArgs, Schedules};
 use crate::client::{Client, segment};
+use crate::commands::payload::Large;
 use crate::commands::run::{request, word};
 use crate::output;
 
@@ -37,7 +38,7 @@ async fn create(client: &Client, args: &ScheduleArgs) -> anyhow::Result<Schedule
         name: args.name.clone(),
         expression: args.expression.clone(),
         timezone: args.timezone.clone(),
-        task: request(&args.task)?,
+        task: request(client, &args.task, Large::Inline).await?,
         missed: args.missed.as_deref().map(|text| word("--missed", text)).transpose()?,
         window: args.window.clone(),
         overlap: args.overlap.as_deref().map(|text| word("--overlap", text)).transpose()?,

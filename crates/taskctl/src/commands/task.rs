@@ -39,10 +39,8 @@ pub(crate) async fn run(client: &Client, format: Format, command: Tasks) -> anyh
         Tasks::Retry { id, change, bulk } => change::retry(client, format, id, &change, bulk).await,
         Tasks::Reschedule { id, at, delay } => change::reschedule(client, format, &id, at, delay).await,
         Tasks::Logs { id } => logs(client, format, &id).await,
-        Tasks::Result { id } => {
-            let result = client.bytes(&format!("/api/v1/tasks/{}/result", segment(&id)), "*/*").await?;
-            Ok(output::foreign(&result)?)
-        }
+        Tasks::Result { id } => client.print(&format!("/api/v1/tasks/{}/result", segment(&id))).await,
+        Tasks::Payload { id } => client.print(&format!("/api/v1/tasks/{}/payload", segment(&id))).await,
     }
 }
 

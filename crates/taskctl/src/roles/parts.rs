@@ -58,6 +58,8 @@ impl Control {
             releases: self.stores.releases.clone(),
             retention: self.stores.retention.clone(),
             flow: self.stores.flow.clone(),
+            blobs: self.stores.blobs.clone(),
+            blob_cache: Arc::new(self.nats.blob_cache(&topology)),
             webhooks: self.stores.webhooks.clone(),
             modules: self.stores.modules.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
@@ -73,7 +75,8 @@ impl Control {
         let settings = ApiSettings {
             payload_bytes_max: self.settings.payload_bytes_max.unwrap_or(default.payload_bytes_max),
             module_bytes_max: self.settings.module_bytes_max.unwrap_or(default.module_bytes_max),
-            limits: self.settings.limits.unwrap_or_default(),
+            blob_bytes_max: self.settings.blob_max(),
+            limits: self.settings.limits(),
             idempotency_ttl: self.settings.idempotency_ttl(default.idempotency_ttl)?,
             keep: self.settings.keep(),
             egress: self.settings.egress()?,
@@ -100,6 +103,8 @@ impl Control {
             reports: Arc::new(self.nats.report_source(&topology).await?),
             keeper: Arc::new(self.nats.keeper(&topology, Arc::new(SystemClock))),
             leases: Arc::new(self.nats.lease_store(&topology)),
+            blobs: self.stores.blobs.clone(),
+            results: Arc::new(self.nats.result_store(&topology)),
             control: Arc::new(self.nats.control()),
         };
         Ok(Scheduler::new(self.settings.scheduler()?, ports, Arc::new(SystemClock), &self.registry)?)
@@ -156,6 +161,8 @@ pub(crate) async fn run_host(
         registry: Arc::new(nats.host_registry(&topology)),
         control: Arc::new(nats.control()),
         enqueuer: Arc::new(nats.enqueue()),
+        payloads: Arc::new(nats.blob_cache(&topology)),
+        results: Arc::new(nats.result_store(&topology)),
     };
     let registry = Registry::new();
     let host = Host::new(host_settings, ports, Arc::new(SystemClock), &registry)?;

@@ -4,6 +4,8 @@
 //! directory of its own, and end it. A missing nats-server is a failure that says how to get one.
 
 #[cfg(test)]
+mod blobs;
+#[cfg(test)]
 mod dev;
 #[cfg(test)]
 mod failures;
@@ -15,6 +17,8 @@ mod help;
 mod life;
 #[cfg(test)]
 mod lives;
+#[cfg(test)]
+mod modules;
 #[cfg(test)]
 mod queues;
 #[cfg(test)]

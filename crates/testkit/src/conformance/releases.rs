@@ -14,7 +14,14 @@ use super::world::{NOW, at, task};
 fn record(version: &str, digest: u8) -> anyhow::Result<ModuleRecord> {
     let manifest = Manifest::bare("thumb".parse()?, version.parse()?);
     let digest = ModuleDigest::from_bytes([digest; 32]);
-    Ok(ModuleRecord { digest, kind: ModuleKind::Component, size_bytes: 4, manifest, created_at: NOW, disabled_at: None })
+    Ok(ModuleRecord {
+        digest,
+        kind: ModuleKind::Component,
+        size_bytes: 4,
+        manifest,
+        created_at: NOW,
+        disabled_at: None,
+    })
 }
 
 async fn deployed(world: &World, versions: &[(&str, u8)]) -> anyhow::Result<ModuleName> {
@@ -38,7 +45,14 @@ async fn lead(world: &World, name: &str, parts: &[(&str, u16)]) -> Result<Option
 /// And only to versions that are there; events tell of each change.
 pub async fn an_alias_leads_and_rolls_back(world: World) -> anyhow::Result<()> {
     let module = deployed(&world, &[("1.0.0", 1), ("2.0.0", 2)]).await?;
-    let change = async |change| world.stores.releases.change_alias(module.clone(), "stable".parse()?, change, at(2)).await.map_err(anyhow::Error::from);
+    let change = async |change| {
+        world
+            .stores
+            .releases
+            .change_alias(module.clone(), "stable".parse()?, change, at(2))
+            .await
+            .map_err(anyhow::Error::from)
+    };
     ensure!(change(AliasChange::RollBack).await.is_err() && change(AliasChange::Remove).await.is_err());
     let refused = lead(&world, "stable", &[("1.0.0", 95), ("3.0.0", 5)]).await;
     ensure!(matches!(refused, Err(StoreError::VersionNotFound { .. })), "{refused:?}");

@@ -72,7 +72,7 @@ pub async fn a_schedule_reads_back_whole(world: World) -> anyhow::Result<()> {
     ensure!(store.schedule(&one.name).await? == Some(one.clone()));
     let bare = |one: &Schedule| {
         let kind = one.payload.kind;
-        Schedule { payload: Payload { kind, bytes: bytes::Bytes::new() }, ..one.clone() }
+        Schedule { payload: Payload::inline(kind, bytes::Bytes::new()), ..one.clone() }
     };
     ensure!(store.schedules().await? == [bare(&two), bare(&one)]);
     let again = store.create(schedule("b")?).await;

@@ -367,5 +367,13 @@ pub async fn of_a_cancel_and_an_end_one_wins(world: World) -> anyhow::Result<()>
 /// The end of an attempt that said nothing.
 fn silent(outcome: Outcome) -> ReportBody {
     let (usage, log) = (Usage::default(), tasklane_domain::log::LogCapture::default());
-    ReportBody::Ended(Box::new(Ended { outcome, result: Bytes::new(), usage, log, started_at: at(5), ended_at: at(6) }))
+    ReportBody::Ended(Box::new(Ended {
+        outcome,
+        result: Bytes::new(),
+        result_blob: None,
+        usage,
+        log,
+        started_at: at(5),
+        ended_at: at(6),
+    }))
 }

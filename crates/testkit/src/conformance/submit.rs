@@ -20,7 +20,7 @@ pub async fn a_submitted_task_reads_back_whole(world: World) -> anyhow::Result<(
     let new = NewTask {
         queue: "images".parse()?,
         priority: Priority::HIGH,
-        payload: Payload { kind: PayloadKind::Bytes, bytes: Bytes::from_static(&[0, 255, 0, 1]) },
+        payload: Payload::inline(PayloadKind::Bytes, Bytes::from_static(&[0, 255, 0, 1])),
         labels: labels(&[("tenant", "ü"), ("team/x", "")])?,
         deadline: Some(at(60)),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),

@@ -186,7 +186,15 @@ pub fn ended(outcome: Outcome) -> ReportBody {
     let result = if outcome == Outcome::Ok { Bytes::from_static(b"\"done\"") } else { Bytes::new() };
     let usage = Usage { fuel: 1_000, wall_us: 2_000, ..Usage::default() };
     let log = LogCapture { head: vec![line("hello")], ..LogCapture::default() };
-    ReportBody::Ended(Box::new(Ended { outcome, result, usage, log, started_at: at(1), ended_at: at(2) }))
+    ReportBody::Ended(Box::new(Ended {
+        outcome,
+        result,
+        result_blob: None,
+        usage,
+        log,
+        started_at: at(1),
+        ended_at: at(2),
+    }))
 }
 
 /// One line of a log.

@@ -12,6 +12,7 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::task::TaskLog;
 use tasklane_domain::{PayloadKind, StateKind, TaskId};
 
+use crate::blobs;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{IdPath, Params};
 use crate::state::State as Room;
@@ -54,6 +55,9 @@ pub(crate) async fn result(State(room): State<Arc<Room>>, IdPath(id): IdPath, pa
     let result = room.ports.tasks.result(id).await?.ok_or_else(|| not_found(id))?;
     match result.state {
         StateKind::Succeeded => {
+            if let Some(blob) = result.blob {
+                return blobs::answer(&room, blob.digest).await;
+            }
             let media_type = PayloadKind::detect(&result.bytes).media_type();
             Ok(([(header::CONTENT_TYPE, media_type)], result.bytes).into_response())
         }
@@ -61,6 +65,23 @@ pub(crate) async fn result(State(room): State<Arc<Room>>, IdPath(id): IdPath, pa
             Err(ApiError::new(ErrorCode::TaskHasNoResult, format!("task {id} ended as {state}")))
         }
         state => Err(ApiError::new(ErrorCode::TaskNotEnded, format!("task {id} is {state}"))),
+    }
+}
+
+/// What the guest is given, as it was submitted, with the results of others where they were bound.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{id}/payload", tag = "tasks", params(("id" = String, Path, description = "Task id")),
+    responses(
+        (status = 200, description = "The bytes; the content type is the form in which they were given"),
+        (status = "4XX", description = "No such task", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn payload(State(room): State<Arc<Room>>, IdPath(id): IdPath, params: Params) -> ApiResult<Response> {
+    params.only(&[])?;
+    let payload = room.ports.tasks.payload(id).await?.ok_or_else(|| not_found(id))?;
+    match payload.blob {
+        Some(blob) => blobs::answer(&room, blob.digest).await,
+        None => Ok(([(header::CONTENT_TYPE, payload.kind.media_type())], payload.bytes).into_response()),
     }
 }
 

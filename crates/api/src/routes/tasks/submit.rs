@@ -139,7 +139,7 @@ async fn ended(room: &Room, waiter: &crate::waiters::Waiter, wait: Duration) -> 
     let mut view = views::task(task);
     if view.state == StateKind::Succeeded {
         view.result = match room.ports.tasks.result(id).await {
-            Ok(result) => result.map(|result| views::result(&result.bytes)),
+            Ok(result) => result.map(|result| views::result(&result)),
             Err(StoreError::Removed { .. }) => None,
             Err(error) => return Err(error.into()),
         };
