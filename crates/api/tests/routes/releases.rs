@@ -109,7 +109,7 @@ async fn only_what_nothing_needs_is_removed() {
     room.request("PUT", STABLE, &json!({"routes": [{"version": "1.0.0"}]})).await;
     let problem = room.request("DELETE", path, &Value::Null).await.problem(409, "module_in_use");
     assert!(problem["detail"].as_str().unwrap().contains("aliases stable"), "{problem}");
-    room.request("DELETE", &format!("{path}?force=perhaps"), &Value::Null).await.problem(422, "invalid_query");
+    room.request("DELETE", &format!("{path}?force=perhaps"), &Value::Null).await.problem(400, "invalid_query");
     let gone = room.request("DELETE", &format!("{path}?force=true"), &Value::Null).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT, "{}", gone.text());
     room.get(path).await.problem(404, "module_version_not_found");
@@ -139,7 +139,7 @@ async fn two_versions_are_compared() {
     assert_eq!(diff["permissions"]["added"], json!(["enqueue = \"csv\""]));
     assert_eq!(diff["manifest"]["added"], json!(["queue = \"slow\""]));
     assert_eq!((&diff["same_bytes"], &diff["imports"]), (&json!(true), &json!({})));
-    room.get("/api/v1/modules/noop/diff?from=1.0.0").await.problem(422, "invalid_query");
+    room.get("/api/v1/modules/noop/diff?from=1.0.0").await.problem(400, "invalid_query");
     room.get("/api/v1/modules/noop/diff?from=1.0.0&to=3.0.0").await.problem(404, "module_version_not_found");
 }
 
