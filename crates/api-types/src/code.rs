@@ -144,6 +144,16 @@ codes! {
     ModuleNotFound = "module_not_found", 404, "GET /api/v1/modules lists the deployed modules.";
     /// The module has no such version.
     ModuleVersionNotFound = "module_version_not_found", 404, "GET /api/v1/modules/{name} lists its versions.";
+    /// The module has no such alias.
+    AliasNotFound = "alias_not_found", 404, "GET /api/v1/modules/{name}/aliases lists them; a version is written name@1.2.0.";
+    /// An alias cannot be set so.
+    AliasInvalid = "alias_invalid", 422, "Write {\"routes\": [{\"version\": \"2.0.0\", \"weight\": 95}, {\"version\": \"2.1.0\", \"weight\": 5}]}.";
+    /// An alias cannot be rolled back.
+    AliasNothingBefore = "alias_nothing_before", 409, "It has led nowhere else; PUT the routes that it should have.";
+    /// No new tasks of the version are taken.
+    ModuleDisabled = "module_disabled", 409, "Name another version, or POST /api/v1/modules/{name}/{version}/enable.";
+    /// Something needs the version.
+    ModuleInUse = "module_in_use", 409, "Wait for or cancel its tasks, move what names it, or disable it; `force=true` removes it all the same.";
     /// The uploaded bytes are not valid WebAssembly.
     ModuleInvalid = "module_invalid", 422, "Upload the .wasm file that your toolchain built, unchanged.";
     /// The module is neither a task component nor a WASI command.

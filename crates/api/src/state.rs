@@ -12,6 +12,7 @@ use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
 };
+use tasklane_domain::release::ReleaseStore;
 use tasklane_domain::retention::{KeepTimes, RetentionStore};
 use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::webhook::WebhookStore;
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 
 use crate::background::DispatchQueue;
 use crate::blobs::UPLOADS_AT_ONCE_MAX;
+use crate::counts::Counts;
 use crate::metrics::Metrics;
 use crate::modules::ModuleBook;
 use crate::serve::ServeSettings;
@@ -91,6 +93,8 @@ pub struct ApiPorts {
     pub webhooks: Arc<dyn WebhookStore>,
     /// The modules.
     pub modules: Arc<dyn ModuleStore>,
+    /// Their aliases, switches and removal.
+    pub releases: Arc<dyn ReleaseStore>,
     /// The way to the hosts.
     pub dispatcher: Arc<dyn Dispatcher>,
     /// Modules for hosts.
@@ -117,6 +121,7 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     pub(crate) modules: ModuleBook,
     pub(crate) waiters: Waiters,
+    pub(crate) counts: Counts,
     pub(crate) dispatch: DispatchQueue,
     /// Places of uploads of blobs.
     pub(crate) uploads: Semaphore,
@@ -139,6 +144,7 @@ impl State {
             metrics,
             modules: ModuleBook::default(),
             waiters: Waiters::default(),
+            counts: Counts::default(),
             dispatch,
             uploads: Semaphore::new(UPLOADS_AT_ONCE_MAX),
         })

@@ -25,6 +25,7 @@ pub mod payload;
 pub mod ports;
 pub mod priority;
 pub mod query;
+pub mod release;
 pub mod replay;
 pub mod retention;
 pub mod retry;
@@ -41,7 +42,9 @@ pub use cluster::{HostInfo, HostStatus, Lane, Lease, Term};
 pub use id::{Attempt, BatchId, DeliveryId, HostId, ModuleDigest, OperationId, TaskId};
 pub use limits::{Limits, LimitsPatch, LimitsPolicy};
 pub use module::{Manifest, ModuleKind, ModuleRecord, ModuleRef};
-pub use name::{Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName, TaskName, WebhookName};
+pub use name::{
+    AliasName, Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName, TaskName, WebhookName,
+};
 pub use outcome::{Outcome, OutcomeKind, Usage};
 pub use payload::{Payload, PayloadKind};
 pub use priority::Priority;

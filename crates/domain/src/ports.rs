@@ -183,7 +183,8 @@ pub trait Dispatcher: Send + Sync + 'static {
 #[async_trait]
 pub trait WorkSource: Send + Sync + 'static {
     /// Waits for work and returns 1 to `want` deliveries. [`Parking::Allowed`] permits standing pulls on empty lanes, so that a
-    /// lone urgent task arrives at once; a saturated host passes [`Parking::Withheld`] to leave it to others.
+    /// lone urgent task arrives at once; a saturated host passes [`Parking::Withheld`] to leave it to others, or
+    /// [`Parking::Urgent`] to be asked for urgent work only.
     async fn receive(&self, want: usize, parking: Parking) -> Result<Vec<Delivery>, QueueError>;
 
     /// Says that the deliveries are done with. Best effort: a lost ack means a redelivery, which settle refuses.
@@ -201,6 +202,8 @@ pub trait WorkSource: Send + Sync + 'static {
 pub enum Parking {
     /// A slot is free or soon will be.
     Allowed,
+    /// Only slots for urgent tasks are free: only urgent lanes are asked.
+    Urgent,
     /// Every slot is taken by long work.
     Withheld,
 }
@@ -364,6 +367,18 @@ pub mod live {
 pub trait ModuleInspector: Send + Sync + 'static {
     /// Validates `wasm` and tells its kind.
     async fn inspect(&self, wasm: Bytes) -> Result<ModuleKind, InspectError>;
+
+    /// What `wasm` needs of the host and offers to it, by name.
+    async fn surface(&self, wasm: Bytes) -> Result<Surface, InspectError>;
+}
+
+/// The names on the outside of a module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surface {
+    /// Interfaces of a component; `module.name` of a core module.
+    pub imports: Vec<String>,
+    /// Likewise.
+    pub exports: Vec<String>,
 }
 
 /// Why uploaded bytes are not a module that can run here.

@@ -22,6 +22,7 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
+use tasklane_domain::release::ReleaseStore;
 use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::webhook::WebhookStore;
@@ -33,6 +34,8 @@ pub struct Stores {
     pub tasks: Arc<dyn TaskStore>,
     /// The deployed modules.
     pub modules: Arc<dyn ModuleStore>,
+    /// Aliases of modules, and versions that are switched off or removed.
+    pub releases: Arc<dyn ReleaseStore>,
     /// Leader-only transactions.
     pub leader: Arc<dyn LeaderStore>,
     /// Bulk operations.
@@ -77,6 +80,7 @@ where
     S: TaskStore
         + ModuleStore
         + LeaderStore
+        + ReleaseStore
         + OperationStore
         + ScheduleStore
         + FlowStore
@@ -88,6 +92,7 @@ where
     Stores {
         tasks: store.clone(),
         modules: store.clone(),
+        releases: store.clone(),
         leader: store.clone(),
         operations: store.clone(),
         schedules: store.clone(),

@@ -14,13 +14,14 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::{Admitted, ModuleFlow, Pass, QueueChange, QueueRule};
 use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
+use tasklane_domain::release::{Alias, AliasChange, Availability};
 use tasklane_domain::retention::{Kind, Leftover, REMOVAL_ROWS_MAX, Removal, Rule, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
 use tasklane_domain::webhook::{Delivery, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook};
 use tasklane_domain::{
-    Lane, Lease, ModuleName, ModuleRecord, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName,
-    WorkOrder,
+    AliasName, Lane, Lease, ModuleName, ModuleRecord, ModuleVersion, QueueName, Report, ScheduleName, TaskId, Term,
+    Timestamp, WebhookName, WorkOrder,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -52,6 +53,9 @@ pub(crate) enum Op {
     NoteTask(ScheduleName, TaskId),
     Fire(Term, Arc<Fire>, Timestamp),
     Deploy(Arc<ModuleRecord>, Bytes),
+    ChangeAlias(ModuleName, AliasName, AliasChange, Timestamp),
+    Switch(ModuleName, ModuleVersion, Availability, Timestamp),
+    DeleteModule(ModuleName, ModuleVersion, Option<String>, Timestamp),
     OpenTerm(Lease),
     PromoteDue(Term, Timestamp, u32),
     Expire(Term, Timestamp, u32),
@@ -104,6 +108,9 @@ impl Op {
             | Self::Fire(..)
             | Self::SetRule(..)
             | Self::Deploy(..)
+            | Self::ChangeAlias(..)
+            | Self::Switch(..)
+            | Self::DeleteModule(..)
             | Self::ChangeQueue(..)
             | Self::SetModuleFlow(..)
             | Self::OpenTerm(_)
@@ -130,6 +137,8 @@ pub(crate) enum Answer {
     ScheduleChanged(bool),
     Fired(Fired),
     Deployed(Deployed),
+    AliasChanged(Option<Alias>),
+    ModuleChanged,
     Term(Term),
     Promoted(Promoted),
     Expired(Expired),

@@ -8,6 +8,7 @@ use crate::config::Settings;
 
 mod blobs;
 mod flow;
+mod modules;
 mod retention;
 mod schedules;
 mod tasks;
@@ -15,6 +16,7 @@ mod webhooks;
 
 pub(crate) use blobs::Blobs;
 pub(crate) use flow::{Flow, Queues};
+pub(crate) use modules::Modules;
 pub(crate) use retention::{Retention, RuleScope, RuleTimes};
 pub(crate) use schedules::{ScheduleArgs, Schedules};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
@@ -58,9 +60,9 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Deploy a module: upload its .wasm file with its manifest.
     Deploy(DeployArgs),
-    /// Look at deployed modules.
+    /// Look at deployed modules; aliases, canaries, switches, differences.
     #[command(subcommand)]
-    Modules(Modules),
+    Modules(Box<Modules>),
     /// Submit one task, wait for its end, print its result.
     Run(Box<RunArgs>),
     /// Submit one task, or a batch, and print the ids.
@@ -167,17 +169,6 @@ pub(crate) struct DeployArgs {
     /// The manifest. Default: `tasklane.toml` beside the file or in the directory above its `target`.
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Modules {
-    /// List every deployed version.
-    List,
-    /// Show one module's versions, or one version whole.
-    Get {
-        /// NAME or NAME@VERSION.
-        module: String,
-    },
 }
 
 #[derive(Debug, Args)]

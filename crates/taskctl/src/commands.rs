@@ -5,6 +5,7 @@ mod blob;
 mod deploy;
 mod flow;
 mod look;
+mod module;
 mod operation;
 mod payload;
 mod retention;
@@ -57,7 +58,7 @@ pub(crate) async fn run(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
         Command::Dev(args) => Box::pin(roles::dev::run(*args)).await?,
         Command::Serve(args) => Box::pin(roles::serve(*args, walls)).await?,
         Command::Deploy(args) => deploy::run(&client()?, global.output, args).await?,
-        Command::Modules(command) => look::modules(&client()?, global.output, command).await?,
+        Command::Modules(command) => module::modules(&client()?, global.output, *command).await?,
         Command::Run(args) => return run::run(&client()?, global.output, *args).await,
         Command::Submit(args) => run::submit(&client()?, global.output, *args).await?,
         Command::Tasks(command) => task::run(&client()?, global.output, *command).await?,

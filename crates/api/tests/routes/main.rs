@@ -27,6 +27,8 @@ mod operations;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod releases;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod schedules;

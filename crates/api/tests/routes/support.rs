@@ -101,6 +101,7 @@ impl Room {
             tasks: Arc::new(store.clone()),
             operations: store.stores.operations.clone(),
             schedules: store.stores.schedules.clone(),
+            releases: store.stores.releases.clone(),
             retention: store.stores.retention.clone(),
             flow: store.stores.flow.clone(),
             webhooks: store.stores.webhooks.clone(),

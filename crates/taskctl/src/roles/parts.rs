@@ -56,6 +56,7 @@ impl Control {
             tasks: self.stores.tasks.clone(),
             operations: self.stores.operations.clone(),
             schedules: self.stores.schedules.clone(),
+            releases: self.stores.releases.clone(),
             retention: self.stores.retention.clone(),
             flow: self.stores.flow.clone(),
             blobs: self.stores.blobs.clone(),
@@ -92,6 +93,7 @@ impl Control {
             leader: self.stores.leader.clone(),
             operations: self.stores.operations.clone(),
             schedules: self.stores.schedules.clone(),
+            releases: self.stores.releases.clone(),
             flow: self.stores.flow.clone(),
             hosts: Arc::new(self.nats.host_registry(&topology)),
             webhooks: self.stores.webhooks.clone(),
@@ -193,6 +195,7 @@ fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
     Ok(HostSettings {
         name: settings.name(),
         slots: settings.slots.unwrap_or(default.slots),
+        urgent_slots: settings.urgent_slots,
         queues: settings.queues(),
         deliveries_max: settings.deliveries_max.unwrap_or(default.deliveries_max),
         drain_timeout: settings.drain_timeout(),

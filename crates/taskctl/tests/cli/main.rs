@@ -20,6 +20,8 @@ mod life;
 #[cfg(test)]
 mod lives;
 #[cfg(test)]
+mod modules;
+#[cfg(test)]
 mod queues;
 #[cfg(test)]
 mod retention;
