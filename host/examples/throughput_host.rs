@@ -196,6 +196,7 @@ async fn measure() -> anyhow::Result<f64> {
         enqueuer: world.clone(),
         payloads: world.clone(),
         results: world.clone(),
+        deaths: world.clone(),
         compiled: None,
     };
     let settings = HostSettings::new(dir.path().join("cache"), compiler);
@@ -232,5 +233,12 @@ impl tasklane_domain::children::Enqueuer for Endless {
         _request: tasklane_domain::children::EnqueueRequest,
     ) -> tasklane_domain::children::Enqueued {
         Err(tasklane_domain::children::EnqueueError::Unavailable("nobody listens here".to_owned()))
+    }
+}
+
+#[async_trait]
+impl tasklane_domain::quarantine::DeathRegister for Endless {
+    async fn tell(&self, _deaths: &[tasklane_domain::quarantine::Death]) -> Result<Vec<ModuleDigest>, QueueError> {
+        Ok(Vec::new())
     }
 }

@@ -7,12 +7,14 @@ use tasklane_domain::blob::{BlobCache, ResultStore};
 use tasklane_domain::children::Enqueuer;
 use tasklane_domain::compiled::CompiledStore;
 use tasklane_domain::ports::{Control, HostRegistry, ModuleCache, ReportSink, WorkSource};
+use tasklane_domain::quarantine::DeathRegister;
 use tasklane_domain::{Clock, HostId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Blobs;
 use crate::board::{Board, SlotKind};
 use crate::heartbeat;
+use crate::in_flight::InFlight;
 use crate::levels::GuestThreads;
 use crate::metrics::Metrics;
 use crate::modules::aot::{AotCache, private_dir};
@@ -20,6 +22,7 @@ use crate::modules::compile::Compiler;
 use crate::modules::shared::Shared;
 use crate::modules::sign::{ModuleKey, Signer};
 use crate::modules::{Caches, Modules};
+use crate::quarantine::{self, Quarantine};
 use crate::receive;
 use crate::report::{self, Reporter};
 use crate::sandbox::engine;
@@ -28,7 +31,7 @@ use crate::settings::HostSettings;
 /// How long the end waits for NATS to take the last reports, and the goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a host needs of the world: NATS, behind nine ports.
+/// What a host needs of the world: NATS, behind ten ports.
 #[derive(Clone)]
 pub struct HostPorts {
     /// Work.
@@ -47,6 +50,8 @@ pub struct HostPorts {
     pub payloads: Arc<dyn BlobCache>,
     /// Large results.
     pub results: Arc<dyn ResultStore>,
+    /// Deaths of hosts before this one, and what is quarantined.
+    pub deaths: Arc<dyn DeathRegister>,
     /// Compiled code of other processes; `None`: this host shares none.
     pub compiled: Option<Arc<dyn CompiledStore>>,
 }
@@ -93,6 +98,8 @@ pub(crate) struct Room {
     pub(crate) blobs: Blobs,
     pub(crate) metrics: Metrics,
     pub(crate) board: Board,
+    pub(crate) in_flight: InFlight,
+    pub(crate) quarantine: Quarantine,
     /// Where guests that compute for long go on.
     pub(crate) long_guests: tokio::runtime::Handle,
     pub(crate) started_at: Timestamp,
@@ -129,7 +136,24 @@ impl Host {
         let blobs = Blobs::new(ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);
         let started_at = clock.now();
         let id = HostId::new();
-        let room = Room { id, settings, ports, clock, engine, modules, blobs, metrics, board, long_guests, started_at };
+        let in_flight = InFlight::new(&settings.cache_dir, id, settings.slots)
+            .map_err(|source| HostError::Cache { dir: settings.cache_dir.display().to_string(), source })?;
+        let quarantine = Quarantine::default();
+        let room = Room {
+            id,
+            settings,
+            ports,
+            clock,
+            engine,
+            modules,
+            blobs,
+            metrics,
+            board,
+            in_flight,
+            quarantine,
+            long_guests,
+            started_at,
+        };
         Ok(Self { room: Arc::new(room), guests: Some(guests) })
     }
 
@@ -143,6 +167,7 @@ impl Host {
     /// `stop` is cancelled too, everything that runs is handed back at once.
     pub async fn run(&self, drain: CancellationToken, stop: CancellationToken) {
         let Some(guests) = &self.guests else { return };
+        let untold = quarantine::begin(&self.room).await;
         let (reporter, reports) = Reporter::new();
         let over = CancellationToken::new();
         let io = [
@@ -150,11 +175,12 @@ impl Host {
             tokio::spawn(heartbeat::beats(self.room.clone(), drain.clone(), over.clone())),
             tokio::spawn(heartbeat::progress_acks(self.room.clone(), over.clone())),
             tokio::spawn(heartbeat::cancels(self.room.clone(), over.clone())),
+            tokio::spawn(quarantine::watch(self.room.clone(), untold, over.clone())),
         ];
         let urgent = self.room.settings.urgent_slots();
         for number in 0..self.room.settings.slots {
             let kind = if number < urgent { SlotKind::Urgent } else { SlotKind::Any };
-            guests.short.spawn(receive::slot(self.room.clone(), kind, reporter.clone(), over.clone()));
+            guests.short.spawn(receive::slot(self.room.clone(), number, kind, reporter.clone(), over.clone()));
         }
         receive::intake(&self.room, &reporter, &drain).await;
         receive::drain(&self.room, &reporter, &stop).await;

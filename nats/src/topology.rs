@@ -39,6 +39,8 @@ pub(crate) const RESULTS: &str = "results";
 pub(crate) const BLOB_WANTED: &str = "control.blobs.want";
 /// Hosts ask here for tasks that their guests enqueue; API processes compete to answer.
 pub(crate) const ENQUEUE: &str = "control.tasks.enqueue";
+/// Hosts tell here of hosts that died; API processes compete to answer.
+pub(crate) const DIED: &str = "control.hosts.died";
 /// Task ids that hosts shall stop.
 pub(crate) const CANCEL: &str = "control.cancel";
 /// Times for the leader's due loop.

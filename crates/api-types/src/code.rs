@@ -150,6 +150,8 @@ codes! {
     AliasInvalid = "alias_invalid", 422, "Write {\"routes\": [{\"version\": \"2.0.0\", \"weight\": 95}, {\"version\": \"2.1.0\", \"weight\": 5}]}.";
     /// An alias cannot be rolled back.
     AliasNothingBefore = "alias_nothing_before", 409, "It has led nowhere else; PUT the routes that it should have.";
+    /// Hosts died while it ran, so it runs no more until it is released.
+    ModuleQuarantined = "module_quarantined", 409, "Look into its hosts' logs; then POST /api/v1/modules/{name}/{version}/release, or name another version.";
     /// No new tasks of the version are taken.
     ModuleDisabled = "module_disabled", 409, "Name another version, or POST /api/v1/modules/{name}/{version}/enable.";
     /// Something needs the version.

@@ -393,6 +393,10 @@ pub struct ModuleView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub disabled_at: Option<Timestamp>,
+    /// Since when it is kept from running, because hosts died of it; missing while it may run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub quarantined_at: Option<Timestamp>,
 }
 
 /// Deployed versions, by name, the newest version first.

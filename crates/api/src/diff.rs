@@ -83,7 +83,7 @@ mod tests {
         let manifest: Manifest = serde_json::from_value(manifest).unwrap();
         let (digest, created_at) = (ModuleDigest::from_bytes([1; 32]), Timestamp::from_micros(1));
         let kind = ModuleKind::Component;
-        ModuleRecord { digest, kind, size_bytes: 8, manifest, created_at, disabled_at: None }
+        ModuleRecord { digest, kind, size_bytes: 8, manifest, created_at, disabled_at: None, quarantined_at: None }
     }
 
     fn surface(imports: &[&str]) -> Surface {

@@ -16,6 +16,7 @@ mod graph;
 mod metrics;
 mod modules;
 pub mod ops;
+mod quarantine;
 mod routes;
 mod schedules;
 mod serve;

@@ -119,6 +119,10 @@ async fn unresolved(
             Ok(if names.is_empty() { error } else { error.hint(format!("Its aliases: {}.", names.join(", "))) })
         }
         Unresolved::Disabled => Ok(ApiError::new(ErrorCode::ModuleDisabled, switched_off(spec))),
+        Unresolved::Quarantined => Ok(ApiError::new(
+            ErrorCode::ModuleQuarantined,
+            format!("{name}: hosts died while it ran, and nothing else can be had under this name"),
+        )),
     }
 }
 

@@ -7,6 +7,7 @@ mod flow;
 mod health;
 mod modules;
 mod operations;
+mod quarantine;
 mod releases;
 mod retention;
 mod schedules;
@@ -52,6 +53,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(modules::version, releases::delete))
         .routes(routes!(releases::disable))
         .routes(routes!(releases::enable))
+        .routes(routes!(quarantine::release))
         .routes(routes!(releases::aliases))
         .routes(routes!(releases::set_alias, releases::remove_alias))
         .routes(routes!(releases::promote))

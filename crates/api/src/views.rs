@@ -95,6 +95,7 @@ pub(crate) fn module(record: ModuleRecord) -> ModuleView {
         manifest: record.manifest,
         created_at: record.created_at,
         disabled_at: record.disabled_at,
+        quarantined_at: record.quarantined_at,
     }
 }
 

@@ -24,6 +24,7 @@ pub mod outcome;
 pub mod payload;
 pub mod ports;
 pub mod priority;
+pub mod quarantine;
 pub mod query;
 pub mod release;
 pub mod replay;

@@ -215,6 +215,8 @@ pub struct ModuleRecord {
     /// Since when no new tasks of it are taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<Timestamp>,
+    /// Since when its bytes are kept from running, because hosts died of them.
+    pub quarantined_at: Option<Timestamp>,
 }
 
 impl ModuleRecord {

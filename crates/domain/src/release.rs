@@ -168,6 +168,8 @@ pub enum Unresolved {
     NoAlias(AliasName),
     /// The version, or everything that the alias leads to, is switched off.
     Disabled,
+    /// As above, and one at least because hosts died of it.
+    Quarantined,
 }
 
 /// The version that the task with this id gets. `versions` are those of the module, the newest first.
@@ -188,11 +190,12 @@ pub fn resolve<'a, R: Borrow<ModuleRecord>>(
     match selector {
         Selector::Version(version) => {
             let found = find(versions, version).ok_or_else(|| Unresolved::NoVersion(version.clone()))?;
-            enabled(found).ok_or(Unresolved::Disabled)
+            enabled(found).ok_or_else(|| off(std::iter::once(found)))
         }
         Selector::Alias(name) => match aliases.iter().find(|alias| alias.name == *name) {
-            Some(alias) => pick(&alias.routes, versions, task).ok_or(Unresolved::Disabled),
-            None if name.as_str() == LATEST => newest(versions).ok_or(Unresolved::Disabled),
+            Some(alias) => pick(&alias.routes, versions, task)
+                .ok_or_else(|| off(alias.routes.iter().filter_map(|route| find(versions, &route.version)))),
+            None if name.as_str() == LATEST => newest(versions).ok_or_else(|| off(versions.iter())),
             None => Err(Unresolved::NoAlias(name.clone())),
         },
     }
@@ -202,8 +205,15 @@ fn find<'a, R: Borrow<ModuleRecord>>(versions: &'a [R], version: &ModuleVersion)
     versions.iter().find(|one| (*one).borrow().manifest.version == *version)
 }
 
+/// Why none of them can be had: quarantine is the graver reason.
+fn off<'a, R: Borrow<ModuleRecord> + 'a>(mut versions: impl Iterator<Item = &'a R>) -> Unresolved {
+    let is_quarantined = versions.any(|one| one.borrow().quarantined_at.is_some());
+    if is_quarantined { Unresolved::Quarantined } else { Unresolved::Disabled }
+}
+
 fn enabled<R: Borrow<ModuleRecord>>(one: &R) -> Option<&R> {
-    one.borrow().disabled_at.is_none().then_some(one)
+    let record = one.borrow();
+    (record.disabled_at.is_none() && record.quarantined_at.is_none()).then_some(one)
 }
 
 /// The newest release, or the newest pre-release where there is no release.
@@ -296,6 +306,20 @@ pub enum Action {
         version: ModuleVersion,
         /// SHA-256 of its bytes.
         digest: ModuleDigest,
+    },
+    /// It does not run any more, since hosts died while it ran.
+    Quarantined {
+        /// Which.
+        version: ModuleVersion,
+        /// SHA-256 of its bytes.
+        digest: ModuleDigest,
+        /// How many hosts.
+        deaths: u32,
+    },
+    /// It may run again.
+    Released {
+        /// Which.
+        version: ModuleVersion,
     },
     /// No new tasks of it.
     Disabled {

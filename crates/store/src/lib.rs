@@ -22,6 +22,7 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
+use tasklane_domain::quarantine::QuarantineStore;
 use tasklane_domain::release::ReleaseStore;
 use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::schedule::ScheduleStore;
@@ -36,6 +37,8 @@ pub struct Stores {
     pub modules: Arc<dyn ModuleStore>,
     /// Aliases of modules, and versions that are switched off or removed.
     pub releases: Arc<dyn ReleaseStore>,
+    /// Modules that hosts died of.
+    pub quarantine: Arc<dyn QuarantineStore>,
     /// Leader-only transactions.
     pub leader: Arc<dyn LeaderStore>,
     /// Bulk operations.
@@ -81,6 +84,7 @@ where
         + ModuleStore
         + LeaderStore
         + ReleaseStore
+        + QuarantineStore
         + OperationStore
         + ScheduleStore
         + FlowStore
@@ -93,6 +97,7 @@ where
         tasks: store.clone(),
         modules: store.clone(),
         releases: store.clone(),
+        quarantine: store.clone(),
         leader: store.clone(),
         operations: store.clone(),
         schedules: store.clone(),

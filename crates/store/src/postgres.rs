@@ -73,6 +73,10 @@ mod operations;
 mod outbox;
 #[path = "shared/pin.rs"]
 mod pin;
+#[path = "shared/quarantine.rs"]
+mod quarantine;
+#[path = "shared/quarantine_port.rs"]
+mod quarantine_port;
 #[path = "shared/read.rs"]
 mod read;
 #[path = "shared/release_port.rs"]

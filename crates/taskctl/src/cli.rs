@@ -136,11 +136,21 @@ pub(crate) struct ServeArgs {
     /// Which role.
     #[arg(value_enum)]
     pub(crate) role: Role,
+    /// Run guests in this very process: whoever starts it starts it again when it dies. Hosts only.
+    #[arg(long)]
+    pub(crate) no_supervisor: bool,
     /// End when this process is no longer the parent.
     #[arg(long, hide = true)]
     pub(crate) parent_pid: Option<u32>,
     #[command(flatten)]
     pub(crate) settings: Settings,
+}
+
+impl ServeArgs {
+    /// Whether this process only watches over the host that it starts.
+    pub(crate) fn is_supervisor(&self) -> bool {
+        self.role == Role::Host && !self.no_supervisor && self.parent_pid.is_none()
+    }
 }
 
 /// A production role.

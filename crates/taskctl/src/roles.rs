@@ -22,12 +22,14 @@ pub(crate) async fn serve(args: ServeArgs, walls: Walls) -> anyhow::Result<()> {
     if let Some(parent) = args.parent_pid {
         signals::die_with(parent)?;
     }
+    let is_supervisor = args.is_supervisor();
     let settings = args.settings;
     start_log(&settings)?;
     walls::tell(&walls);
     tracing::info!(settings = %settings.redacted(), "starting {:?}", args.role);
     let (drain, stop) = signals::tokens();
     match args.role {
+        Role::Host if is_supervisor => host_child::supervise(settings, drain, stop).await,
         Role::Host => run_host(&settings, &walls, drain, stop).await,
         Role::Api => Control::open(&settings).await?.run_api(listen(&settings.listen()).await?, drain).await,
         Role::Scheduler => {

@@ -12,6 +12,7 @@ pub mod history;
 pub mod leader;
 pub mod life;
 pub mod modules;
+pub mod quarantine;
 pub mod reads;
 pub mod releases;
 pub mod retention;
@@ -95,6 +96,9 @@ macro_rules! store_conformance {
             modules::other_content_under_one_version_is_a_conflict,
             modules::the_newest_version_is_a_release_if_there_is_one,
             modules::modules_are_listed_by_name_and_newest_version,
+            quarantine::two_deaths_quarantine_a_module,
+            quarantine::a_death_is_counted_once_and_for_a_day,
+            quarantine::a_released_module_runs_again,
             releases::an_alias_leads_and_rolls_back,
             releases::a_version_is_switched_off_and_on,
             releases::what_needs_a_version_is_found,

@@ -35,6 +35,8 @@ mod ports;
 #[cfg(test)]
 mod preemption;
 #[cfg(test)]
+mod quarantine;
+#[cfg(test)]
 mod reports;
 #[cfg(test)]
 mod stains;

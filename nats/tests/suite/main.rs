@@ -8,6 +8,7 @@ mod accounts;
 mod blobs;
 mod compiled;
 mod control;
+mod deaths;
 mod hosts;
 mod intake;
 mod keeper;

@@ -139,7 +139,7 @@ async fn tasks_of(
             Ok(record) => tasks.push((at, schedule.task(id, record.reference(), at, now))),
             Err(why) => {
                 tracing::warn!(schedule = %schedule.name, module = %spec.name, ?why, "a schedule's module cannot be had");
-                let is_off = why == Unresolved::Disabled;
+                let is_off = matches!(why, Unresolved::Disabled | Unresolved::Quarantined);
                 pass.push((at, if is_off { Passed::ModuleDisabled } else { Passed::ModuleMissing }));
             }
         }

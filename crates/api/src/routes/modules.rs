@@ -52,6 +52,7 @@ pub(crate) async fn deploy(
         manifest,
         created_at: room.clock.now(),
         disabled_at: None,
+        quarantined_at: None,
     };
     let deployed = room.ports.modules.deploy(record.clone(), wasm.clone()).await?;
     let record = as_it_is(&room, record).await?;

@@ -27,6 +27,8 @@ mod operations;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod quarantine;
+#[cfg(test)]
 mod releases;
 #[cfg(test)]
 mod retention;

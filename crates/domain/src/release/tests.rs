@@ -15,6 +15,7 @@ fn record(version: &str, is_disabled: bool) -> ModuleRecord {
         manifest: Manifest::bare("thumb".parse().unwrap(), version.parse().unwrap()),
         created_at: Timestamp::from_micros(1),
         disabled_at: is_disabled.then_some(Timestamp::from_micros(2)),
+        quarantined_at: None,
     }
 }
 
@@ -142,4 +143,18 @@ fn what_needs_a_version_is_told_in_words() {
     };
     assert_eq!(all.to_string(), "2 tasks that have not ended; schedules nightly, hourly; aliases stable");
     assert!(References::default().is_empty() && !all.is_empty());
+}
+
+#[test]
+fn what_is_quarantined_is_nobodys_version_and_says_why() {
+    let mut versions = [record("2.0.0", false), record("1.0.0", false)];
+    versions[0].quarantined_at = Some(Timestamp::from_micros(3));
+    let task = TaskId::new();
+    let exact = Selector::Version("2.0.0".parse().unwrap());
+    assert_eq!(resolve(&exact, &versions, &[], task).unwrap_err(), Unresolved::Quarantined);
+    let latest = Selector::Alias(LATEST.parse().unwrap());
+    let found = resolve(&latest, &versions, &[], task).unwrap();
+    assert_eq!(found.manifest.version.to_string(), "1.0.0", "the next best");
+    versions[1].disabled_at = Some(Timestamp::from_micros(3));
+    assert_eq!(resolve(&latest, &versions, &[], task).unwrap_err(), Unresolved::Quarantined);
 }

@@ -16,7 +16,8 @@ type Pool = sqlx::Pool<Db>;
 
 /// Most records in one answer.
 const RECORDS_MAX: i64 = 10_000;
-const COLUMNS: &str = "name, version, digest, kind, size_bytes, manifest, created_at, disabled_at";
+const COLUMNS: &str = "name, version, digest, kind, size_bytes, manifest, created_at, disabled_at, \
+    (SELECT since FROM quarantined_modules WHERE quarantined_modules.digest = modules.digest) AS quarantined_at";
 
 fn record(row: &DbRow) -> Result<ModuleRecord, StoreError> {
     let kind = match get::<&str>(row, "kind")? {
@@ -32,6 +33,7 @@ fn record(row: &DbRow) -> Result<ModuleRecord, StoreError> {
         manifest: json(row, "manifest")?.ok_or_else(|| corrupt("manifest", "missing"))?,
         created_at: required_time(row, "created_at")?,
         disabled_at: time(row, "disabled_at")?,
+        quarantined_at: time(row, "quarantined_at")?,
     })
 }
 

@@ -124,7 +124,7 @@ async fn row_of(conn: &mut Conn, module: &ModuleName, version: &ModuleVersion) -
     query.fetch_optional(conn).await.map_err(unavailable)
 }
 
-fn no_version(module: &ModuleName, version: &ModuleVersion) -> StoreError {
+pub(super) fn no_version(module: &ModuleName, version: &ModuleVersion) -> StoreError {
     StoreError::VersionNotFound { module: module.clone(), version: version.clone() }
 }
 

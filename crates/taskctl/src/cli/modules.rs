@@ -52,6 +52,11 @@ pub(crate) enum Modules {
         /// NAME@VERSION.
         module: String,
     },
+    /// Let a quarantined version run again: hosts died while it ran.
+    Release {
+        /// NAME@VERSION.
+        module: String,
+    },
     /// Remove a version that nothing needs any more.
     Delete {
         /// NAME@VERSION.

@@ -30,7 +30,11 @@ pub(crate) async fn modules(client: &Client, format: Format, module: Option<&str
         let digest: String = module.digest.chars().take(12).collect();
         let description = output::inert(&module.manifest.description);
         let age = output::ago(module.created_at, now);
-        let state = if module.disabled_at.is_some() { "off" } else { "on" };
+        let state = match (module.quarantined_at, module.disabled_at) {
+            (Some(_), _) => "quarantined",
+            (None, Some(_)) => "off",
+            (None, None) => "on",
+        };
         vec![
             module.name.clone(),
             module.version.clone(),

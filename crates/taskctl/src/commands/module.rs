@@ -66,6 +66,7 @@ pub(crate) async fn modules(client: &Client, format: Format, command: Modules) -
         }
         Modules::Disable { module } => switched(client, &module, "disable").await,
         Modules::Enable { module } => switched(client, &module, "enable").await,
+        Modules::Release { module } => switched(client, &module, "release").await,
         Modules::Delete { module, force } => {
             let forced = if force { "?force=true" } else { "" };
             client.delete(&version_path(&module, forced)?).await?;
@@ -79,7 +80,11 @@ pub(crate) async fn modules(client: &Client, format: Format, command: Modules) -
 
 async fn switched(client: &Client, module: &str, what: &str) -> anyhow::Result<()> {
     let view: ModuleView = client.post(&version_path(module, &format!("/{what}"))?, &json!({})).await?;
-    let state = if view.disabled_at.is_some() { "takes no new tasks" } else { "takes new tasks" };
+    let state = match (view.quarantined_at, view.disabled_at) {
+        (Some(_), _) => "is quarantined: hosts died while it ran",
+        (None, Some(_)) => "takes no new tasks",
+        (None, None) => "takes new tasks",
+    };
     output::note(&format!("{}@{} {state}", view.name, view.version));
     Ok(())
 }

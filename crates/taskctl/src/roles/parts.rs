@@ -57,6 +57,8 @@ impl Control {
             operations: self.stores.operations.clone(),
             schedules: self.stores.schedules.clone(),
             releases: self.stores.releases.clone(),
+            quarantine: self.stores.quarantine.clone(),
+            deaths: Arc::new(self.nats.deaths()),
             retention: self.stores.retention.clone(),
             flow: self.stores.flow.clone(),
             blobs: self.stores.blobs.clone(),
@@ -178,6 +180,7 @@ pub(crate) async fn run_host(
         enqueuer: Arc::new(nats.enqueue()),
         payloads: Arc::new(nats.blob_cache(&topology)),
         results: Arc::new(nats.result_store(&topology)),
+        deaths: Arc::new(nats.deaths()),
         compiled: shared(settings, &nats),
     };
     let registry = Registry::new();

@@ -15,7 +15,7 @@ use crate::config::Settings;
 /// Completes the settings of a role; for a host, raises its walls, and answers how they stand.
 pub(crate) fn prepare(args: &mut ServeArgs) -> anyhow::Result<Walls> {
     args.settings = std::mem::take(&mut args.settings).with_file()?;
-    if args.role != Role::Host {
+    if args.role != Role::Host || args.is_supervisor() {
         return Ok(Walls::default());
     }
     raise(&args.settings)

@@ -21,6 +21,7 @@ fn record(name: &str, version: &str, digest: u8) -> anyhow::Result<ModuleRecord>
         manifest,
         created_at: NOW,
         disabled_at: None,
+        quarantined_at: None,
     })
 }
 

@@ -24,6 +24,7 @@ fn record(version: &str, digest: u8) -> anyhow::Result<ModuleRecord> {
         manifest,
         created_at: NOW,
         disabled_at: None,
+        quarantined_at: None,
     })
 }
 
