@@ -2,7 +2,7 @@
 //! the no-op component. Beside `floor_host` it shows what the host itself costs. Prints one JSON line.
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use tasklane_domain::{
     Attempt, BlobRef, Clock, DeliveryId, HostInfo, Limits, Manifest, ModuleDigest, ModuleRef, Payload, Priority,
     QueueName, Report, SystemClock, TaskId, Timestamp, WorkOrder,
 };
-use tasklane_host::{CompilerCommand, Host, HostPorts, HostSettings};
+use tasklane_host::{ChildOrder, CompilerCommand, Host, HostPorts, HostSettings};
 use tokio_util::sync::CancellationToken;
 
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -196,6 +196,8 @@ async fn measure() -> anyhow::Result<f64> {
         enqueuer: world.clone(),
         payloads: world.clone(),
         results: world.clone(),
+        deaths: world.clone(),
+        compiled: None,
     };
     let settings = HostSettings::new(dir.path().join("cache"), compiler);
     let host = Host::new(settings, ports, Arc::new(SystemClock), &prometheus::Registry::new())?;
@@ -214,8 +216,9 @@ async fn measure() -> anyhow::Result<f64> {
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().collect();
-    if let [_, _, kind, input, output] = args.as_slice() {
-        return tasklane_host::child_main(kind, Path::new(input), Path::new(output)).map_err(anyhow::Error::msg);
+    if let [_, _, order @ ..] = args.as_slice() {
+        let order = ChildOrder::from_args(order).map_err(anyhow::Error::msg)?;
+        return tasklane_host::child_main(&order).map_err(anyhow::Error::msg);
     }
     let io = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let rate = io.block_on(measure())?;
@@ -230,5 +233,12 @@ impl tasklane_domain::children::Enqueuer for Endless {
         _request: tasklane_domain::children::EnqueueRequest,
     ) -> tasklane_domain::children::Enqueued {
         Err(tasklane_domain::children::EnqueueError::Unavailable("nobody listens here".to_owned()))
+    }
+}
+
+#[async_trait]
+impl tasklane_domain::quarantine::DeathRegister for Endless {
+    async fn tell(&self, _deaths: &[tasklane_domain::quarantine::Death]) -> Result<Vec<ModuleDigest>, QueueError> {
+        Ok(Vec::new())
     }
 }

@@ -5,18 +5,24 @@ use std::time::Duration;
 
 use tasklane_domain::blob::{BlobCache, ResultStore};
 use tasklane_domain::children::Enqueuer;
+use tasklane_domain::compiled::CompiledStore;
 use tasklane_domain::ports::{Control, HostRegistry, ModuleCache, ReportSink, WorkSource};
+use tasklane_domain::quarantine::DeathRegister;
 use tasklane_domain::{Clock, HostId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Blobs;
 use crate::board::{Board, SlotKind};
 use crate::heartbeat;
+use crate::in_flight::InFlight;
 use crate::levels::GuestThreads;
 use crate::metrics::Metrics;
-use crate::modules::Modules;
-use crate::modules::aot::AotCache;
+use crate::modules::aot::{AotCache, private_dir};
 use crate::modules::compile::Compiler;
+use crate::modules::shared::Shared;
+use crate::modules::sign::{ModuleKey, Signer};
+use crate::modules::{Caches, Modules};
+use crate::quarantine::{self, Quarantine};
 use crate::receive;
 use crate::report::{self, Reporter};
 use crate::sandbox::engine;
@@ -25,7 +31,7 @@ use crate::settings::HostSettings;
 /// How long the end waits for NATS to take the last reports, and the goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a host needs of the world: NATS, behind eight ports.
+/// What a host needs of the world: NATS, behind ten ports.
 #[derive(Clone)]
 pub struct HostPorts {
     /// Work.
@@ -44,6 +50,10 @@ pub struct HostPorts {
     pub payloads: Arc<dyn BlobCache>,
     /// Large results.
     pub results: Arc<dyn ResultStore>,
+    /// Deaths of hosts before this one, and what is quarantined.
+    pub deaths: Arc<dyn DeathRegister>,
+    /// Compiled code of other processes; `None`: this host shares none.
+    pub compiled: Option<Arc<dyn CompiledStore>>,
 }
 
 /// Why a host cannot start.
@@ -88,6 +98,8 @@ pub(crate) struct Room {
     pub(crate) blobs: Blobs,
     pub(crate) metrics: Metrics,
     pub(crate) board: Board,
+    pub(crate) in_flight: InFlight,
+    pub(crate) quarantine: Quarantine,
     /// Where guests that compute for long go on.
     pub(crate) long_guests: tokio::runtime::Handle,
     pub(crate) started_at: Timestamp,
@@ -113,14 +125,10 @@ impl Host {
         check(&settings)?;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = engine::host(settings.slots, settings.memory_bytes_max).map_err(failed)?;
-        let cached = |source| HostError::Cache { dir: settings.cache_dir.display().to_string(), source };
         let metrics = Metrics::register(registry, settings.slots).map_err(|e| HostError::Metrics(e.to_string()))?;
-        let disk = AotCache::open(&settings.cache_dir, &engine, settings.cache_bytes_max).map_err(cached)?;
-        let refused = registry.register(Box::new(disk.refused.clone()));
-        refused.map_err(|error| HostError::Metrics(error.to_string()))?;
-        let compiler = Compiler::new(settings.compiler.clone());
+        let caches = caches(&settings, &ports, &engine, registry)?;
         let modules =
-            Modules::new(engine.clone(), ports.modules.clone(), disk, compiler, settings.modules_max, metrics.clone())
+            Modules::new(engine.clone(), ports.modules.clone(), caches, settings.modules_max, metrics.clone())
                 .map_err(failed)?;
         let guests = GuestThreads::start(settings.guest_threads).map_err(HostError::Threads)?;
         let long_guests = guests.long.handle().clone();
@@ -128,7 +136,24 @@ impl Host {
         let blobs = Blobs::new(ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);
         let started_at = clock.now();
         let id = HostId::new();
-        let room = Room { id, settings, ports, clock, engine, modules, blobs, metrics, board, long_guests, started_at };
+        let in_flight = InFlight::new(&settings.cache_dir, id, settings.slots)
+            .map_err(|source| HostError::Cache { dir: settings.cache_dir.display().to_string(), source })?;
+        let quarantine = Quarantine::default();
+        let room = Room {
+            id,
+            settings,
+            ports,
+            clock,
+            engine,
+            modules,
+            blobs,
+            metrics,
+            board,
+            in_flight,
+            quarantine,
+            long_guests,
+            started_at,
+        };
         Ok(Self { room: Arc::new(room), guests: Some(guests) })
     }
 
@@ -142,6 +167,7 @@ impl Host {
     /// `stop` is cancelled too, everything that runs is handed back at once.
     pub async fn run(&self, drain: CancellationToken, stop: CancellationToken) {
         let Some(guests) = &self.guests else { return };
+        let untold = quarantine::begin(&self.room).await;
         let (reporter, reports) = Reporter::new();
         let over = CancellationToken::new();
         let io = [
@@ -149,11 +175,12 @@ impl Host {
             tokio::spawn(heartbeat::beats(self.room.clone(), drain.clone(), over.clone())),
             tokio::spawn(heartbeat::progress_acks(self.room.clone(), over.clone())),
             tokio::spawn(heartbeat::cancels(self.room.clone(), over.clone())),
+            tokio::spawn(quarantine::watch(self.room.clone(), untold, over.clone())),
         ];
         let urgent = self.room.settings.urgent_slots();
         for number in 0..self.room.settings.slots {
             let kind = if number < urgent { SlotKind::Urgent } else { SlotKind::Any };
-            guests.short.spawn(receive::slot(self.room.clone(), kind, reporter.clone(), over.clone()));
+            guests.short.spawn(receive::slot(self.room.clone(), number, kind, reporter.clone(), over.clone()));
         }
         receive::intake(&self.room, &reporter, &drain).await;
         receive::drain(&self.room, &reporter, &stop).await;
@@ -180,6 +207,28 @@ async fn bounded(otherwise: &'static str, last: impl Future<Output = ()>) {
     if tokio::time::timeout(GOODBYE_TIMEOUT, last).await.is_err() {
         tracing::warn!("{otherwise}");
     }
+}
+
+/// Where compiled code comes from.
+fn caches(
+    settings: &HostSettings,
+    ports: &HostPorts,
+    engine: &wasmtime::Engine,
+    registry: &prometheus::Registry,
+) -> Result<Caches, HostError> {
+    let dir = &settings.cache_dir;
+    let cached = |source| HostError::Cache { dir: dir.display().to_string(), source };
+    let counted = |error: prometheus::Error| HostError::Metrics(error.to_string());
+    private_dir(dir).map_err(cached)?;
+    let key = settings.module_key.clone().map_or_else(|| ModuleKey::of_dir(dir), Ok).map_err(cached)?;
+    let signer = Arc::new(Signer::new(key, engine).map_err(counted)?);
+    registry.register(Box::new(signer.refused.clone())).map_err(counted)?;
+    Ok(Caches {
+        disk: AotCache::new(dir, signer.clone(), settings.cache_bytes_max),
+        shared: Shared::new(ports.compiled.clone(), signer.clone()),
+        compiler: Compiler::new(settings.compiler.clone(), settings.compile, settings.sandbox, dir),
+        signer,
+    })
 }
 
 fn check(settings: &HostSettings) -> Result<(), HostError> {

@@ -11,7 +11,7 @@ mod offered;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tasklane_domain::ModuleKind;
-use tasklane_domain::ports::{InspectError, ModuleInspector};
+use tasklane_domain::ports::{self, InspectError, ModuleInspector};
 use wasmparser::types::Types;
 use wasmparser::{
     Encoding, ExternalKind, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator, WasmFeatures,
@@ -41,11 +41,20 @@ pub struct Inspector;
 #[async_trait]
 impl ModuleInspector for Inspector {
     async fn inspect(&self, wasm: Bytes) -> Result<ModuleKind, InspectError> {
-        let given_up = || InspectError::Invalid("the inspection was given up".to_owned());
-        let _permit = INSPECTIONS.acquire().await.map_err(|_| given_up())?;
-        let inspection = tokio::task::spawn_blocking(move || inspect(&wasm));
-        inspection.await.map_err(|_| given_up())?
+        in_turn(move || inspect(&wasm)).await
     }
+
+    async fn surface(&self, wasm: Bytes) -> Result<ports::Surface, InspectError> {
+        in_turn(move || surface(&wasm)).await
+    }
+}
+
+async fn in_turn<T: Send + 'static>(
+    look: impl FnOnce() -> Result<T, InspectError> + Send + 'static,
+) -> Result<T, InspectError> {
+    let given_up = || InspectError::Invalid("the inspection was given up".to_owned());
+    let _permit = INSPECTIONS.acquire().await.map_err(|_| given_up())?;
+    tokio::task::spawn_blocking(look).await.map_err(|_| given_up())?
 }
 
 /// What may be used, named one by one: nothing that the host's engine does not take, and nothing new by itself.
@@ -92,6 +101,19 @@ struct Surface {
 pub fn inspect(wasm: &[u8]) -> Result<ModuleKind, InspectError> {
     let (surface, types) = read(wasm)?;
     if surface.is_component { component_kind(&surface, &types) } else { command_kind(&surface, &types) }
+}
+
+/// The names on the outside of `wasm`, in this thread: imports by function, as a refusal would name them.
+///
+/// # Errors
+/// [`InspectError`] if it is not valid, or over a cap. Imports that are not offered are named like any other.
+pub fn surface(wasm: &[u8]) -> Result<ports::Surface, InspectError> {
+    let (surface, types) = read(wasm)?;
+    let imports = surface.imports.iter().flat_map(|import| import.names(&types));
+    Ok(ports::Surface {
+        imports: imports.map(|name| shown(&name)).collect(),
+        exports: surface.exports.iter().map(|name| shown(name)).collect(),
+    })
 }
 
 /// One pass: each part is held against the caps before it is validated, and understood after.
@@ -165,6 +187,7 @@ impl Surface {
             Payload::ExportSection(section) => {
                 for export in section.clone() {
                     let export = export.map_err(invalid)?;
+                    self.exports.push(export.name.to_owned());
                     if export.name == START && export.kind == ExternalKind::Func {
                         self.start = Some(export.index);
                     }
@@ -225,6 +248,24 @@ mod tests {
         let endless = "ü".repeat(90_000);
         let shown = shown(&endless);
         assert!(shown.len() < SHOWN_BYTES_MAX + 8 && shown.ends_with('…'));
+    }
+
+    #[test]
+    fn the_outside_of_a_command_is_named() {
+        let wat = r#"(module (import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))
+            (memory (export "memory") 1) (func (export "_start")))"#;
+        let surface = surface(&wat::parse_str(wat).unwrap()).unwrap();
+        assert_eq!(surface.imports, ["wasi_snapshot_preview1.sched_yield"]);
+        assert_eq!(surface.exports, ["memory", "_start"]);
+    }
+
+    #[test]
+    fn the_outside_of_a_component_is_named_by_function() {
+        let wat = r#"(component
+            (import "wasi:clocks/monotonic-clock@0.2.0" (instance (export "now" (func (result u64)))))
+            (import "wasi:sockets/network@0.2.0" (instance)))"#;
+        let surface = surface(&wat::parse_str(wat).unwrap()).unwrap();
+        assert_eq!(surface.imports, ["wasi:clocks/monotonic-clock@0.2.0.now", "wasi:sockets/network@0.2.0"]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! Modules ready to run: fetched once, compiled once in a child process, kept on disk under a MAC and in memory.
+//! Modules ready to run: fetched once, compiled once in a cluster in a child process, kept signed on disk and ready in memory.
 
 pub(crate) mod aot;
 pub(crate) mod compile;
 pub(crate) mod prepared;
+pub(crate) mod shared;
+pub(crate) mod sign;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -17,13 +19,23 @@ use wasmtime::Engine;
 
 use crate::metrics::Metrics;
 use aot::AotCache;
-use compile::Compiler;
+use compile::{CompileError, Compiler};
 use prepared::{Linkers, Prepared};
+use shared::{Found, Shared};
+use sign::Signer;
 
 /// How long a module that could not be fetched is not asked for again: short, since that passes.
 const FETCH_FAILURE_KEPT: Duration = Duration::from_secs(1);
 /// How long a module that could not be compiled is not compiled again.
 const COMPILE_FAILURE_KEPT: Duration = Duration::from_secs(30);
+
+/// Where compiled code comes from: this machine's disk, other processes, a child that compiles.
+pub(crate) struct Caches {
+    pub(crate) signer: Arc<Signer>,
+    pub(crate) disk: AotCache,
+    pub(crate) shared: Shared,
+    pub(crate) compiler: Compiler,
+}
 
 /// Why a module is not ready.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +49,12 @@ pub(crate) enum LoadError {
     /// The engine refused what was compiled.
     #[error("the module could not be linked: {0}")]
     Link(String),
+}
+
+impl From<CompileError> for LoadError {
+    fn from(error: CompileError) -> Self {
+        Self::Compile(error.to_string())
+    }
 }
 
 /// A module with its manifest.
@@ -72,14 +90,13 @@ impl From<LoadError> for Failed {
 struct Parts {
     engine: Engine,
     linkers: Linkers,
-    disk: AotCache,
+    caches: Caches,
 }
 
 /// The modules of one host.
 pub(crate) struct Modules {
     parts: Arc<Parts>,
     source: Arc<dyn ModuleCache>,
-    compiler: Compiler,
     ready: Mutex<lru::LruCache<ModuleRef, Slot>>,
     metrics: Metrics,
 }
@@ -88,15 +105,14 @@ impl Modules {
     pub(crate) fn new(
         engine: Engine,
         source: Arc<dyn ModuleCache>,
-        disk: AotCache,
-        compiler: Compiler,
+        caches: Caches,
         most: usize,
         metrics: Metrics,
     ) -> wasmtime::Result<Self> {
         let linkers = Linkers::new(&engine)?;
         let most = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN);
-        let parts = Arc::new(Parts { engine, linkers, disk });
-        Ok(Self { parts, source, compiler, ready: Mutex::new(lru::LruCache::new(most)), metrics })
+        let parts = Arc::new(Parts { engine, linkers, caches });
+        Ok(Self { parts, source, ready: Mutex::new(lru::LruCache::new(most)), metrics })
     }
 
     /// The module, loaded at most once at a time: others wait for the first. A failure is kept for a while, so that many tasks
@@ -125,19 +141,43 @@ impl Modules {
         let (manifest, wasm) = self.source.get(module).await?;
         let (bytes, digest) = (wasm.clone(), module.digest);
         let (kind, kept) = self.aside(move |parts| parts.look(&bytes, &digest)).await?;
-        self.metrics.compiles.with_label_values(&[if kept.is_some() { "disk" } else { "compiler" }]).inc();
         let prepared = match kept {
-            Some(compiled) => self.aside(move |parts| parts.prepare(kind, &compiled)).await?,
-            None => {
-                let compiled = self.compiler.compile(kind, &wasm).await?;
-                self.aside(move |parts| {
-                    parts.disk.put(&digest, &compiled);
-                    parts.prepare(kind, &compiled)
-                })
-                .await?
+            Some(compiled) => {
+                self.loaded_from("disk");
+                self.aside(move |parts| parts.prepare(kind, &compiled)).await?
             }
+            None => self.obtain(kind, digest, &wasm).await?,
         };
         Ok(Loaded { manifest: Arc::new(manifest), prepared })
+    }
+
+    /// From another process, or compiled here.
+    async fn obtain(&self, kind: ModuleKind, digest: ModuleDigest, wasm: &[u8]) -> Result<Prepared, LoadError> {
+        let caches = &self.parts.caches;
+        let is_awaited = match caches.shared.find(&digest).await {
+            Found::Code(compiled) => {
+                self.loaded_from("shared");
+                return self.aside(move |parts| parts.keep_and_prepare(kind, &digest, &compiled).1).await;
+            }
+            Found::Compile(is_awaited) => is_awaited,
+        };
+        self.loaded_from("compiler");
+        let obtained = async {
+            let compiled = caches.compiler.compile(kind, wasm).await?;
+            let kept = self.aside(move |parts| Ok(parts.keep_and_prepare(kind, &digest, &compiled)));
+            let (signed, prepared) = kept.await?;
+            caches.shared.put(&digest, signed).await;
+            prepared
+        };
+        let obtained = obtained.await;
+        if is_awaited {
+            caches.shared.release(&digest).await;
+        }
+        obtained
+    }
+
+    fn loaded_from(&self, place: &str) {
+        self.metrics.compiles.with_label_values(&[place]).inc();
     }
 
     /// On a thread where nobody is kept waiting by it.
@@ -158,7 +198,19 @@ impl Parts {
             return Err(LoadError::Compile("the bytes are not those that were deployed".to_owned()));
         }
         let kind = crate::inspect::inspect(wasm).map_err(|error| LoadError::Compile(error.to_string()))?;
-        Ok((kind, self.disk.get(digest)))
+        Ok((kind, self.caches.disk.get(digest)))
+    }
+
+    /// Signed for this disk and others, and ready.
+    fn keep_and_prepare(
+        &self,
+        kind: ModuleKind,
+        digest: &ModuleDigest,
+        compiled: &[u8],
+    ) -> (Vec<u8>, Result<Prepared, LoadError>) {
+        let signed = self.caches.signer.sign(digest, compiled);
+        self.caches.disk.put(digest, &signed);
+        (signed, self.prepare(kind, compiled))
     }
 
     fn prepare(&self, kind: ModuleKind, compiled: &[u8]) -> Result<Prepared, LoadError> {

@@ -97,7 +97,8 @@ pub(crate) async fn drain(room: &Arc<Room>, reporter: &Reporter, stop: &Cancella
 }
 
 /// One slot: runs one delivery after the other, on the guests' runtime.
-pub(crate) async fn slot(room: Arc<Room>, kind: SlotKind, reporter: Reporter, over: CancellationToken) {
+pub(crate) async fn slot(room: Arc<Room>, number: u32, kind: SlotKind, reporter: Reporter, over: CancellationToken) {
+    let cell = usize::try_from(number).unwrap_or(usize::MAX);
     loop {
         let delivery = tokio::select! {
             () = over.cancelled() => return,
@@ -105,7 +106,9 @@ pub(crate) async fn slot(room: Arc<Room>, kind: SlotKind, reporter: Reporter, ov
         };
         let Some(delivery) = delivery else { continue };
         room.metrics.running.inc();
+        let mark = room.in_flight.mark(cell, &delivery.order.module.digest);
         let body = run_contained(&room, &reporter, &delivery).await;
+        drop(mark);
         reporter.report(&room, &delivery, body).await;
         room.metrics.running.dec();
         room.board.end(kind);
@@ -133,6 +136,9 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
     }
     if order.deadline.is_some_and(|deadline| deadline <= now) {
         return unrun(room, Outcome::Expired);
+    }
+    if room.quarantine.holds(&order.module.digest) {
+        return unrun(room, Outcome::Quarantined);
     }
     room.metrics.queue_wait_seconds.observe(now.since(order.queued_at).as_secs_f64());
     let stop = room.board.stop_of(delivery);

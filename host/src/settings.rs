@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tasklane_domain::QueueName;
+use tasklane_jail::Sandbox;
+
+use crate::modules::sign::ModuleKey;
 
 /// How the compile child is started: this program with these arguments before its own.
 #[derive(Debug, Clone)]
@@ -12,6 +15,23 @@ pub struct CompilerCommand {
     pub program: PathBuf,
     /// Its first arguments.
     pub args: Vec<String>,
+}
+
+/// What one compilation may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// Address space, in bytes. At least 256 MiB, default 2 GiB.
+    pub memory_bytes: u64,
+    /// CPU time of all its threads, in seconds. At least 1, default 60.
+    pub cpu_seconds: u64,
+    /// Wall time. Default 90 s.
+    pub timeout: Duration,
+}
+
+impl Default for CompileLimits {
+    fn default() -> Self {
+        Self { memory_bytes: 2 * 1024 * 1024 * 1024, cpu_seconds: 60, timeout: Duration::from_secs(90) }
+    }
 }
 
 /// Settings of one host process.
@@ -50,6 +70,12 @@ pub struct HostSettings {
     pub blob_memory_bytes: u64,
     /// How modules are compiled.
     pub compiler: CompilerCommand,
+    /// What one compilation may use.
+    pub compile: CompileLimits,
+    /// What happens when a wall around the compiler cannot be raised. Default: it goes on.
+    pub sandbox: Sandbox,
+    /// The key under which compiled code is signed. Default: one of the cache directory's own.
+    pub module_key: Option<ModuleKey>,
     /// Version of Tasklane, shown to people.
     pub version: String,
 }
@@ -85,6 +111,9 @@ impl HostSettings {
             memory_bytes_max: 256 * 1024 * 1024,
             blob_memory_bytes: 512 * 1024 * 1024,
             compiler,
+            compile: CompileLimits::default(),
+            sandbox: Sandbox::default(),
+            module_key: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

@@ -25,6 +25,10 @@ pub(crate) const LEADER_SUBJECT: &str = "$KV.leadership.leader";
 pub(crate) const HOSTS: &str = "hosts";
 /// Bucket of modules.
 pub(crate) const MODULES: &str = "modules";
+/// Bucket of compiled code.
+pub(crate) const COMPILED: &str = "compiled";
+/// Bucket of claims to compile.
+pub(crate) const COMPILING: &str = "compiling";
 /// Hosts ask for a missing module here; API processes compete to answer.
 pub(crate) const MODULE_WANTED: &str = "control.modules.want";
 /// Bucket of large payloads.
@@ -35,6 +39,8 @@ pub(crate) const RESULTS: &str = "results";
 pub(crate) const BLOB_WANTED: &str = "control.blobs.want";
 /// Hosts ask here for tasks that their guests enqueue; API processes compete to answer.
 pub(crate) const ENQUEUE: &str = "control.tasks.enqueue";
+/// Hosts tell here of hosts that died; API processes compete to answer.
+pub(crate) const DIED: &str = "control.hosts.died";
 /// Task ids that hosts shall stop.
 pub(crate) const CANCEL: &str = "control.cancel";
 /// Times for the leader's due loop.

@@ -17,6 +17,7 @@ use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaderStore, LeaseStore, ModuleStore, ReportSource, StreamKeeper, TaskStore,
 };
+use tasklane_domain::release::ReleaseStore;
 use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::webhook::{EventSender, WebhookStore};
@@ -35,6 +36,8 @@ pub struct SchedulerPorts {
     pub leader: Arc<dyn LeaderStore>,
     /// Bulk operations.
     pub operations: Arc<dyn OperationStore>,
+    /// Aliases of modules.
+    pub releases: Arc<dyn ReleaseStore>,
     /// Recurring schedules.
     pub schedules: Arc<dyn ScheduleStore>,
     /// Flow control.

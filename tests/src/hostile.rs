@@ -3,7 +3,8 @@
 //!
 //! Called by `tests/hostile`, which judges each, and by `cargo xtask bench canary`, which has them in the background.
 //!
-//! Two directives in comments keep the texts short: `;;! repeat N text` stands for N copies of the text, `;;! include name` for the
+//! Two directives in comments keep the texts short: `;;! repeat N text` stands for N copies of the text, with the number of the copy
+//! for each `{n}`; `;;! include name` for the
 //! file `name.inc`.
 
 use std::fmt::Write as _;
@@ -125,8 +126,8 @@ fn expand(text: &str) -> anyhow::Result<String> {
     for line in text.lines() {
         if let Some(repeat) = line.trim_start().strip_prefix(";;! repeat ") {
             let (count, text) = repeat.split_once(' ').context("repeat N text")?;
-            for _ in 0..count.parse::<usize>()? {
-                writeln!(expanded, "{text}")?;
+            for n in 0..count.parse::<usize>()? {
+                writeln!(expanded, "{}", text.replace("{n}", &n.to_string()))?;
             }
         } else if let Some(name) = line.trim_start().strip_prefix(";;! include ") {
             expanded.push_str(&std::fs::read_to_string(dir().join(format!("{name}.inc")))?);

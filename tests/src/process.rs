@@ -14,8 +14,10 @@ pub enum Role {
     Api,
     /// `taskctl serve scheduler`.
     Scheduler,
-    /// `taskctl serve host`.
+    /// `taskctl serve host --no-supervisor`: this process is the host.
     Host,
+    /// `taskctl serve host`: the host is its child.
+    SupervisedHost,
     /// `taskctl dev`.
     Dev,
 }
@@ -25,7 +27,8 @@ impl Role {
         match self {
             Self::Api => &["serve", "api"],
             Self::Scheduler => &["serve", "scheduler"],
-            Self::Host => &["serve", "host"],
+            Self::Host => &["serve", "host", "--no-supervisor"],
+            Self::SupervisedHost => &["serve", "host"],
             Self::Dev => &["dev"],
         }
     }

@@ -144,6 +144,18 @@ codes! {
     ModuleNotFound = "module_not_found", 404, "GET /api/v1/modules lists the deployed modules.";
     /// The module has no such version.
     ModuleVersionNotFound = "module_version_not_found", 404, "GET /api/v1/modules/{name} lists its versions.";
+    /// The module has no such alias.
+    AliasNotFound = "alias_not_found", 404, "GET /api/v1/modules/{name}/aliases lists them; a version is written name@1.2.0.";
+    /// An alias cannot be set so.
+    AliasInvalid = "alias_invalid", 422, "Write {\"routes\": [{\"version\": \"2.0.0\", \"weight\": 95}, {\"version\": \"2.1.0\", \"weight\": 5}]}.";
+    /// An alias cannot be rolled back.
+    AliasNothingBefore = "alias_nothing_before", 409, "It has led nowhere else; PUT the routes that it should have.";
+    /// Hosts died while it ran, so it runs no more until it is released.
+    ModuleQuarantined = "module_quarantined", 409, "Look into its hosts' logs; then POST /api/v1/modules/{name}/{version}/release, or name another version.";
+    /// No new tasks of the version are taken.
+    ModuleDisabled = "module_disabled", 409, "Name another version, or POST /api/v1/modules/{name}/{version}/enable.";
+    /// Something needs the version.
+    ModuleInUse = "module_in_use", 409, "Wait for or cancel its tasks, move what names it, or disable it; `force=true` removes it all the same.";
     /// The uploaded bytes are not valid WebAssembly.
     ModuleInvalid = "module_invalid", 422, "Upload the .wasm file that your toolchain built, unchanged.";
     /// The module is neither a task component nor a WASI command.
@@ -154,6 +166,8 @@ codes! {
     ModuleTooLarge = "module_too_large", 413, "Strip debug information; build for size.";
     /// The module is over a limit on functions, bodies or nesting.
     ModuleOverLimits = "module_over_limits", 422, "Make the module smaller in the way that the detail names.";
+    /// The compiler did not take the module, or was ended by one of its limits.
+    ModuleNotCompiled = "module_not_compiled", 422, "Make the function or module that takes so long smaller; where it is not meant to, ask for higher compile limits.";
     /// The manifest is missing or wrong.
     ManifestInvalid = "manifest_invalid", 422, "Send the part `manifest` before `module`; at least name and version.";
     /// Other content is deployed under this name and version.

@@ -4,12 +4,17 @@
 //! fields within v1.
 
 mod code;
+mod release;
 mod request;
 mod retention;
 mod view;
 mod webhook;
 
 pub use code::ErrorCode;
+pub use release::{
+    AliasList, AliasRequest, AliasView, Changes, ModuleDiff, ModuleEventList, ModuleEventView, PromoteRequest,
+    RouteBody,
+};
 pub use request::{
     BatchRequest, BulkRequest, ConcurrencyRequest, ModuleFlowRequest, PreviewRequest, QueueRequest, RateRequest,
     RescheduleRequest, RetryRequest, ScheduleRequest, SubmitRequest, UniqueRequest,

@@ -224,6 +224,9 @@ pub struct TaskView {
     pub version: String,
     /// SHA-256 of its module.
     pub digest: String,
+    /// The alias that chooses the version anew when the task first becomes queued; left out when the version is settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
     /// Where it waits.
     pub queue: String,
     /// 1 to 10.
@@ -386,6 +389,14 @@ pub struct ModuleView {
     /// When it was deployed.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// Since when no new tasks of it are taken; missing while it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub disabled_at: Option<Timestamp>,
+    /// Since when it is kept from running, because hosts died of it; missing while it may run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub quarantined_at: Option<Timestamp>,
 }
 
 /// Deployed versions, by name, the newest version first.
@@ -514,7 +525,7 @@ pub struct FiringView {
     /// Its task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
-    /// Why there is none: `missed`, `overlap`, `superseded`, `module_missing`.
+    /// Why there is none: `missed`, `overlap`, `superseded`, `module_missing`, `module_disabled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub passed: Option<Passed>,

@@ -80,7 +80,7 @@ async fn parent(state: &State, id: TaskId) -> Result<Task, EnqueueError> {
 }
 
 async fn grants(state: &State, parent: &Task) -> Result<tasklane_domain::module::Permissions, EnqueueError> {
-    let record = state.modules.find(state.ports.modules.as_ref(), &parent.module.to_string()).await.map_err(refusal)?;
+    let record = state.modules.exact(&state.ports, &parent.module).await.map_err(refusal)?;
     Ok(record.manifest.permissions.clone())
 }
 

@@ -1,4 +1,4 @@
-//! The modules that tasks name: looked up once, remembered, suggested when the name is nearly right.
+//! The modules that tasks name: looked up once a second, resolved to a version, suggested when the name is nearly right.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,67 +6,132 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tasklane_api_types::ErrorCode;
+use tasklane_domain::name::NameError;
 use tasklane_domain::ports::ModuleStore;
-use tasklane_domain::{ModuleName, ModuleRecord, ModuleVersion};
+use tasklane_domain::release::{Alias, ModuleSpec, Selector, Unresolved, resolve};
+use tasklane_domain::{ModuleName, ModuleRecord, ModuleRef, ModuleVersion, TaskId};
 
 use crate::error::{ApiError, ApiResult};
+use crate::state::ApiPorts;
 
-/// How long the newest version of a name is remembered; another API process may have deployed a newer one.
-const NEWEST_TTL: Duration = Duration::from_secs(1);
-/// Names and versions remembered.
+/// How long a module's versions and aliases are remembered; another API process may have changed them.
+pub(crate) const KNOWN_TTL: Duration = Duration::from_secs(1);
+/// Modules remembered.
 const REMEMBERED_MAX: usize = 10_000;
 /// How alike a suggestion must be, 0 to 1.
 const ALIKE_MIN: f64 = 0.6;
 /// Suggestions in one hint.
 const SUGGESTIONS_MAX: usize = 3;
+/// Versions named in one hint.
+const VERSIONS_NAMED_MAX: usize = 5;
 
-/// Remembered modules, by what tasks call them.
+/// One module as it was a moment ago.
+struct Known {
+    versions: Vec<Arc<ModuleRecord>>,
+    aliases: Vec<Alias>,
+    since: Instant,
+}
+
+/// Remembered modules.
 #[derive(Default)]
-pub(crate) struct ModuleBook(Mutex<HashMap<String, (Arc<ModuleRecord>, Instant)>>);
+pub(crate) struct ModuleBook(Mutex<HashMap<ModuleName, Arc<Known>>>);
 
 impl ModuleBook {
-    /// Forgets everything, after a deploy.
+    /// Forgets everything, after a change.
     pub(crate) fn forget(&self) {
         self.0.lock().clear();
     }
 
-    fn remembered(&self, text: &str) -> Option<Arc<ModuleRecord>> {
+    fn remembered(&self, name: &ModuleName) -> Option<Arc<Known>> {
         let book = self.0.lock();
-        let (record, since) = book.get(text)?;
-        let is_fresh = text.contains('@') || since.elapsed() < NEWEST_TTL;
-        is_fresh.then(|| record.clone())
+        book.get(name).filter(|known| known.since.elapsed() < KNOWN_TTL).cloned()
     }
 
-    fn remember(&self, text: &str, record: &Arc<ModuleRecord>) {
+    async fn read(&self, ports: &ApiPorts, name: &ModuleName) -> ApiResult<Arc<Known>> {
+        let since = Instant::now();
+        let versions = ports.modules.modules(Some(name)).await?.into_iter().map(Arc::new).collect();
+        let aliases = ports.releases.aliases(name).await?;
+        let known = Arc::new(Known { versions, aliases, since });
         let mut book = self.0.lock();
         if book.len() >= REMEMBERED_MAX {
             book.clear();
         }
-        book.insert(text.to_owned(), (record.clone(), Instant::now()));
+        book.insert(name.clone(), known.clone());
+        Ok(known)
     }
 
-    /// The module that `name` or `name@version` names.
-    pub(crate) async fn find(&self, modules: &dyn ModuleStore, text: &str) -> ApiResult<Arc<ModuleRecord>> {
-        if let Some(record) = self.remembered(text) {
+    /// What `name`, `name@version` or `name@alias` is for this task.
+    pub(crate) async fn find(&self, ports: &ApiPorts, text: &str, task: TaskId) -> ApiResult<Arc<ModuleRecord>> {
+        self.resolve(ports, &spec(text)?, task).await
+    }
+
+    /// The version that this task gets.
+    pub(crate) async fn resolve(
+        &self,
+        ports: &ApiPorts,
+        spec: &ModuleSpec,
+        task: TaskId,
+    ) -> ApiResult<Arc<ModuleRecord>> {
+        let look = |known: &Known| resolve(&spec.selector, &known.versions, &known.aliases, task).cloned();
+        if let Some(known) = self.remembered(&spec.name)
+            && let Ok(record) = look(&known)
+        {
             return Ok(record);
         }
-        let (name, version) = parse(text)?;
-        let found = modules.module(&name, version.as_ref()).await?;
-        match found {
-            Some(record) => {
-                let record = Arc::new(record);
-                self.remember(text, &record);
-                Ok(record)
-            }
-            None => Err(missing(modules, &name, version.as_ref()).await?),
+        let known = self.read(ports, &spec.name).await?;
+        match look(&known) {
+            Ok(record) => Ok(record),
+            Err(why) => Err(unresolved(ports.modules.as_ref(), spec, &known, why).await?),
+        }
+    }
+
+    /// Exactly this one, also when it is switched off: a task of it may still run.
+    pub(crate) async fn exact(&self, ports: &ApiPorts, module: &ModuleRef) -> ApiResult<Arc<ModuleRecord>> {
+        let look = |known: &Known| known.versions.iter().find(|one| one.manifest.version == module.version).cloned();
+        if let Some(record) = self.remembered(&module.name).and_then(|known| look(&known)) {
+            return Ok(record);
+        }
+        match look(self.read(ports, &module.name).await?.as_ref()) {
+            Some(record) => Ok(record),
+            None => Err(missing(ports.modules.as_ref(), &module.name, Some(&module.version)).await?),
         }
     }
 }
 
-fn parse(text: &str) -> ApiResult<(ModuleName, Option<ModuleVersion>)> {
-    let wrong = |error: tasklane_domain::name::NameError| ApiError::new(ErrorCode::InvalidRequest, error.to_string());
-    let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
-    Ok((name.parse().map_err(wrong)?, version.map(str::parse).transpose().map_err(wrong)?))
+/// `name`, `name@version` or `name@alias`.
+pub(crate) fn spec(text: &str) -> ApiResult<ModuleSpec> {
+    text.parse().map_err(|error: NameError| ApiError::new(ErrorCode::InvalidRequest, error.to_string()))
+}
+
+async fn unresolved(
+    modules: &dyn ModuleStore,
+    spec: &ModuleSpec,
+    known: &Known,
+    why: Unresolved,
+) -> ApiResult<ApiError> {
+    let name = &spec.name;
+    match why {
+        Unresolved::NoModule => missing(modules, name, None).await,
+        Unresolved::NoVersion(version) => missing(modules, name, Some(&version)).await,
+        Unresolved::NoAlias(alias) => {
+            let error = ApiError::new(ErrorCode::AliasNotFound, format!("module {name} has no alias `{alias}`"));
+            let names: Vec<&str> = known.aliases.iter().map(|one| one.name.as_str()).collect();
+            Ok(if names.is_empty() { error } else { error.hint(format!("Its aliases: {}.", names.join(", "))) })
+        }
+        Unresolved::Disabled => Ok(ApiError::new(ErrorCode::ModuleDisabled, switched_off(spec))),
+        Unresolved::Quarantined => Ok(ApiError::new(
+            ErrorCode::ModuleQuarantined,
+            format!("{name}: hosts died while it ran, and nothing else can be had under this name"),
+        )),
+    }
+}
+
+fn switched_off(spec: &ModuleSpec) -> String {
+    let name = &spec.name;
+    match &spec.selector {
+        Selector::Version(version) => format!("{name}@{version} is switched off"),
+        Selector::Alias(alias) => format!("every version that {name}@{alias} leads to is switched off or removed"),
+    }
 }
 
 /// The error for a module that is not there, with what is.
@@ -77,7 +142,8 @@ pub(crate) async fn missing(
 ) -> ApiResult<ApiError> {
     let versions = modules.modules(Some(name)).await?;
     if let (false, Some(version)) = (versions.is_empty(), version) {
-        let known: Vec<String> = versions.iter().take(5).map(|one| one.manifest.version.to_string()).collect();
+        let newest = versions.iter().take(VERSIONS_NAMED_MAX);
+        let known: Vec<String> = newest.map(|one| one.manifest.version.to_string()).collect();
         let error = ApiError::new(ErrorCode::ModuleVersionNotFound, format!("{name} has no version {version}"));
         return Ok(error.hint(format!("Its newest versions: {}.", known.join(", "))));
     }

@@ -1,13 +1,15 @@
-//! `/livez`, `/readyz` and `/metrics` for roles that have no API.
+//! `/livez`, `/readyz`, `/health` and `/metrics` for roles that have no API. The status code is the contract, as in `routes/health.rs`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use http::{StatusCode, header};
 use prometheus::{Encoder, Registry, TextEncoder};
+use tasklane_api_types::HealthView;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -20,20 +22,47 @@ pub type ReadyCheck = Arc<dyn Fn() -> bool + Send + Sync>;
 struct Ops {
     registry: Registry,
     ready: ReadyCheck,
+    facts: BTreeMap<String, String>,
 }
 
-/// Serves until `shutdown`.
-pub async fn serve(listener: TcpListener, registry: Registry, ready: ReadyCheck, shutdown: CancellationToken) {
+impl Ops {
+    fn look(&self) -> (StatusCode, HealthView) {
+        let is_ready = (self.ready)();
+        let (code, status) =
+            if is_ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
+        let mut checks = self.facts.clone();
+        checks.insert("nats".to_owned(), if is_ready { "ok" } else { "away" }.to_owned());
+        (code, HealthView { status: status.to_owned(), checks })
+    }
+}
+
+/// Serves until `shutdown`. `facts` are shown beside the checks and decide nothing, such as how a host's walls stand.
+pub async fn serve(
+    listener: TcpListener,
+    registry: Registry,
+    ready: ReadyCheck,
+    facts: BTreeMap<String, String>,
+    shutdown: CancellationToken,
+) {
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
+        .route("/health", get(health))
         .route("/metrics", get(metrics))
-        .with_state(Ops { registry, ready });
+        .with_state(Ops { registry, ready, facts });
     serve::serve(listener, router, ServeSettings::default(), shutdown).await;
 }
 
-async fn readyz(State(ops): State<Ops>) -> (StatusCode, &'static str) {
-    if (ops.ready)() { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable\n") }
+async fn readyz(State(ops): State<Ops>, RawQuery(query): RawQuery) -> (StatusCode, String) {
+    let (code, health) = ops.look();
+    let is_verbose = query.is_some_and(|query| query.starts_with("verbose"));
+    let checks = health.checks.iter().filter(|_| is_verbose).map(|(name, state)| format!("{name}: {state}\n"));
+    (code, format!("{}\n{}", health.status, checks.collect::<String>()))
+}
+
+async fn health(State(ops): State<Ops>) -> (StatusCode, Json<HealthView>) {
+    let (code, health) = ops.look();
+    (code, Json(health))
 }
 
 async fn metrics(State(ops): State<Ops>) -> Response {

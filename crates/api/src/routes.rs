@@ -7,6 +7,8 @@ mod flow;
 mod health;
 mod modules;
 mod operations;
+mod quarantine;
+mod releases;
 mod retention;
 mod schedules;
 mod tasks;
@@ -48,7 +50,16 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .layer(DefaultBodyLimit::max(upload_bytes_max));
     let rest = OpenApiRouter::new()
         .routes(routes!(modules::versions))
-        .routes(routes!(modules::version))
+        .routes(routes!(modules::version, releases::delete))
+        .routes(routes!(releases::disable))
+        .routes(routes!(releases::enable))
+        .routes(routes!(quarantine::release))
+        .routes(routes!(releases::aliases))
+        .routes(routes!(releases::set_alias, releases::remove_alias))
+        .routes(routes!(releases::promote))
+        .routes(routes!(releases::roll_back))
+        .routes(routes!(releases::diff))
+        .routes(routes!(releases::events))
         .routes(routes!(tasks::submit::submit, tasks::list::list))
         .routes(routes!(tasks::submit::submit_batch))
         .routes(routes!(tasks::list::by_status))

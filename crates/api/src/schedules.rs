@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use tasklane_api_types::{ErrorCode, FiringView, NextRuns, ScheduleRequest, ScheduleView, SubmitRequest};
+use tasklane_domain::name::NameError;
+use tasklane_domain::release::{LATEST, ModuleSpec, Selector};
 use tasklane_domain::schedule::{
     Activity, CATCH_UP_MAX, Firing, JITTER_MS_MAX, Missed, Rules, Schedule, TEMPLATE_LABELS_MAX, Template,
     WINDOW_MS_MAX,
@@ -96,9 +98,9 @@ fn check_task(task: &SubmitRequest) -> ApiResult<()> {
 /// Everything of a request resolved and checked: its module must be there.
 pub(crate) async fn new_schedule(state: &State, request: ScheduleRequest) -> ApiResult<Schedule> {
     let times = Times::read(&request.expression, request.timezone.as_deref())?;
-    let name = request.name.parse().map_err(|error: tasklane_domain::name::NameError| invalid(error.to_string()))?;
+    let name = request.name.parse().map_err(|error: NameError| invalid(error.to_string()))?;
     check_task(&request.task)?;
-    let pinned = request.task.module.contains('@');
+    let wanted: ModuleSpec = request.task.module.parse().map_err(|error: NameError| invalid(error.to_string()))?;
     let rules = Rules {
         expression: times.recurrence.to_string(),
         zone: times.zone.to_string(),
@@ -119,7 +121,7 @@ pub(crate) async fn new_schedule(state: &State, request: ScheduleRequest) -> Api
     let activity = if request.paused { Activity::Paused } else { Activity::Active };
     let next_at = times.recurrence.next_after(now, &times.zone, now).filter(|_| activity == Activity::Active);
     let payload = task.payload.clone();
-    let template = template(task, pinned);
+    let template = template(task, wanted.selector);
     Ok(Schedule {
         name,
         rules,
@@ -152,11 +154,16 @@ fn check_times(times: &Times, rules: &Rules, now: Timestamp) -> ApiResult<()> {
     )))
 }
 
-fn template(task: NewTask, pinned: bool) -> Template {
+fn template(task: NewTask, selector: Selector) -> Template {
+    let (version, alias) = match selector {
+        Selector::Version(version) => (Some(version), None),
+        Selector::Alias(alias) => (None, Some(alias).filter(|alias| alias.as_str() != LATEST)),
+    };
     Template {
+        alias,
         flow: task.flow,
         module: task.module.name,
-        version: pinned.then_some(task.module.version),
+        version,
         queue: task.queue,
         priority: task.priority,
         limits: task.limits,

@@ -12,6 +12,8 @@ use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
 };
+use tasklane_domain::quarantine::{DeathSource, QuarantineStore};
+use tasklane_domain::release::ReleaseStore;
 use tasklane_domain::retention::{KeepTimes, RetentionStore};
 use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::webhook::WebhookStore;
@@ -92,6 +94,12 @@ pub struct ApiPorts {
     pub webhooks: Arc<dyn WebhookStore>,
     /// The modules.
     pub modules: Arc<dyn ModuleStore>,
+    /// Their aliases, switches and removal.
+    pub releases: Arc<dyn ReleaseStore>,
+    /// Modules that hosts died of.
+    pub quarantine: Arc<dyn QuarantineStore>,
+    /// What hosts tell of deaths.
+    pub deaths: Arc<dyn DeathSource>,
     /// The way to the hosts.
     pub dispatcher: Arc<dyn Dispatcher>,
     /// Modules for hosts.

@@ -53,6 +53,16 @@ pub enum StoreError {
         /// The version.
         version: ModuleVersion,
     },
+    /// The version had other bytes before it was removed.
+    #[error(
+        "{name}@{version} was removed, and its number stays that of its bytes: deploy others under another version"
+    )]
+    VersionRemoved {
+        /// The module.
+        name: ModuleName,
+        /// The version.
+        version: ModuleVersion,
+    },
     /// The task has ended.
     #[error("task {id} has already ended as {state}")]
     AlreadyEnded {
@@ -104,6 +114,33 @@ pub enum StoreError {
     /// The cluster has as many webhooks as it may have.
     #[error("there are {0} webhooks already, which is the limit")]
     WebhooksFull(u32),
+    /// The module has no such version.
+    #[error("module {module} has no version {version}")]
+    VersionNotFound {
+        /// The module.
+        module: ModuleName,
+        /// The version.
+        version: ModuleVersion,
+    },
+    /// The module has no such alias.
+    #[error("module {module} has no alias `{alias}`")]
+    AliasNotFound {
+        /// The module.
+        module: ModuleName,
+        /// The alias.
+        alias: crate::name::AliasName,
+    },
+    /// The alias never led elsewhere.
+    #[error("alias `{alias}` of module {module} has led nowhere else before")]
+    NothingBefore {
+        /// The module.
+        module: ModuleName,
+        /// The alias.
+        alias: crate::name::AliasName,
+    },
+    /// The module has as many aliases as it may have.
+    #[error("the module has {0} aliases already, which is the limit")]
+    AliasesFull(u32),
     /// The task that enqueues has ended.
     #[error("task {0} has ended and can enqueue no more tasks")]
     ParentEnded(TaskId),

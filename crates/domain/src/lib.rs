@@ -8,6 +8,7 @@ pub mod binding;
 pub mod blob;
 pub mod children;
 pub mod cluster;
+pub mod compiled;
 pub mod dependence;
 pub mod duration;
 pub mod egress;
@@ -23,7 +24,9 @@ pub mod outcome;
 pub mod payload;
 pub mod ports;
 pub mod priority;
+pub mod quarantine;
 pub mod query;
+pub mod release;
 pub mod replay;
 pub mod retention;
 pub mod retry;
@@ -40,7 +43,9 @@ pub use cluster::{HostInfo, HostStatus, Lane, Lease, Term};
 pub use id::{Attempt, BatchId, DeliveryId, HostId, ModuleDigest, OperationId, TaskId};
 pub use limits::{Limits, LimitsPatch, LimitsPolicy};
 pub use module::{Manifest, ModuleKind, ModuleRecord, ModuleRef};
-pub use name::{Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName, TaskName, WebhookName};
+pub use name::{
+    AliasName, Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName, TaskName, WebhookName,
+};
 pub use outcome::{Outcome, OutcomeKind, Usage};
 pub use payload::{Payload, PayloadKind};
 pub use priority::Priority;

@@ -212,6 +212,11 @@ pub struct ModuleRecord {
     pub manifest: Manifest,
     /// When it was deployed.
     pub created_at: Timestamp,
+    /// Since when no new tasks of it are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<Timestamp>,
+    /// Since when its bytes are kept from running, because hosts died of them.
+    pub quarantined_at: Option<Timestamp>,
 }
 
 impl ModuleRecord {

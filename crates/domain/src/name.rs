@@ -119,11 +119,23 @@ token_name!(
     "webhook name"
 );
 token_name!(
+    /// A name that leads to versions of a module, such as `stable`. Same rule as [`ModuleName`].
+    AliasName,
+    "alias"
+);
+token_name!(
     /// Whom a task belongs to: idempotency keys and unique tasks of one namespace never meet those of another. Same rule as
     /// [`ModuleName`]; `default` if unnamed.
     Namespace,
     "namespace"
 );
+
+impl Default for AliasName {
+    /// What a bare module name means.
+    fn default() -> Self {
+        Self(crate::release::LATEST.into())
+    }
+}
 
 impl Default for Namespace {
     fn default() -> Self {

@@ -99,6 +99,8 @@ pub enum Outcome {
         /// Which.
         message: String,
     },
+    /// The module is quarantined, since hosts died of it: the guest did not run.
+    Quarantined,
     /// A task that it waited for ended without a result: no attempt took place.
     DependencyFailed {
         /// Which task.
@@ -150,6 +152,8 @@ pub enum OutcomeKind {
     HostLost,
     /// See [`Outcome::HostError`].
     HostError,
+    /// See [`Outcome::Quarantined`].
+    Quarantined,
     /// See [`Outcome::DependencyFailed`].
     DependencyFailed,
     /// See [`Outcome::Skipped`].
@@ -160,7 +164,7 @@ pub enum OutcomeKind {
 
 impl OutcomeKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Ok,
         Self::TaskError,
         Self::OutOfFuel,
@@ -174,6 +178,7 @@ impl OutcomeKind {
         Self::Expired,
         Self::HostLost,
         Self::HostError,
+        Self::Quarantined,
         Self::DependencyFailed,
         Self::Skipped,
         Self::InputUnresolved,
@@ -196,6 +201,7 @@ impl OutcomeKind {
             Self::Expired => "expired",
             Self::HostLost => "host_lost",
             Self::HostError => "host_error",
+            Self::Quarantined => "quarantined",
             Self::DependencyFailed => "dependency_failed",
             Self::Skipped => "skipped",
             Self::InputUnresolved => "input_unresolved",
@@ -230,6 +236,7 @@ impl Outcome {
             Self::Expired => OutcomeKind::Expired,
             Self::HostLost { .. } => OutcomeKind::HostLost,
             Self::HostError { .. } => OutcomeKind::HostError,
+            Self::Quarantined => OutcomeKind::Quarantined,
             Self::DependencyFailed { .. } => OutcomeKind::DependencyFailed,
             Self::Skipped { .. } => OutcomeKind::Skipped,
             Self::InputUnresolved { .. } => OutcomeKind::InputUnresolved,
@@ -252,6 +259,7 @@ impl Outcome {
             | Self::Cancelled
             | Self::Expired
             | Self::HostLost { .. }
+            | Self::Quarantined
             | Self::DependencyFailed { .. }
             | Self::Skipped { .. }
             | Self::InputUnresolved { .. } => false,
@@ -293,6 +301,7 @@ impl Outcome {
             | Self::Cancelled
             | Self::Expired
             | Self::HostLost { .. }
+            | Self::Quarantined
             | Self::DependencyFailed { .. }
             | Self::Skipped { .. } => None,
         }

@@ -367,6 +367,18 @@ pub mod live {
 pub trait ModuleInspector: Send + Sync + 'static {
     /// Validates `wasm` and tells its kind.
     async fn inspect(&self, wasm: Bytes) -> Result<ModuleKind, InspectError>;
+
+    /// What `wasm` needs of the host and offers to it, by name.
+    async fn surface(&self, wasm: Bytes) -> Result<Surface, InspectError>;
+}
+
+/// The names on the outside of a module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surface {
+    /// Interfaces of a component; `module.name` of a core module.
+    pub imports: Vec<String>,
+    /// Likewise.
+    pub exports: Vec<String>,
 }
 
 /// Why uploaded bytes are not a module that can run here.
@@ -385,4 +397,7 @@ pub enum InspectError {
     /// Larger than the inspector's own caps on functions, types or nesting.
     #[error("the module is over a limit: {0}")]
     TooLarge(String),
+    /// The compiler did not take it, or was ended by one of its limits.
+    #[error("the module could not be compiled: {0}")]
+    NotCompiled(String),
 }

@@ -16,9 +16,10 @@ use crate::flow::Flow;
 use crate::id::TaskId;
 use crate::limits::Limits;
 use crate::module::ModuleRef;
-use crate::name::{Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName};
+use crate::name::{AliasName, Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName};
 use crate::payload::Payload;
 use crate::priority::Priority;
+use crate::release::{ModuleSpec, Selector};
 use crate::retry::RetryPolicy;
 use crate::settle::SettledTask;
 use crate::state::StateKind;
@@ -108,6 +109,9 @@ pub struct Template {
     /// The pinned version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<ModuleVersion>,
+    /// The alias that decides at each firing, if it is not `latest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<AliasName>,
     /// Where it waits.
     pub queue: QueueName,
     /// How urgent it is.
@@ -124,6 +128,18 @@ pub struct Template {
     /// What it asks of flow control.
     #[serde(default, skip_serializing_if = "Flow::is_empty")]
     pub flow: Flow,
+}
+
+impl Template {
+    /// What its firings call their module.
+    #[must_use]
+    pub fn spec(&self) -> ModuleSpec {
+        let selector = match (&self.version, &self.alias) {
+            (Some(version), _) => Selector::Version(version.clone()),
+            (None, alias) => Selector::Alias(alias.clone().unwrap_or_default()),
+        };
+        ModuleSpec { name: self.module.clone(), selector }
+    }
 }
 
 /// A schedule.
@@ -172,6 +188,8 @@ pub enum Passed {
     Superseded,
     /// The module, or its pinned version, is not there any more.
     ModuleMissing,
+    /// The version, or every version that the alias leads to, is switched off.
+    ModuleDisabled,
 }
 
 impl Passed {
@@ -183,6 +201,7 @@ impl Passed {
             Self::Overlap => "overlap",
             Self::Superseded => "superseded",
             Self::ModuleMissing => "module_missing",
+            Self::ModuleDisabled => "module_disabled",
         }
     }
 }
@@ -281,6 +300,7 @@ impl Schedule {
         NewTask {
             id,
             module,
+            alias: template.spec().selector.alias(),
             queue: template.queue.clone(),
             priority: template.priority,
             payload: self.payload.clone(),

@@ -80,6 +80,7 @@ fn verdict(facts: &TaskFacts, attempt: Attempt, ended: &Ended, now: Timestamp, r
         | OutcomeKind::ExitCode
         | OutcomeKind::HostLost
         | OutcomeKind::HostError
+        | OutcomeKind::Quarantined
         | OutcomeKind::DependencyFailed
         | OutcomeKind::Skipped
         | OutcomeKind::InputUnresolved => {}

@@ -7,9 +7,12 @@
 #![expect(clippy::duplicate_mod, reason = "the rooms in shared/ are compiled once for each database, on purpose")]
 
 mod error;
+mod look;
 mod postgres;
 mod sqlite;
 mod writer;
+
+pub use look::{DatabaseLook, look};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +22,8 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::FlowStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
+use tasklane_domain::quarantine::QuarantineStore;
+use tasklane_domain::release::ReleaseStore;
 use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::webhook::WebhookStore;
@@ -30,6 +35,10 @@ pub struct Stores {
     pub tasks: Arc<dyn TaskStore>,
     /// The deployed modules.
     pub modules: Arc<dyn ModuleStore>,
+    /// Aliases of modules, and versions that are switched off or removed.
+    pub releases: Arc<dyn ReleaseStore>,
+    /// Modules that hosts died of.
+    pub quarantine: Arc<dyn QuarantineStore>,
     /// Leader-only transactions.
     pub leader: Arc<dyn LeaderStore>,
     /// Bulk operations.
@@ -74,6 +83,8 @@ where
     S: TaskStore
         + ModuleStore
         + LeaderStore
+        + ReleaseStore
+        + QuarantineStore
         + OperationStore
         + ScheduleStore
         + FlowStore
@@ -85,6 +96,8 @@ where
     Stores {
         tasks: store.clone(),
         modules: store.clone(),
+        releases: store.clone(),
+        quarantine: store.clone(),
         leader: store.clone(),
         operations: store.clone(),
         schedules: store.clone(),

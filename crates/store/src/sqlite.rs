@@ -73,8 +73,18 @@ mod news;
 mod operations;
 #[path = "shared/outbox.rs"]
 mod outbox;
+#[path = "shared/pin.rs"]
+mod pin;
+#[path = "shared/quarantine.rs"]
+mod quarantine;
+#[path = "shared/quarantine_port.rs"]
+mod quarantine_port;
 #[path = "shared/read.rs"]
 mod read;
+#[path = "shared/release_port.rs"]
+mod release_port;
+#[path = "shared/releases.rs"]
+mod releases;
 #[path = "shared/retention.rs"]
 mod retention;
 #[path = "shared/row.rs"]

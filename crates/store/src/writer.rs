@@ -14,13 +14,15 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::{Admitted, ModuleFlow, Pass, QueueChange, QueueRule};
 use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
+use tasklane_domain::quarantine::Death;
+use tasklane_domain::release::{Alias, AliasChange, Availability};
 use tasklane_domain::retention::{Kind, Leftover, REMOVAL_ROWS_MAX, Removal, Rule, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
 use tasklane_domain::task::{NewTask, SubmitAnswer};
 use tasklane_domain::webhook::{Delivery, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook};
 use tasklane_domain::{
-    Lane, Lease, ModuleName, ModuleRecord, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName,
-    WorkOrder,
+    AliasName, Lane, Lease, ModuleName, ModuleRecord, ModuleRef, ModuleVersion, QueueName, Report, ScheduleName,
+    TaskId, Term, Timestamp, WebhookName, WorkOrder,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -52,6 +54,11 @@ pub(crate) enum Op {
     NoteTask(ScheduleName, TaskId),
     Fire(Term, Arc<Fire>, Timestamp),
     Deploy(Arc<ModuleRecord>, Bytes),
+    ChangeAlias(ModuleName, AliasName, AliasChange, Timestamp),
+    Switch(ModuleName, ModuleVersion, Availability, Timestamp),
+    DeleteModule(ModuleName, ModuleVersion, Option<String>, Timestamp),
+    Died(Arc<Vec<Death>>, Timestamp),
+    ReleaseModule(ModuleName, ModuleVersion, Timestamp),
     OpenTerm(Lease),
     PromoteDue(Term, Timestamp, u32),
     Expire(Term, Timestamp, u32),
@@ -93,6 +100,7 @@ impl Op {
             Self::Remove(_, _, tasks) => tasks.len(),
             Self::Purge(..) => usize::try_from(REMOVAL_ROWS_MAX).unwrap_or(usize::MAX),
             Self::RecordDeliveries(_, all) => all.len(),
+            Self::Died(deaths, _) => deaths.iter().map(|death| death.modules.len()).sum(),
             Self::AnnounceBatches(..) | Self::KeepHouse(..) => ROWS_PER_TRANSACTION_MAX,
             Self::Cancel(..)
             | Self::Reschedule(..)
@@ -104,6 +112,10 @@ impl Op {
             | Self::Fire(..)
             | Self::SetRule(..)
             | Self::Deploy(..)
+            | Self::ChangeAlias(..)
+            | Self::Switch(..)
+            | Self::DeleteModule(..)
+            | Self::ReleaseModule(..)
             | Self::ChangeQueue(..)
             | Self::SetModuleFlow(..)
             | Self::OpenTerm(_)
@@ -130,6 +142,12 @@ pub(crate) enum Answer {
     ScheduleChanged(bool),
     Fired(Fired),
     Deployed(Deployed),
+    AliasChanged(Option<Alias>),
+    ModuleChanged,
+    /// What the deaths brought there.
+    Quarantined(Vec<ModuleRef>),
+    /// Whether it was quarantined.
+    ModuleReleased(bool),
     Term(Term),
     Promoted(Promoted),
     Expired(Expired),

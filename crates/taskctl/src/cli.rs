@@ -8,6 +8,7 @@ use crate::config::Settings;
 
 mod blobs;
 mod flow;
+mod modules;
 mod retention;
 mod schedules;
 mod tasks;
@@ -15,6 +16,7 @@ mod webhooks;
 
 pub(crate) use blobs::Blobs;
 pub(crate) use flow::{Flow, Queues};
+pub(crate) use modules::Modules;
 pub(crate) use retention::{Retention, RuleScope, RuleTimes};
 pub(crate) use schedules::{ScheduleArgs, Schedules};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
@@ -58,9 +60,9 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Deploy a module: upload its .wasm file with its manifest.
     Deploy(DeployArgs),
-    /// Look at deployed modules.
+    /// Look at deployed modules; aliases, canaries, switches, differences.
     #[command(subcommand)]
-    Modules(Modules),
+    Modules(Box<Modules>),
     /// Submit one task, wait for its end, print its result.
     Run(Box<RunArgs>),
     /// Submit one task, or a batch, and print the ids.
@@ -96,21 +98,28 @@ pub(crate) enum Command {
     Hosts,
     /// Show leader, slots and task counts.
     Cluster,
+    /// Look for what this machine lacks, and say what to do about it.
+    Doctor(Box<DoctorArgs>),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Raise a host's walls and print how they stand (the doctor's child process).
+    #[command(hide = true)]
+    RaiseWalls(Box<DoctorArgs>),
     /// Compile a module (the host's child process).
     #[command(hide = true)]
     CompileModule {
-        /// Kind of module.
-        kind: String,
-        /// The .wasm file.
-        input: PathBuf,
-        /// Where the compiled module goes.
-        compiled: PathBuf,
+        /// Kind of module, its file, where the code goes, bytes of memory, seconds of CPU time, how strict the sandbox is.
+        order: Vec<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }
 
 #[derive(Debug, Args)]
@@ -127,11 +136,21 @@ pub(crate) struct ServeArgs {
     /// Which role.
     #[arg(value_enum)]
     pub(crate) role: Role,
+    /// Run guests in this very process: whoever starts it starts it again when it dies. Hosts only.
+    #[arg(long)]
+    pub(crate) no_supervisor: bool,
     /// End when this process is no longer the parent.
     #[arg(long, hide = true)]
     pub(crate) parent_pid: Option<u32>,
     #[command(flatten)]
     pub(crate) settings: Settings,
+}
+
+impl ServeArgs {
+    /// Whether this process only watches over the host that it starts.
+    pub(crate) fn is_supervisor(&self) -> bool {
+        self.role == Role::Host && !self.no_supervisor && self.parent_pid.is_none()
+    }
 }
 
 /// A production role.
@@ -160,17 +179,6 @@ pub(crate) struct DeployArgs {
     /// The manifest. Default: `tasklane.toml` beside the file or in the directory above its `target`.
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Modules {
-    /// List every deployed version.
-    List,
-    /// Show one module's versions, or one version whole.
-    Get {
-        /// NAME or NAME@VERSION.
-        module: String,
-    },
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 //! One struct is both the flags and the file, so that they cannot differ. `docs/config.md` documents each key, and a test keeps that
 //! complete. This is the only place that reads the environment.
 
+mod jail;
 mod webhooks;
 
 use std::path::{Path, PathBuf};
@@ -14,11 +15,13 @@ use serde::{Deserialize, Serialize};
 use tasklane_domain::blob::{BLOB_BYTES_DEFAULT, RESULT_INLINE_BYTES_MAX};
 use tasklane_domain::retention::{Keep, KeepTimes};
 use tasklane_domain::{LimitsPolicy, QueueName};
+use tasklane_jail::{Sandbox, Wall};
 use tasklane_nats::{Auth, ConnectOptions, Tls, Topology};
 use tasklane_scheduler::SchedulerSettings;
 
 mod time;
 
+pub(crate) use jail::compiler;
 pub(crate) use time::Time;
 
 /// Shortest and longest time that an idempotency key can be remembered: 1 s and 365 days.
@@ -96,6 +99,24 @@ pub(crate) struct Settings {
     /// Where a host keeps compiled modules. Default: `cache` in the data directory.
     #[arg(long, env = "TASKLANE_CACHE_DIR", value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// A file with the cluster's secret under which compiled modules are signed and shared. Default: each machine its own.
+    #[arg(long, env = "TASKLANE_MODULE_KEY_FILE", value_name = "FILE")]
+    pub(crate) module_key_file: Option<PathBuf>,
+    /// What happens when a wall around a host cannot be raised: `strict`, `best_effort`, `off`. Default best_effort.
+    #[arg(long, env = "TASKLANE_SANDBOX", value_name = "WORD")]
+    pub(crate) sandbox: Option<Sandbox>,
+    /// Walls that are left out, such as `landlock,seccomp`. Default: none.
+    #[arg(long, env = "TASKLANE_SANDBOX_WITHOUT", value_delimiter = ',', value_name = "WALL")]
+    pub(crate) sandbox_without: Option<Vec<Wall>>,
+    /// Address space of a process that compiles a module, in bytes. Default 2147483648.
+    #[arg(long, env = "TASKLANE_COMPILE_MEMORY_BYTES", value_name = "BYTES")]
+    pub(crate) compile_memory_bytes: Option<u64>,
+    /// CPU time of a process that compiles a module, in seconds. Default 60.
+    #[arg(long, env = "TASKLANE_COMPILE_CPU_SECONDS", value_name = "SECONDS")]
+    pub(crate) compile_cpu_seconds: Option<u64>,
+    /// How long a module may be compiled, in milliseconds. Default 90000.
+    #[arg(long, env = "TASKLANE_COMPILE_TIMEOUT_MS", value_name = "MS")]
+    pub(crate) compile_timeout_ms: Option<u64>,
     /// How long a host may be silent about a task before it is given to another, in milliseconds. Default 10000.
     #[arg(long, env = "TASKLANE_ACK_WAIT_MS", value_name = "MS")]
     pub(crate) ack_wait_ms: Option<u64>,
@@ -202,7 +223,8 @@ impl Settings {
             queues cache_dir ack_wait_ms host_ttl_ms deliveries_max drain_timeout_ms lease_ttl_ms rescue_interval_ms
             rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max keep_tasks keep_payloads keep_results keep_logs
             retention_interval idempotency_ttl log log_format limits public_url webhook_allow webhook_grant_networks
-            webhook_timeout_ms webhook_attempts_max webhook_retry_ms);
+            webhook_timeout_ms webhook_attempts_max webhook_retry_ms module_key_file sandbox sandbox_without
+            compile_memory_bytes compile_cpu_seconds compile_timeout_ms);
         Ok(self)
     }
 

@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod doctor;
 mod failure;
 mod output;
 mod roles;
@@ -16,17 +17,21 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
-        tracing::debug!("a TLS provider was installed already");
-    }
-    let cli = cli::Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run(cli)),
-        Err(error) => Err(error.into()),
-    };
-    match done {
+    match carry_out(cli::Cli::parse()) {
         Ok(code) => code,
         Err(error) => failure::show(&error),
     }
+}
+
+fn carry_out(mut cli: cli::Cli) -> anyhow::Result<ExitCode> {
+    // What raises walls does so while there is one thread, and a compile child never has more than it needs.
+    if let Some(done) = commands::alone(&cli) {
+        return done;
+    }
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was installed already");
+    }
+    let walls = commands::before_threads(&mut cli)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(commands::run(cli, walls))
 }

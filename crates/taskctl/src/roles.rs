@@ -4,10 +4,12 @@ pub(crate) mod dev;
 mod host_child;
 mod parts;
 mod signals;
+pub(crate) mod walls;
 
 use std::net::SocketAddr;
 
 use anyhow::Context;
+use tasklane_jail::Walls;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -15,17 +17,20 @@ use crate::cli::{Role, ServeArgs};
 use crate::config::Settings;
 use parts::{Control, run_host};
 
-/// `taskctl serve ROLE`.
-pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
+/// `taskctl serve ROLE`, with settings that are complete and walls that stand ([`walls::prepare`]).
+pub(crate) async fn serve(args: ServeArgs, walls: Walls) -> anyhow::Result<()> {
     if let Some(parent) = args.parent_pid {
         signals::die_with(parent)?;
     }
-    let settings = args.settings.with_file()?;
+    let is_supervisor = args.is_supervisor();
+    let settings = args.settings;
     start_log(&settings)?;
+    walls::tell(&walls);
     tracing::info!(settings = %settings.redacted(), "starting {:?}", args.role);
     let (drain, stop) = signals::tokens();
     match args.role {
-        Role::Host => run_host(&settings, drain, stop).await,
+        Role::Host if is_supervisor => host_child::supervise(settings, drain, stop).await,
+        Role::Host => run_host(&settings, &walls, drain, stop).await,
         Role::Api => Control::open(&settings).await?.run_api(listen(&settings.listen()).await?, drain).await,
         Role::Scheduler => {
             let ops = ops_listener(&settings).await?;

@@ -12,7 +12,9 @@ pub mod history;
 pub mod leader;
 pub mod life;
 pub mod modules;
+pub mod quarantine;
 pub mod reads;
+pub mod releases;
 pub mod retention;
 pub mod schedules;
 pub mod settle;
@@ -94,6 +96,18 @@ macro_rules! store_conformance {
             modules::other_content_under_one_version_is_a_conflict,
             modules::the_newest_version_is_a_release_if_there_is_one,
             modules::modules_are_listed_by_name_and_newest_version,
+            quarantine::two_deaths_quarantine_a_module,
+            quarantine::a_death_is_counted_once_and_for_a_day,
+            quarantine::a_released_module_runs_again,
+            releases::an_alias_leads_and_rolls_back,
+            releases::a_version_is_switched_off_and_on,
+            releases::what_needs_a_version_is_found,
+            releases::a_version_is_removed_with_its_bytes,
+            releases::aliases_have_a_limit,
+            releases::a_number_stays_that_of_its_bytes,
+            releases::what_waits_gets_its_version_when_it_is_queued,
+            releases::what_is_released_gets_its_version_then,
+            releases::what_was_queued_or_named_its_version_keeps_it,
             blobs::a_blob_reads_back_in_its_chunks,
             blobs::only_verified_content_becomes_visible,
             blobs::the_same_content_again_is_one_blob,

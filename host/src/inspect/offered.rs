@@ -126,6 +126,21 @@ pub(super) enum Import {
 }
 
 impl Import {
+    /// Each function of it by name, or the whole if there are none.
+    pub(super) fn names(&self, types: &Types) -> Vec<String> {
+        match self {
+            Self::Core { module, name, .. } => vec![format!("{module}.{name}")],
+            Self::Component { name, ty: ComponentTypeRef::Instance(index) } => {
+                let functions = functions_of(*index, types);
+                if functions.is_empty() {
+                    return vec![name.clone()];
+                }
+                functions.iter().map(|function| format!("{name}.{function}")).collect()
+            }
+            Self::Component { name, .. } => vec![name.clone()],
+        }
+    }
+
     /// What of it is not offered, by name.
     fn refused(&self, types: &Types) -> Vec<String> {
         match self {

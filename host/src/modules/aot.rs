@@ -1,90 +1,61 @@
-//! Compiled modules on disk. Native code, so nothing is loaded whose MAC does not fit: forged, truncated, from another wasmtime,
-//! another CPU or another key. What does not fit is deleted and compiled again.
+//! Compiled modules on disk, signed. What does not fit its signature is deleted and compiled again; the least recently used goes when
+//! there is too much.
 
-use std::hash::{Hash, Hasher};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use prometheus::IntCounter;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 use tasklane_domain::ModuleDigest;
-use wasmtime::Engine;
 
-use crate::sandbox::engine::ENGINE_VERSION;
-
-const MAC_BYTES: usize = 32;
+use super::sign::Signer;
 
 /// The compiled modules of one cache directory.
 pub(crate) struct AotCache {
     dir: PathBuf,
-    key: [u8; 32],
-    profile: String,
+    signer: Arc<Signer>,
     bytes_max: u64,
-    /// Files that were not ours.
-    pub(crate) refused: IntCounter,
 }
 
-/// What compiled code depends on beside the module: the engine's version and settings, and the CPU.
-fn profile(engine: &Engine) -> String {
-    let mut hasher = std::collections::hash_map::DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    format!("{ENGINE_VERSION}-{}-{:016x}", std::env::consts::ARCH, hasher.finish())
+/// Makes a directory that only this user can read.
+pub(crate) fn private_dir(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 impl AotCache {
-    /// Opens a private directory, with the key file in it made at the first time.
-    pub(crate) fn open(dir: &Path, engine: &Engine, bytes_max: u64) -> std::io::Result<Self> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        let refused =
-            IntCounter::new("tasklane_module_cache_refused_total", "Compiled modules on disk that were not ours.")
-                .map_err(std::io::Error::other)?;
-        Ok(Self { dir: dir.to_owned(), key: key(dir)?, profile: profile(engine), bytes_max, refused })
+    /// On a directory that is there.
+    pub(crate) fn new(dir: &Path, signer: Arc<Signer>, bytes_max: u64) -> Self {
+        Self { dir: dir.to_owned(), signer, bytes_max }
     }
 
     fn path(&self, digest: &ModuleDigest) -> PathBuf {
-        self.dir.join(format!("{digest}.{}.cwasm", self.profile))
-    }
-
-    fn mac(&self, digest: &ModuleDigest, compiled: &[u8]) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        hasher.update(digest.as_bytes());
-        hasher.update(&(self.profile.len() as u64).to_le_bytes());
-        hasher.update(self.profile.as_bytes());
-        hasher.update(compiled);
-        hasher.finalize()
+        self.dir.join(format!("{}.cwasm", self.signer.name(digest)))
     }
 
     /// The compiled module, if its file is whole and ours.
     pub(crate) fn get(&self, digest: &ModuleDigest) -> Option<Vec<u8>> {
         let path = self.path(digest);
-        let mut bytes = std::fs::read(&path).ok()?;
-        let mac: Option<[u8; MAC_BYTES]> = bytes.get(..MAC_BYTES).and_then(|mac| mac.try_into().ok());
-        let fits = mac.is_some_and(|mac| {
-            self.mac(digest, bytes.get(MAC_BYTES..).unwrap_or_default()) == blake3::Hash::from_bytes(mac)
-        });
-        if !fits {
-            tracing::warn!(%digest, "a compiled module on disk was not ours and is compiled again");
-            self.refused.inc();
-            remove(&path);
-            return None;
+        let compiled = self.signer.check(digest, std::fs::read(&path).ok()?);
+        if compiled.is_some() {
+            used(&path)
+        } else {
+            remove(&path)
         }
-        used(&path);
-        Some(bytes.split_off(MAC_BYTES))
+        compiled
     }
 
-    /// Keeps a compiled module; a full disk costs speed, never a task.
-    pub(crate) fn put(&self, digest: &ModuleDigest, compiled: &[u8]) {
-        let written = self.write(digest, compiled).and_then(|()| self.shrink());
+    /// Keeps a signed module; a full disk costs speed, never a task.
+    pub(crate) fn put(&self, digest: &ModuleDigest, signed: &[u8]) {
+        let written = self.write(digest, signed).and_then(|()| self.shrink());
         if let Err(error) = written {
             tracing::warn!(%error, "a compiled module was not kept on disk");
         }
     }
 
-    fn write(&self, digest: &ModuleDigest, compiled: &[u8]) -> std::io::Result<()> {
+    fn write(&self, digest: &ModuleDigest, signed: &[u8]) -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
-        file.write_all(self.mac(digest, compiled).as_bytes())?;
-        file.write_all(compiled)?;
+        file.write_all(signed)?;
         file.persist(self.path(digest)).map(drop).map_err(|error| error.error)
     }
 
@@ -126,73 +97,65 @@ fn remove(path: &Path) {
     }
 }
 
-/// Reads the key, or makes one that only this user can read. Of two processes that make one, the first wins; nobody sees half
-/// a key.
-fn key(dir: &Path) -> std::io::Result<[u8; 32]> {
-    let path = dir.join("key");
-    let fresh: [u8; 32] = rand::random();
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(&fresh)?;
-    match file.persist_noclobber(&path) {
-        Ok(_) => Ok(fresh),
-        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let mut key = [0; 32];
-            std::fs::File::open(path)?.read_exact(&mut key)?;
-            Ok(key)
-        }
-        Err(error) => Err(error.error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modules::sign::ModuleKey;
     use crate::sandbox::engine;
 
-    fn cache(dir: &Path) -> AotCache {
-        AotCache::open(dir, &engine::compiler().unwrap(), 1 << 20).unwrap()
+    fn cache(dir: &Path, bytes_max: u64) -> AotCache {
+        let signer = Signer::new(ModuleKey::of_dir(dir).unwrap(), &engine::compiler().unwrap()).unwrap();
+        AotCache::new(dir, Arc::new(signer), bytes_max)
+    }
+
+    fn put(cache: &AotCache, digest: &ModuleDigest, code: &[u8]) {
+        cache.put(digest, &cache.signer.sign(digest, code));
     }
 
     #[test]
     fn only_what_was_put_comes_back() {
         let dir = tempfile::tempdir().unwrap();
         let (digest, other) = (ModuleDigest::from_bytes([1; 32]), ModuleDigest::from_bytes([2; 32]));
-        cache(dir.path()).put(&digest, b"code");
-        assert_eq!(cache(dir.path()).get(&digest).unwrap(), b"code");
-        assert!(cache(dir.path()).get(&other).is_none());
+        put(&cache(dir.path(), 1 << 20), &digest, b"code");
+        assert_eq!(cache(dir.path(), 1 << 20).get(&digest).unwrap(), b"code");
+        assert!(cache(dir.path(), 1 << 20).get(&other).is_none());
     }
 
     #[test]
     fn forged_truncated_and_renamed_files_are_refused_and_deleted() {
         let dir = tempfile::tempdir().unwrap();
         let (digest, other) = (ModuleDigest::from_bytes([1; 32]), ModuleDigest::from_bytes([2; 32]));
-        let cache = cache(dir.path());
+        let cache = cache(dir.path(), 1 << 20);
         for forge in [0_usize, 10, 35] {
-            cache.put(&digest, b"code");
+            put(&cache, &digest, b"code");
             let mut bytes = std::fs::read(cache.path(&digest)).unwrap();
             bytes[forge] ^= 1;
             std::fs::write(cache.path(&digest), &bytes).unwrap();
             assert!(cache.get(&digest).is_none(), "byte {forge} was changed");
             assert!(!cache.path(&digest).exists());
         }
-        cache.put(&digest, b"code");
+        put(&cache, &digest, b"code");
         std::fs::write(cache.path(&digest), b"short").unwrap();
         assert!(cache.get(&digest).is_none());
-        cache.put(&digest, b"code");
+        put(&cache, &digest, b"code");
         std::fs::rename(cache.path(&digest), cache.path(&other)).unwrap();
         assert!(cache.get(&other).is_none());
     }
 
     #[test]
-    fn another_engine_version_is_another_file_and_another_mac() {
+    fn what_was_used_least_recently_goes() {
         let dir = tempfile::tempdir().unwrap();
-        let digest = ModuleDigest::from_bytes([1; 32]);
-        let mut old = cache(dir.path());
-        old.profile = "wasmtime-48.0.5".to_owned();
-        old.put(&digest, b"code");
-        let new = cache(dir.path());
-        assert!(new.get(&digest).is_none());
-        std::fs::rename(old.path(&digest), new.path(&digest)).unwrap();
-        assert!(new.get(&digest).is_none());
+        let digests: Vec<ModuleDigest> = (1..=3).map(|n| ModuleDigest::from_bytes([n; 32])).collect();
+        let cache = cache(dir.path(), 2 * 1_032);
+        for (age, digest) in digests.iter().enumerate().take(2) {
+            put(&cache, digest, &[7; 1_000]);
+            let then = Timespec { tv_sec: 1_000 + i64::try_from(age).unwrap(), tv_nsec: 0 };
+            let times = Timestamps { last_access: then, last_modification: then };
+            utimensat(CWD, cache.path(digest), &times, AtFlags::empty()).unwrap();
+        }
+        assert!(cache.get(&digests[0]).is_some(), "now it was used later than the second");
+        put(&cache, &digests[2], &[7; 1_000]);
+        let kept: Vec<bool> = digests.iter().map(|digest| cache.path(digest).exists()).collect();
+        assert_eq!(kept, [true, false, true]);
     }
 }

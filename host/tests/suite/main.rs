@@ -13,6 +13,8 @@ mod cancel;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod compiled;
+#[cfg(test)]
 mod contained;
 #[cfg(test)]
 mod drain;
@@ -32,6 +34,8 @@ mod outcomes;
 mod ports;
 #[cfg(test)]
 mod preemption;
+#[cfg(test)]
+mod quarantine;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]

@@ -16,12 +16,13 @@ use tasklane_domain::error::QueueError;
 use tasklane_domain::ports::{
     Control, HostRegistry, ModuleCache, Parking, ReportSink, TaskNews, WantedModules, WorkSource, live,
 };
+use tasklane_domain::quarantine::{Death, DeathRegister};
 use tasklane_domain::work::{AckToken, Delivery, Ended, ReportBody};
 use tasklane_domain::{
     Attempt, Clock, DeliveryId, HostInfo, Limits, Manifest, ModuleDigest, ModuleRef, Outcome, Priority, QueueName,
     Report, SystemClock, TaskId, Timestamp, WorkOrder,
 };
-use tasklane_host::{CompilerCommand, Host, HostPorts, HostSettings};
+use tasklane_host::{ChildOrder, CompilerCommand, Host, HostPorts, HostSettings};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +69,9 @@ pub(crate) struct World {
     cancels: Mutex<Option<mpsc::UnboundedSender<TaskId>>>,
     /// Large payloads and results.
     pub(crate) blobs: Arc<Buckets>,
+    /// What hosts told of deaths, and what they hear.
+    pub(crate) deaths: Mutex<Vec<Death>>,
+    pub(crate) quarantined: Mutex<Vec<ModuleDigest>>,
 }
 
 impl World {
@@ -82,6 +86,8 @@ impl World {
             asked: Mutex::default(),
             cancels: Mutex::default(),
             blobs: Arc::default(),
+            deaths: Mutex::default(),
+            quarantined: Mutex::default(),
         })
     }
 
@@ -246,9 +252,9 @@ pub(crate) fn settings(dir: &Path, slots: u32) -> HostSettings {
 #[ignore = "started by other tests"]
 fn compile_child() {
     let args: Vec<String> = std::env::args().collect();
-    let [.., kind, input, output] = args.as_slice() else { panic!("no arguments") };
-    if input.ends_with(".wasm") {
-        tasklane_host::child_main(kind, Path::new(input), Path::new(output)).unwrap();
+    let order = args.get(args.len().saturating_sub(ChildOrder::ARGS)..).unwrap_or_default();
+    if order.iter().any(|arg| arg.ends_with(".wasm")) {
+        tasklane_host::child_main(&ChildOrder::from_args(order).unwrap()).unwrap();
     }
 }
 
@@ -263,6 +269,8 @@ pub(crate) fn ports(world: &Arc<World>) -> HostPorts {
         enqueuer: world.clone(),
         payloads: world.blobs.clone(),
         results: world.blobs.clone(),
+        deaths: world.clone(),
+        compiled: None,
     }
 }
 
@@ -372,6 +380,14 @@ impl ModuleCache for World {
 
     async fn wanted(&self) -> Result<Box<dyn WantedModules>, QueueError> {
         Err(away())
+    }
+}
+
+#[async_trait]
+impl DeathRegister for World {
+    async fn tell(&self, deaths: &[Death]) -> Result<Vec<ModuleDigest>, QueueError> {
+        self.deaths.lock().extend_from_slice(deaths);
+        Ok(self.quarantined.lock().clone())
     }
 }
 

@@ -6,7 +6,9 @@
 
 mod accounts;
 mod blobs;
+mod compiled;
 mod control;
+mod deaths;
 mod hosts;
 mod intake;
 mod keeper;

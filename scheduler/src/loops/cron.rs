@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use tasklane_domain::error::StoreError;
+use tasklane_domain::release::Unresolved;
 use tasklane_domain::schedule::{Fire, Look, Passed, Plan, Previous, Schedule, look as instants, plan};
-use tasklane_domain::{ModuleRef, StateKind, TaskId, Term, Timestamp};
+use tasklane_domain::{NewTask, StateKind, TaskId, Term, Timestamp, release};
 use tasklane_recurrence::{Recurrence, Zone};
 
 use super::due::{dispatch, stop};
@@ -114,25 +115,34 @@ async fn fire(
     now: Timestamp,
 ) -> Result<Fire, StoreError> {
     let Plan { fire, mut pass, previous } = made;
-    let module = if fire.is_empty() { None } else { module_of(room, schedule).await? };
-    let task = |module: &ModuleRef, at: Timestamp| (at, schedule.task(TaskId::new(), module.clone(), at, now));
-    let tasks = match &module {
-        Some(module) => fire.iter().map(|at| task(module, *at)).collect(),
-        None => {
-            pass.extend(fire.iter().map(|at| (*at, Passed::ModuleMissing)));
-            Vec::new()
-        }
-    };
-    let cancel = schedule.last_task.filter(|_| previous == Previous::IsCancelled && module.is_some());
+    let tasks = if fire.is_empty() { Vec::new() } else { tasks_of(room, schedule, fire, &mut pass, now).await? };
+    let cancel = schedule.last_task.filter(|_| previous == Previous::IsCancelled && !tasks.is_empty());
     let (name, previous) = (schedule.name.clone(), schedule.last_task);
     Ok(Fire { name, seen, previous, missed: found.missed, next_at: found.next_at, tasks, pass, cancel })
 }
 
-async fn module_of(room: &Room, schedule: &Schedule) -> Result<Option<ModuleRef>, StoreError> {
-    let template = &schedule.template;
-    let found = room.ports.modules.module(&template.module, template.version.as_ref()).await?;
-    if found.is_none() {
-        tracing::warn!(schedule = %schedule.name, module = %template.module, "the module of a schedule is not there");
+/// A task for each instant, of the version that it gets: an alias with weights may give each another one.
+async fn tasks_of(
+    room: &Room,
+    schedule: &Schedule,
+    instants: Vec<Timestamp>,
+    pass: &mut Vec<(Timestamp, Passed)>,
+    now: Timestamp,
+) -> Result<Vec<(Timestamp, NewTask)>, StoreError> {
+    let spec = schedule.template.spec();
+    let versions = room.ports.modules.modules(Some(&spec.name)).await?;
+    let aliases = room.ports.releases.aliases(&spec.name).await?;
+    let mut tasks = Vec::new();
+    for at in instants {
+        let id = TaskId::new();
+        match release::resolve(&spec.selector, &versions, &aliases, id) {
+            Ok(record) => tasks.push((at, schedule.task(id, record.reference(), at, now))),
+            Err(why) => {
+                tracing::warn!(schedule = %schedule.name, module = %spec.name, ?why, "a schedule's module cannot be had");
+                let is_off = matches!(why, Unresolved::Disabled | Unresolved::Quarantined);
+                pass.push((at, if is_off { Passed::ModuleDisabled } else { Passed::ModuleMissing }));
+            }
+        }
     }
-    Ok(found.map(|record| record.reference()))
+    Ok(tasks)
 }

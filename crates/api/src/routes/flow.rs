@@ -15,6 +15,7 @@ use tasklane_domain::{ModuleName, QueueName};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params, TextPath};
 use crate::flow::module_flow;
+use crate::modules::missing;
 use crate::state::State as Room;
 use crate::submit::nudge_admit;
 
@@ -156,6 +157,15 @@ pub(crate) async fn modules(State(room): State<Arc<Room>>, params: Params) -> Ap
     Ok(Json(ModuleFlowList { modules: rules.modules.iter().map(|(name, flow)| rule_view(name, *flow)).collect() }))
 }
 
+async fn deployed(room: &Room, name: &str) -> ApiResult<ModuleName> {
+    let wrong = |error: tasklane_domain::name::NameError| ApiError::new(ErrorCode::InvalidRequest, error.to_string());
+    let name: ModuleName = name.parse().map_err(wrong)?;
+    if room.ports.modules.modules(Some(&name)).await?.is_empty() {
+        return Err(missing(room.ports.modules.as_ref(), &name, None).await?);
+    }
+    Ok(name)
+}
+
 /// Limit how many tasks of a module run at once and how fast they start, whatever its manifest says.
 #[utoipa::path(
     put, path = "/api/v1/flow/modules/{name}", tag = "queues",
@@ -174,7 +184,7 @@ pub(crate) async fn set_module(
     params.only(&[])?;
     let flow = module_flow(&request)?;
     // A misspelt name would limit nothing.
-    let module = room.modules.find(room.ports.modules.as_ref(), &name).await?.manifest.name.clone();
+    let module = deployed(&room, &name).await?;
     room.ports.flow.set_module(module.clone(), Some(flow)).await?;
     nudge_admit(&room).await;
     Ok(Json(rule_view(&module, flow)))

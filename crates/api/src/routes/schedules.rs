@@ -183,14 +183,10 @@ pub(crate) async fn run_now(
 ) -> ApiResult<Response> {
     params.only(&[])?;
     let schedule = known(&room, &name).await?;
-    let wanted = &schedule.template;
-    let version = wanted.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
-    let text = format!("{}{version}", wanted.module);
-    let module = room.modules.find(room.ports.modules.as_ref(), &text).await?.reference();
-    let now = room.clock.now();
-    let mut task = schedule.task(TaskId::new(), module, now, now);
+    let (id, now) = (TaskId::new(), room.clock.now());
+    let module = room.modules.resolve(&room.ports, &schedule.template.spec(), id).await?.reference();
+    let mut task = schedule.task(id, module, now, now);
     task.run_at = None;
-    let id = task.id;
     commit(&room, vec![task]).await?;
     room.ports.schedules.note_task(&schedule.name, id).await?;
     let href = format!("/api/v1/tasks/{id}");

@@ -137,7 +137,9 @@ async fn roles_without_an_api_tell_how_they_are() {
     let (ready, stop) = (Arc::new(AtomicBool::new(true)), tokio_util::sync::CancellationToken::new());
     let check = ready.clone();
     let check: tasklane_api::ops::ReadyCheck = Arc::new(move || check.load(Ordering::SeqCst));
-    let serving = tokio::spawn(tasklane_api::ops::serve(listener, prometheus::Registry::new(), check, stop.clone()));
+    let facts = std::collections::BTreeMap::from([("wall_seccomp".to_owned(), "on".to_owned())]);
+    let registry = prometheus::Registry::new();
+    let serving = tokio::spawn(tasklane_api::ops::serve(listener, registry, check, facts, stop.clone()));
     let ask = async |path: &str| {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -146,6 +148,8 @@ async fn roles_without_an_api_tell_how_they_are() {
     };
     assert!(ask("/livez").await.starts_with("HTTP/1.1 200"));
     assert!(ask("/readyz").await.starts_with("HTTP/1.1 200"));
+    assert!(ask("/readyz?verbose").await.contains("wall_seccomp: on"));
+    assert!(ask("/health").await.contains(r#""wall_seccomp":"on""#));
     ready.store(false, Ordering::SeqCst);
     assert!(ask("/readyz").await.starts_with("HTTP/1.1 503"));
     assert!(ask("/metrics").await.starts_with("HTTP/1.1 200"));

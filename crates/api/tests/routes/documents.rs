@@ -111,6 +111,26 @@ fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'stat
         ("post", "/api/v1/blobs", "/api/v1/blobs".to_owned(), 201),
         ("put", "/api/v1/blobs/{digest}", format!("/api/v1/blobs/{NOTHING}"), 201),
         ("get", "/api/v1/blobs/{digest}", format!("/api/v1/blobs/{NOTHING}"), 200),
+        ("put", "/api/v1/modules/{name}/aliases/{alias}", "/api/v1/modules/noop/aliases/stable".to_owned(), 200),
+        ("get", "/api/v1/modules/{name}/aliases", "/api/v1/modules/noop/aliases".to_owned(), 200),
+        (
+            "post",
+            "/api/v1/modules/{name}/aliases/{alias}/promote",
+            "/api/v1/modules/noop/aliases/stable/promote".to_owned(),
+            200,
+        ),
+        (
+            "post",
+            "/api/v1/modules/{name}/aliases/{alias}/rollback",
+            "/api/v1/modules/noop/aliases/stable/rollback".to_owned(),
+            409,
+        ),
+        ("delete", "/api/v1/modules/{name}/aliases/{alias}", "/api/v1/modules/noop/aliases/stable".to_owned(), 204),
+        ("post", "/api/v1/modules/{name}/{version}/disable", "/api/v1/modules/noop/1.0.0/disable".to_owned(), 200),
+        ("post", "/api/v1/modules/{name}/{version}/enable", "/api/v1/modules/noop/1.0.0/enable".to_owned(), 200),
+        ("get", "/api/v1/modules/{name}/diff", "/api/v1/modules/noop/diff?from=1.0.0&to=1.0.0".to_owned(), 200),
+        ("get", "/api/v1/modules/{name}/events", "/api/v1/modules/noop/events".to_owned(), 200),
+        ("delete", "/api/v1/modules/{name}/{version}", "/api/v1/modules/noop/1.0.0".to_owned(), 409),
         ("get", "/api/v1/queues", "/api/v1/queues".to_owned(), 200),
         ("get", "/api/v1/queues/{name}", "/api/v1/queues/images".to_owned(), 200),
         ("patch", "/api/v1/queues/{name}", "/api/v1/queues/images".to_owned(), 200),
@@ -155,6 +175,10 @@ fn request(method: &str, template: &str, path: &str) -> Request<Body> {
         ("put", template) if template.starts_with("/api/v1/retention/") => {
             ("application/json", br#"{"logs":"1h"}"#.to_vec())
         }
+        ("put", "/api/v1/modules/{name}/aliases/{alias}") => {
+            ("application/json", br#"{"routes":[{"version":"1.0.0"}]}"#.to_vec())
+        }
+        ("post", "/api/v1/modules/{name}/aliases/{alias}/promote") => ("application/json", b"{}".to_vec()),
         ("patch", "/api/v1/queues/{name}") => ("application/json", br#"{"fair":true}"#.to_vec()),
         ("put", "/api/v1/flow/modules/{name}") => ("application/json", br#"{"max":5,"rate":"10/1s"}"#.to_vec()),
         ("post", "/api/v1/tasks/{id}/retry") => ("application/json", b"{}".to_vec()),

@@ -27,6 +27,10 @@ mod operations;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod quarantine;
+#[cfg(test)]
+mod releases;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod schedules;

@@ -23,6 +23,7 @@ use tower::ServiceExt;
 
 use crate::flaky::FlakyStore;
 use crate::ports::Recorder;
+use crate::quarantine::DeathFeed;
 
 /// The least WASI command: it exports `_start`, which returns at once.
 pub(crate) const COMMAND: &[u8] =
@@ -39,6 +40,7 @@ pub(crate) struct Room {
     pub(crate) nats: Arc<Recorder>,
     pub(crate) store: FlakyStore,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) deaths: Arc<DeathFeed>,
     pub(crate) background: CancellationToken,
     router: Router,
     _dir: TempDir,
@@ -96,11 +98,14 @@ impl Room {
         let url = format!("sqlite://{}", dir.path().join("tasks.db").display());
         let store = FlakyStore::new(tasklane_store::open(&url).await.unwrap());
         let (nats, clock) = (Recorder::new(), Arc::new(ManualClock::default()));
-        let connected = nats.clone();
+        let (connected, deaths) = (nats.clone(), DeathFeed::new());
         let ports = ApiPorts {
             tasks: Arc::new(store.clone()),
             operations: store.stores.operations.clone(),
             schedules: store.stores.schedules.clone(),
+            releases: store.stores.releases.clone(),
+            quarantine: store.stores.quarantine.clone(),
+            deaths: deaths.clone(),
             retention: store.stores.retention.clone(),
             flow: store.stores.flow.clone(),
             webhooks: store.stores.webhooks.clone(),
@@ -118,7 +123,7 @@ impl Room {
         };
         let api = Arc::new(Api::new(settings, ports, clock.clone(), prometheus::Registry::new()).unwrap());
         let router = api.router();
-        Self { api, nats, store, clock, background: CancellationToken::new(), router, _dir: dir }
+        Self { api, nats, store, clock, deaths, background: CancellationToken::new(), router, _dir: dir }
     }
 
     /// With the background loops, and with module `noop` 1.0.0 deployed.

@@ -25,7 +25,7 @@ use tasklane_domain::{
 
 use super::{
     BEGIN, Db, WriteConnection, admit, blob_port, blob_sweep, cancel, flow, history, leader, modules, operations,
-    outbox, read, retention, schedules, settle, submit, webhooks,
+    outbox, quarantine_port, read, release_port, retention, schedules, settle, submit, webhooks,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -133,6 +133,8 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         Op::NoteTask(name, task) => Ok(Answer::ScheduleChanged(schedules::note_task(conn, name, *task).await?)),
         Op::Fire(term, fire, now) => led!(conn, term, Answer::Fired(schedules::fire(conn, fire, *now).await?)),
         Op::Deploy(record, wasm) => modules::deploy(conn, record, wasm).await?.map(Answer::Deployed),
+        Op::ChangeAlias(..) | Op::Switch(..) | Op::DeleteModule(..) => release_port::apply(conn, op).await?,
+        Op::Died(..) | Op::ReleaseModule(..) => quarantine_port::apply(conn, op).await?,
         Op::OpenTerm(lease) => leader::open_term(conn, *lease).await?.map(Answer::Term),
         Op::PromoteDue(term, now, limit) => {
             led!(conn, term, Answer::Promoted(leader::promote_due(conn, *now, *limit).await?))

@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::ports::Deployed;
+use tasklane_domain::release::Action;
 use tasklane_domain::{ModuleDigest, ModuleKind, ModuleName, ModuleRecord, ModuleVersion};
 
 use super::Db;
-use super::row::{DbRow, digest, get, json, required_time, to_json};
+use super::releases;
+use super::row::{DbRow, digest, get, json, required_time, time, to_json};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -14,7 +16,8 @@ type Pool = sqlx::Pool<Db>;
 
 /// Most records in one answer.
 const RECORDS_MAX: i64 = 10_000;
-const COLUMNS: &str = "name, version, digest, kind, size_bytes, manifest, created_at";
+const COLUMNS: &str = "name, version, digest, kind, size_bytes, manifest, created_at, disabled_at, \
+    (SELECT since FROM quarantined_modules WHERE quarantined_modules.digest = modules.digest) AS quarantined_at";
 
 fn record(row: &DbRow) -> Result<ModuleRecord, StoreError> {
     let kind = match get::<&str>(row, "kind")? {
@@ -29,6 +32,8 @@ fn record(row: &DbRow) -> Result<ModuleRecord, StoreError> {
         size_bytes: u64::try_from(get::<i64>(row, "size_bytes")?).map_err(|why| corrupt("size_bytes", why))?,
         manifest: json(row, "manifest")?.ok_or_else(|| corrupt("manifest", "missing"))?,
         created_at: required_time(row, "created_at")?,
+        disabled_at: time(row, "disabled_at")?,
+        quarantined_at: time(row, "quarantined_at")?,
     })
 }
 
@@ -52,7 +57,12 @@ pub(super) async fn deploy(
         let conflict = || StoreError::ModuleConflict { name: name.clone(), version: version.clone() };
         return Ok(if same { Ok(Deployed::Unchanged) } else { Err(conflict()) });
     }
+    if releases::removed(conn, name, version).await?.is_some_and(|before| before != new.digest) {
+        return Ok(Err(StoreError::VersionRemoved { name: name.clone(), version: version.clone() }));
+    }
     insert(conn, new, wasm).await?;
+    let action = Action::Deployed { version: version.clone(), digest: new.digest };
+    releases::note(conn, name, &action, new.created_at).await?;
     Ok(Ok(Deployed::Created))
 }
 
@@ -80,14 +90,17 @@ async fn insert(conn: &mut Conn, new: &ModuleRecord, wasm: &Bytes) -> Result<(),
 }
 
 /// Every version of a module, the newest first, or of all modules by name.
-pub(super) async fn modules(pool: &Pool, name: Option<&ModuleName>) -> Result<Vec<ModuleRecord>, StoreError> {
+pub(super) async fn modules<'e, E>(executor: E, name: Option<&ModuleName>) -> Result<Vec<ModuleRecord>, StoreError>
+where
+    E: sqlx::Executor<'e, Database = Db>,
+{
     let filter = if name.is_some() { "WHERE name = $2" } else { "" };
     let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM modules {filter} ORDER BY name LIMIT $1"));
     let mut query = sqlx::query::<Db>(sql).bind(RECORDS_MAX);
     if let Some(name) = name {
         query = query.bind(name.as_str().to_owned());
     }
-    let rows = query.fetch_all(pool).await.map_err(unavailable)?;
+    let rows = query.fetch_all(executor).await.map_err(unavailable)?;
     let mut records = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
     records.sort_by(|a, b| {
         let by_name = a.manifest.name.cmp(&b.manifest.name);

@@ -61,6 +61,8 @@ fn changed(answer: &Answered) -> &[SettledTask] {
             | Answer::ScheduleCreated
             | Answer::ScheduleChanged(_)
             | Answer::Deployed(_)
+            | Answer::AliasChanged(_)
+            | Answer::ModuleChanged
             | Answer::Term(_)
             | Answer::Promoted(_)
             | Answer::Redispatched(_)

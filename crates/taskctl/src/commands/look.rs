@@ -4,21 +4,19 @@ use serde_json::Value;
 use tasklane_api_types::{ClusterInfo, ClusterStats, HostList, ModuleList, ModuleView};
 use tasklane_domain::{Clock, SystemClock};
 
-use crate::cli::{Format, Modules};
+use crate::cli::Format;
 use crate::client::{Client, segment};
 use crate::output;
 
-/// Deployed modules.
-pub(crate) async fn modules(client: &Client, format: Format, command: Modules) -> anyhow::Result<()> {
-    let path = match &command {
-        Modules::List => "/api/v1/modules".to_owned(),
-        Modules::Get { module } => match module.split_once('@') {
-            Some((name, version)) => {
-                let path = format!("/api/v1/modules/{}/{}", segment(name), segment(version));
-                return output::json(&client.get::<ModuleView>(&path).await?);
-            }
-            None => format!("/api/v1/modules/{}", segment(module)),
-        },
+/// Deployed modules: all, those of one name, or one version whole.
+pub(crate) async fn modules(client: &Client, format: Format, module: Option<&str>) -> anyhow::Result<()> {
+    let path = match module.map(|module| module.split_once('@').ok_or(module)) {
+        None => "/api/v1/modules".to_owned(),
+        Some(Ok((name, version))) => {
+            let path = format!("/api/v1/modules/{}/{}", segment(name), segment(version));
+            return output::json(&client.get::<ModuleView>(&path).await?);
+        }
+        Some(Err(name)) => format!("/api/v1/modules/{}", segment(name)),
     };
     let list: ModuleList = client.get(&path).await?;
     if format == Format::Json {
@@ -32,9 +30,15 @@ pub(crate) async fn modules(client: &Client, format: Format, command: Modules) -
         let digest: String = module.digest.chars().take(12).collect();
         let description = output::inert(&module.manifest.description);
         let age = output::ago(module.created_at, now);
+        let state = match (module.quarantined_at, module.disabled_at) {
+            (Some(_), _) => "quarantined",
+            (None, Some(_)) => "off",
+            (None, None) => "on",
+        };
         vec![
             module.name.clone(),
             module.version.clone(),
+            state.to_owned(),
             module.kind.to_string(),
             output::size(module.size_bytes),
             digest,
@@ -43,7 +47,7 @@ pub(crate) async fn modules(client: &Client, format: Format, command: Modules) -
         ]
     };
     let rows: Vec<Vec<String>> = list.modules.iter().map(row).collect();
-    output::table(&["NAME", "VERSION", "KIND", "SIZE", "DIGEST", "DEPLOYED", "DESCRIPTION"], &rows);
+    output::table(&["NAME", "VERSION", "STATE", "KIND", "SIZE", "DIGEST", "DEPLOYED", "DESCRIPTION"], &rows);
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! The host as a child process: started again with growing pauses when it dies, ended with its parent.
+//!
+//! What ran at a death is kept for the next host, which tells the control plane: a module that hosts die of is quarantined.
 
-use std::process::Stdio;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -8,6 +11,7 @@ use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
+use crate::failure::Failure;
 
 /// Pause before the first new start.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
@@ -16,28 +20,56 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// What a child may take beyond its drain timeout before it is killed.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
 
+/// A first host that ends sooner, with an exit code of its own, cannot start: it is of no use to try again.
+const STARTED_AFTER: Duration = Duration::from_secs(10);
+
+/// `taskctl serve host`: watches over the host that it starts.
+///
+/// # Errors
+/// With the exit code of a host that cannot start, which has said why.
+pub(crate) async fn supervise(
+    settings: Settings,
+    drain: CancellationToken,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let name = settings.name.clone();
+    let host = HostChild { own_name: name, is_alone: true, ..HostChild::new(settings, drain, stop) };
+    match host.run().await {
+        None => Ok(()),
+        Some(code) => Err(Failure::new(code, "the host could not start").hint("its own words are above").into()),
+    }
+}
+
 /// The host of this process.
 pub(crate) struct HostChild {
     settings: Settings,
+    /// What the host is called, where it is not to choose itself.
+    own_name: Option<String>,
+    /// Nothing but this host runs here: where it cannot start, there is nothing to stay for.
+    is_alone: bool,
     drain: CancellationToken,
     stop: CancellationToken,
 }
 
 impl HostChild {
     pub(crate) fn new(settings: Settings, drain: CancellationToken, stop: CancellationToken) -> Self {
-        Self { settings, drain, stop }
+        Self { settings, own_name: None, is_alone: false, drain, stop }
     }
 
-    /// Keeps a host running until `drain`, then lets it drain.
-    pub(crate) async fn run(&self) {
-        let mut pause = PAUSE_MIN;
+    /// Keeps a host running until `drain`, then lets it drain. A code: it is alone and cannot start.
+    pub(crate) async fn run(&self) -> Option<u8> {
+        let (mut pause, mut is_first) = (PAUSE_MIN, true);
         while !self.drain.is_cancelled() {
             match self.spawn() {
                 Ok(child) => {
                     let began = tokio::time::Instant::now();
-                    if self.watch(child).await {
-                        return;
+                    let Some(ended) = self.watch(child).await else { return None };
+                    let code = ended.and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
+                    if self.is_alone && is_first && began.elapsed() < STARTED_AFTER && code.is_some_and(|code| code > 0)
+                    {
+                        return code;
                     }
+                    is_first = false;
                     if began.elapsed() > PAUSE_MAX {
                         pause = PAUSE_MIN;
                     }
@@ -45,10 +77,11 @@ impl HostChild {
                 Err(error) => tracing::error!(%error, "the host could not be started"),
             }
             tokio::select! {
-                () = self.drain.cancelled() => return,
+                () = self.drain.cancelled() => return None,
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE_MAX),
             }
         }
+        None
     }
 
     fn spawn(&self) -> anyhow::Result<Child> {
@@ -59,16 +92,25 @@ impl HostChild {
         command.args(["serve", "host", "--parent-pid", &parent]).arg("--data-dir").arg(data_dir);
         command.arg("--cache-dir").arg(settings.cache_dir());
         command.envs(settings.to_environment()).env_remove("TASKLANE_NAME").env_remove("TASKLANE_LISTEN");
+        if let Some(name) = &self.own_name {
+            command.env("TASKLANE_NAME", name);
+        }
         // A signal of the terminal goes to the parent, which then asks the child.
         Ok(command.process_group(0).stdin(Stdio::null()).kill_on_drop(true).spawn()?)
     }
 
-    /// `true` when it ended because it was asked to.
-    async fn watch(&self, mut child: Child) -> bool {
+    /// How it ended by itself; `None` when it ended because it was asked to.
+    async fn watch(&self, mut child: Child) -> Option<Option<ExitStatus>> {
+        let pid = child.id();
         tokio::select! {
             ended = child.wait() => {
-                tracing::warn!(?ended, "the host ended by itself; starting it again");
-                return false;
+                let ended = ended.ok();
+                let signal = ended.and_then(|status| status.signal());
+                tracing::warn!(?ended, ?signal, "the host ended by itself; starting it again");
+                if let Some(pid) = pid {
+                    tasklane_host::confirm_death(&self.settings.cache_dir(), pid);
+                }
+                return Some(ended);
             }
             () = self.drain.cancelled() => signal(&child, Signal::TERM),
         }
@@ -83,7 +125,7 @@ impl HostChild {
                 }
             }
         }
-        true
+        None
     }
 }
 

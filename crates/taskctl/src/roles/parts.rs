@@ -5,8 +5,9 @@ use std::sync::Arc;
 use prometheus::Registry;
 use tasklane_api::{Api, ApiPorts, ApiSettings, ops};
 use tasklane_domain::SystemClock;
-use tasklane_host::inspect::Inspector;
-use tasklane_host::{CompilerCommand, Host, HostPorts, HostSettings};
+use tasklane_domain::compiled::CompiledStore;
+use tasklane_host::{Host, HostPorts, HostSettings, Uploads};
+use tasklane_jail::Walls;
 use tasklane_nats::Nats;
 use tasklane_scheduler::{Scheduler, SchedulerPorts};
 use tasklane_store::Stores;
@@ -14,7 +15,7 @@ use tasklane_webhook::HttpSender;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Settings, without_password};
+use crate::config::{Settings, compiler, without_password};
 use crate::failure::{Failure, UNREACHABLE};
 
 /// Connects to NATS.
@@ -55,6 +56,9 @@ impl Control {
             tasks: self.stores.tasks.clone(),
             operations: self.stores.operations.clone(),
             schedules: self.stores.schedules.clone(),
+            releases: self.stores.releases.clone(),
+            quarantine: self.stores.quarantine.clone(),
+            deaths: Arc::new(self.nats.deaths()),
             retention: self.stores.retention.clone(),
             flow: self.stores.flow.clone(),
             blobs: self.stores.blobs.clone(),
@@ -67,7 +71,7 @@ impl Control {
             leases: Arc::new(self.nats.lease_store(&topology)),
             control: Arc::new(self.nats.control()),
             enqueued: Arc::new(self.nats.enqueue()),
-            inspector: Arc::new(Inspector),
+            inspector: Arc::new(Uploads::new(self.settings.uploads()?, shared(&self.settings, &self.nats))?),
             nats_connected: Arc::new(move || nats.is_connected()),
         };
         let default = ApiSettings::default();
@@ -91,6 +95,7 @@ impl Control {
             leader: self.stores.leader.clone(),
             operations: self.stores.operations.clone(),
             schedules: self.stores.schedules.clone(),
+            releases: self.stores.releases.clone(),
             flow: self.stores.flow.clone(),
             hosts: Arc::new(self.nats.host_registry(&topology)),
             webhooks: self.stores.webhooks.clone(),
@@ -121,7 +126,7 @@ impl Control {
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         let scheduler = self.scheduler().await?;
-        serve_ops(ops, &self.registry, &self.nats, &shutdown);
+        serve_ops(ops, &self.registry, &self.nats, &Walls::default(), &shutdown);
         scheduler.run(shutdown).await;
         Ok(())
     }
@@ -134,17 +139,31 @@ impl Control {
     }
 }
 
-fn serve_ops(listener: Option<TcpListener>, registry: &Registry, nats: &Nats, shutdown: &CancellationToken) {
+fn serve_ops(
+    listener: Option<TcpListener>,
+    registry: &Registry,
+    nats: &Nats,
+    walls: &Walls,
+    shutdown: &CancellationToken,
+) {
     if let Some(listener) = listener {
         let nats = nats.clone();
         let ready: ops::ReadyCheck = Arc::new(move || nats.is_connected());
-        tokio::spawn(ops::serve(listener, registry.clone(), ready, shutdown.clone()));
+        let facts = super::walls::facts(walls);
+        tokio::spawn(ops::serve(listener, registry.clone(), ready, facts, shutdown.clone()));
     }
+}
+
+/// Compiled code is shared by those who have the cluster's key: what others sign is of no use.
+fn shared(settings: &Settings, nats: &Nats) -> Option<Arc<dyn CompiledStore>> {
+    settings.module_key_file.as_ref()?;
+    Some(Arc::new(nats.compiled_store(&settings.topology())))
 }
 
 /// The data plane: NATS and nothing else.
 pub(crate) async fn run_host(
     settings: &Settings,
+    walls: &Walls,
     drain: CancellationToken,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -161,11 +180,13 @@ pub(crate) async fn run_host(
         enqueuer: Arc::new(nats.enqueue()),
         payloads: Arc::new(nats.blob_cache(&topology)),
         results: Arc::new(nats.result_store(&topology)),
+        deaths: Arc::new(nats.deaths()),
+        compiled: shared(settings, &nats),
     };
     let registry = Registry::new();
     let host = Host::new(host_settings, ports, Arc::new(SystemClock), &registry)?;
     let over = CancellationToken::new();
-    serve_ops(ops, &registry, &nats, &over);
+    serve_ops(ops, &registry, &nats, walls, &over);
     tracing::info!(id = %host.id(), "taking work");
     host.run(drain, stop).await;
     over.cancel();
@@ -173,8 +194,7 @@ pub(crate) async fn run_host(
 }
 
 fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
-    let compiler = CompilerCommand { program: std::env::current_exe()?, args: vec!["compile-module".to_owned()] };
-    let default = HostSettings::new(settings.cache_dir(), compiler);
+    let default = HostSettings::new(settings.cache_dir(), compiler());
     Ok(HostSettings {
         name: settings.name(),
         slots: settings.slots.unwrap_or(default.slots),
@@ -182,6 +202,9 @@ fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
         queues: settings.queues(),
         deliveries_max: settings.deliveries_max.unwrap_or(default.deliveries_max),
         drain_timeout: settings.drain_timeout(),
+        compile: settings.compile_limits()?,
+        sandbox: settings.sandbox(),
+        module_key: settings.module_key()?,
         ..default
     })
 }

@@ -8,6 +8,8 @@ mod blobs;
 #[cfg(test)]
 mod dev;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod flow;
@@ -17,6 +19,8 @@ mod help;
 mod life;
 #[cfg(test)]
 mod lives;
+#[cfg(test)]
+mod modules;
 #[cfg(test)]
 mod queues;
 #[cfg(test)]

@@ -14,7 +14,15 @@ fn record(name: &str, version: &str, digest: u8) -> anyhow::Result<ModuleRecord>
     manifest.description = "makes thumbnails".to_owned();
     manifest.config.insert("quality".to_owned(), "80".to_owned());
     let digest = ModuleDigest::from_bytes([digest; 32]);
-    Ok(ModuleRecord { digest, kind: ModuleKind::Component, size_bytes: 4, manifest, created_at: NOW })
+    Ok(ModuleRecord {
+        digest,
+        kind: ModuleKind::Component,
+        size_bytes: 4,
+        manifest,
+        created_at: NOW,
+        disabled_at: None,
+        quarantined_at: None,
+    })
 }
 
 fn wasm() -> Bytes {

@@ -26,6 +26,7 @@ fn schedule(name: &str) -> anyhow::Result<Schedule> {
         jitter_ms: 5,
     };
     let template = Template {
+        alias: None,
         flow: tasklane_domain::flow::Flow::default(),
         module: "resize".parse()?,
         version: Some("1.2.3".parse()?),

@@ -143,6 +143,5 @@ async fn version_of(room: &Room, version: &str, module: Option<&ModuleName>) -> 
     let missing =
         || ApiError::new(ErrorCode::InvalidRequest, "`changes.version` needs `module`, or nobody knows which module's");
     let name = module.ok_or_else(missing)?;
-    let text = if version == "latest" { name.to_string() } else { format!("{name}@{version}") };
-    Ok(room.modules.find(room.ports.modules.as_ref(), &text).await?.reference())
+    Ok(room.modules.find(&room.ports, &format!("{name}@{version}"), TaskId::new()).await?.reference())
 }

@@ -1,0 +1,127 @@
+//! `taskctl doctor`: what this machine lacks, and what to do about it.
+//!
+//! Looks only: nothing is made, migrated or kept, but what a probe makes in a temporary directory. A warning is for something that
+//! works less well or less safely; a failure for something that will not work. Exit code 1 when there is a failure.
+
+mod cluster;
+mod machine;
+mod walls;
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::cli::{DoctorArgs, Format};
+use crate::failure::FAILED;
+use crate::output;
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl Verdict {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// One check.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Check {
+    /// What was looked at.
+    name: String,
+    verdict: Verdict,
+    /// What was found.
+    found: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
+}
+
+impl Check {
+    fn new(name: &str, verdict: Verdict, found: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), verdict, found: found.into(), advice: None }
+    }
+
+    fn ok(name: &str, found: impl Into<String>) -> Self {
+        Self::new(name, Verdict::Ok, found)
+    }
+
+    fn warn(name: &str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { advice: Some(advice.into()), ..Self::new(name, Verdict::Warn, found) }
+    }
+
+    fn fail(name: &str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { advice: Some(advice.into()), ..Self::new(name, Verdict::Fail, found) }
+    }
+
+    /// `Ok` if it is good, else a warning.
+    fn good(name: &str, is_good: bool, found: impl Into<String>, advice: &str) -> Self {
+        if is_good { Self::ok(name, found) } else { Self::warn(name, found, advice) }
+    }
+}
+
+/// All checks.
+#[derive(Debug, Serialize)]
+struct Findings {
+    verdict: Verdict,
+    checks: Vec<Check>,
+}
+
+impl Findings {
+    fn of(checks: Vec<Check>) -> Self {
+        let has = |verdict| checks.iter().any(|check| check.verdict == verdict);
+        let verdict = match (has(Verdict::Fail), has(Verdict::Warn)) {
+            (true, _) => Verdict::Fail,
+            (false, true) => Verdict::Warn,
+            (false, false) => Verdict::Ok,
+        };
+        Self { verdict, checks }
+    }
+
+    fn show(&self, format: Format) -> anyhow::Result<()> {
+        if format == Format::Json {
+            return output::json(self);
+        }
+        let cells = |check: &Check| {
+            let advice = check.advice.as_deref().map(|advice| format!("\n→ {advice}")).unwrap_or_default();
+            vec![check.verdict.as_str().to_owned(), check.name.clone(), output::inert(&check.found) + &advice]
+        };
+        output::table(&["STATE", "CHECK", "FOUND"], &self.checks.iter().map(cells).collect::<Vec<_>>());
+        Ok(())
+    }
+}
+
+/// Carries it out.
+pub(crate) async fn run(args: DoctorArgs, format: Format) -> anyhow::Result<ExitCode> {
+    let settings = args.settings.with_file()?;
+    let mut checks = machine::checks();
+    checks.extend(walls::checks(&settings).await);
+    checks.extend(cluster::checks(&settings).await);
+    let findings = Findings::of(checks);
+    findings.show(format)?;
+    Ok(if findings.verdict == Verdict::Fail { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_counts() {
+        let ok = || Check::ok("a", "fine");
+        let (warn, fail) = (|| Check::warn("b", "so so", "do this"), || Check::fail("c", "broken", "do that"));
+        assert_eq!(Findings::of(vec![ok()]).verdict, Verdict::Ok);
+        assert_eq!(Findings::of(vec![ok(), warn()]).verdict, Verdict::Warn);
+        assert_eq!(Findings::of(vec![fail(), warn(), ok()]).verdict, Verdict::Fail);
+    }
+}

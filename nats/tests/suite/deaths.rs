@@ -1,0 +1,31 @@
+//! Deaths of hosts: told to one API process, answered with what is quarantined.
+
+use tasklane_domain::quarantine::{Death, DeathRegister, DeathSource};
+use tasklane_domain::{HostId, ModuleDigest};
+use tasklane_nats::Nats;
+
+use crate::world::{World, soon};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_death_is_told_and_answered() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    both_ends(&world.nats, &world.nats).await?;
+    assert!(soon("an answer", world.nats.deaths().tell(&[])).await?.is_err(), "nobody listens any more");
+    Ok(())
+}
+
+/// Also with the permissions of `accounts.conf`.
+pub(crate) async fn both_ends(control: &Nats, host: &Nats) -> anyhow::Result<()> {
+    let death = Death { host: HostId::new(), modules: vec![ModuleDigest::from_bytes([1; 32])] };
+    let expected = vec![death.clone()];
+    let mut told = control.deaths().deaths().await?;
+    let api = tokio::spawn(async move {
+        let (deaths, reply) = told.next().await.unwrap();
+        reply.answer(vec![ModuleDigest::from_bytes([2; 32])]).await;
+        deaths
+    });
+    let heard = soon("an answer", host.deaths().tell(&[death])).await??;
+    assert_eq!(heard, [ModuleDigest::from_bytes([2; 32])]);
+    assert_eq!(api.await?, expected);
+    Ok(())
+}
