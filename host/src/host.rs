@@ -10,6 +10,7 @@ use tasklane_domain::{Clock, HostId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Blobs;
+use crate::egress::{EgressError, Gateway};
 use crate::heartbeat;
 use crate::metrics::Metrics;
 use crate::modules::Modules;
@@ -67,6 +68,9 @@ pub enum HostError {
         #[source]
         source: std::io::Error,
     },
+    /// There is no way out for guests.
+    #[error(transparent)]
+    Egress(#[from] EgressError),
     /// The metrics could not be registered.
     #[error("the host's metrics could not be registered: {0}")]
     Metrics(String),
@@ -84,6 +88,7 @@ pub(crate) struct Room {
     pub(crate) engine: wasmtime::Engine,
     pub(crate) modules: Modules,
     pub(crate) blobs: Blobs,
+    pub(crate) gateway: Arc<Gateway>,
     pub(crate) metrics: Metrics,
     pub(crate) board: Board,
     pub(crate) started_at: Timestamp,
@@ -96,7 +101,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Makes the engine and its pool; takes no work yet.
+    /// Makes the engine and its pool; takes no work yet. Called on the threads that are for the network, not for guests.
     ///
     /// # Errors
     /// [`HostError`] says what cannot be used.
@@ -126,9 +131,11 @@ impl Host {
             .map_err(HostError::Threads)?;
         let board = Board::new(settings.slots);
         let blobs = Blobs::new(ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);
+        let gateway = Gateway::new(settings.egress.clone())?;
+        gateway.metrics.register(registry).map_err(|error| HostError::Metrics(error.to_string()))?;
         let started_at = clock.now();
         let id = HostId::new();
-        let room = Room { id, settings, ports, clock, engine, modules, blobs, metrics, board, started_at };
+        let room = Room { id, settings, ports, clock, engine, modules, blobs, gateway, metrics, board, started_at };
         Ok(Self { room: Arc::new(room), guests: Some(guests) })
     }
 
@@ -186,5 +193,7 @@ fn check(settings: &HostSettings) -> Result<(), HostError> {
     bounded("slots", "from 1 to 10000", (1..=10_000).contains(&settings.slots))?;
     bounded("queues", "1 to 64 names", (1..=64).contains(&settings.queues.len()))?;
     bounded("deliveries_max", "from 1 to 100", (1..=100).contains(&settings.deliveries_max))?;
+    bounded("egress_concurrent_max", "from 1 to 256", (1..=256).contains(&settings.egress.concurrent_max))?;
+    bounded("egress_connections_max", "from 1 to 65536", (1..=65_536).contains(&settings.egress.connections_max))?;
     bounded("guest_threads", "from 1 to 1024", (1..=1_024).contains(&settings.guest_threads))
 }

@@ -6,6 +6,7 @@
 //! may be killed at any point. It never sees SQL.
 
 mod blobs;
+mod egress;
 mod heartbeat;
 mod host;
 pub mod inspect;
@@ -18,6 +19,7 @@ mod run;
 mod sandbox;
 mod settings;
 
+pub use egress::{EgressError, EgressSettings, EgressTimeouts, NameServer};
 pub use host::{Host, HostError, HostPorts};
 pub use modules::compile::child_main;
 pub use settings::{CompilerCommand, HostSettings};

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tasklane_domain::QueueName;
 
+use crate::egress::EgressSettings;
+
 /// How the compile child is started: this program with these arguments before its own.
 #[derive(Debug, Clone)]
 pub struct CompilerCommand {
@@ -45,6 +47,8 @@ pub struct HostSettings {
     pub memory_bytes_max: usize,
     /// Most bytes of payloads by reference that are in memory at once; an attempt waits for its share. Default 512 MiB.
     pub blob_memory_bytes: u64,
+    /// The way out for guests.
+    pub egress: EgressSettings,
     /// How modules are compiled.
     pub compiler: CompilerCommand,
     /// Version of Tasklane, shown to people.
@@ -71,6 +75,7 @@ impl HostSettings {
             guest_threads: cores,
             memory_bytes_max: 256 * 1024 * 1024,
             blob_memory_bytes: 512 * 1024 * 1024,
+            egress: EgressSettings::default(),
             compiler,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
