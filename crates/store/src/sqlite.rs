@@ -75,6 +75,8 @@ mod operations;
 mod outbox;
 #[path = "shared/read.rs"]
 mod read;
+#[path = "shared/release_port.rs"]
+mod release_port;
 #[path = "shared/releases.rs"]
 mod releases;
 #[path = "shared/retention.rs"]

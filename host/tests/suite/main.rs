@@ -13,7 +13,11 @@ mod cancel;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod contained;
+#[cfg(test)]
 mod drain;
+#[cfg(test)]
+mod dropped;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]
@@ -30,3 +34,5 @@ mod ports;
 mod preemption;
 #[cfg(test)]
 mod reports;
+#[cfg(test)]
+mod stains;
