@@ -155,7 +155,11 @@ mod tests {
     #[test]
     fn no_time_is_longer_than_the_attempts() {
         let (short, long) = (Duration::from_millis(1), Duration::from_secs(3_600));
-        let wish = RequestOptions { connect_timeout: Some(short), first_byte_timeout: Some(long), between_bytes_timeout: None };
+        let wish = RequestOptions {
+            connect_timeout: Some(short),
+            first_byte_timeout: Some(long),
+            between_bytes_timeout: None,
+        };
         let until = Instant::now() + Duration::from_secs(50);
         let times = EgressTimeouts::default().of_request(Some(wish), until);
         assert_eq!(times.connect, short);

@@ -51,8 +51,16 @@ impl EgressMetrics {
     pub(crate) fn new() -> prometheus::Result<Self> {
         let counters = |name: &str, help: &str, label: &str| IntCounterVec::new(Opts::new(name, help), &[label]);
         Ok(Self {
-            requests: counters("tasklane_egress_requests_total", "Outbound HTTP requests of guests, by result.", "result")?,
-            refusals: counters("tasklane_egress_refusals_total", "Outbound HTTP requests refused, by reason.", "reason")?,
+            requests: counters(
+                "tasklane_egress_requests_total",
+                "Outbound HTTP requests of guests, by result.",
+                "result",
+            )?,
+            refusals: counters(
+                "tasklane_egress_refusals_total",
+                "Outbound HTTP requests refused, by reason.",
+                "reason",
+            )?,
             bytes: counters("tasklane_egress_bytes_total", "Bytes of guests' HTTP bodies, by direction.", "direction")?,
             connections: IntGauge::new("tasklane_egress_connections", "Open connections of guests' requests.")?,
         })

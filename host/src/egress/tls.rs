@@ -45,7 +45,9 @@ fn read_roots(file: &Path) -> Result<RootCertStore, String> {
 /// What a failed handshake is to the guest.
 pub(super) fn failure(error: &io::Error) -> Error {
     match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => Error::TlsCertificateError,
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+            Error::TlsCertificateError
+        }
         Some(rustls::Error::AlertReceived(alert)) => {
             Error::TlsAlertReceived { alert_id: Some(u8::from(*alert)), alert_message: Some(format!("{alert:?}")) }
         }

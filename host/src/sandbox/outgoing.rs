@@ -192,7 +192,11 @@ fn not_allowed(refusal: GuestRefusal) -> Denied {
 }
 
 /// The request as a server gets it: only the path in its first line, and the host that was judged.
-fn on_the_wire(mut request: Request<WasiBody>, target: &Target, path: PathAndQuery) -> Result<Request<WasiBody>, Denied> {
+fn on_the_wire(
+    mut request: Request<WasiBody>,
+    target: &Target,
+    path: PathAndQuery,
+) -> Result<Request<WasiBody>, Denied> {
     let is_default = target.port() == target.scheme().default_port();
     let host = if is_default { target.host().to_string() } else { format!("{}:{}", target.host(), target.port()) };
     let odd = |_| Denied::new(Refused::Url, "its host cannot stand in a header", Error::HttpRequestUriInvalid);

@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn one_inner_address_spoils_a_name() {
-        let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<std::net::IpAddr>>();
+        let addresses =
+            |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<std::net::IpAddr>>();
         let policy = anywhere();
         assert_eq!(policy.all_checked("x.test", &addresses(&["1.1.1.1"])).unwrap().len(), 1);
         for inner in ["10.0.0.1", "127.0.0.1", "::1", "169.254.169.254", "::ffff:10.0.0.1"] {

@@ -183,6 +183,7 @@ fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
         queues: settings.queues(),
         deliveries_max: settings.deliveries_max.unwrap_or(default.deliveries_max),
         drain_timeout: settings.drain_timeout(),
+        egress: settings.guest_egress()?,
         ..default
     })
 }

@@ -65,7 +65,9 @@ impl Query {
             bytes.extend_from_slice(&part.to_be_bytes());
         }
         for label in name.split('.') {
-            let length = u8::try_from(label.len()).ok().filter(|length| (1..=LABEL_BYTES_MAX).contains(&usize::from(*length)))?;
+            let length = u8::try_from(label.len())
+                .ok()
+                .filter(|length| (1..=LABEL_BYTES_MAX).contains(&usize::from(*length)))?;
             bytes.push(length);
             bytes.extend_from_slice(label.as_bytes());
         }
@@ -248,7 +250,8 @@ mod tests {
         let query = Query::new("A.test", Kind::A).unwrap();
         let direct = answer(&query, 0x8180, &[record(&ASKED, 1, &[1, 2, 3, 4]), record(b"\x01b\0", 1, &[9; 4])]);
         assert_eq!(query.answer(&direct), Some(Answer::Addresses(vec!["1.2.3.4".parse().unwrap()])));
-        let alias = answer(&query, 0x8180, &[record(&ASKED, 5, b"\x01b\x04test\0"), record(b"\x01B\x04test\0", 1, &[5; 4])]);
+        let alias =
+            answer(&query, 0x8180, &[record(&ASKED, 5, b"\x01b\x04test\0"), record(b"\x01B\x04test\0", 1, &[5; 4])]);
         assert_eq!(query.answer(&alias), Some(Answer::Addresses(vec!["5.5.5.5".parse().unwrap()])));
         let six = Query::new("a.test", Kind::Aaaa).unwrap();
         let loopback = std::net::Ipv6Addr::LOCALHOST.octets();
