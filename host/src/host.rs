@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Blobs;
 use crate::board::{Board, SlotKind};
+use crate::egress::{EgressError, Gateway};
 use crate::heartbeat;
 use crate::in_flight::InFlight;
 use crate::levels::GuestThreads;
@@ -79,6 +80,9 @@ pub enum HostError {
         #[source]
         source: std::io::Error,
     },
+    /// There is no way out for guests.
+    #[error(transparent)]
+    Egress(#[from] EgressError),
     /// The metrics could not be registered.
     #[error("the host's metrics could not be registered: {0}")]
     Metrics(String),
@@ -96,6 +100,7 @@ pub(crate) struct Room {
     pub(crate) engine: wasmtime::Engine,
     pub(crate) modules: Modules,
     pub(crate) blobs: Blobs,
+    pub(crate) gateway: Arc<Gateway>,
     pub(crate) metrics: Metrics,
     pub(crate) board: Board,
     pub(crate) in_flight: InFlight,
@@ -112,7 +117,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Makes the engine and its pool; takes no work yet.
+    /// Makes the engine and its pool; takes no work yet. Called on the threads that are for the network, not for guests.
     ///
     /// # Errors
     /// [`HostError`] says what cannot be used.
@@ -134,6 +139,8 @@ impl Host {
         let long_guests = guests.long.handle().clone();
         let board = Board::new(settings.slots, settings.urgent_slots());
         let blobs = Blobs::new(ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);
+        let gateway = Gateway::new(settings.egress.clone())?;
+        gateway.metrics.register(registry).map_err(|error| HostError::Metrics(error.to_string()))?;
         let started_at = clock.now();
         let id = HostId::new();
         let in_flight = InFlight::new(&settings.cache_dir, id, settings.slots)
@@ -147,6 +154,7 @@ impl Host {
             engine,
             modules,
             blobs,
+            gateway,
             metrics,
             board,
             in_flight,
@@ -237,5 +245,7 @@ fn check(settings: &HostSettings) -> Result<(), HostError> {
     bounded("urgent_slots", "fewer than `slots`", settings.urgent_slots() < settings.slots)?;
     bounded("queues", "1 to 64 names", (1..=64).contains(&settings.queues.len()))?;
     bounded("deliveries_max", "from 1 to 100", (1..=100).contains(&settings.deliveries_max))?;
+    bounded("egress_concurrent_max", "from 1 to 256", (1..=256).contains(&settings.egress.concurrent_max))?;
+    bounded("egress_connections_max", "from 1 to 65536", (1..=65_536).contains(&settings.egress.connections_max))?;
     bounded("guest_threads", "from 1 to 1024", (1..=1_024).contains(&settings.guest_threads))
 }

@@ -7,6 +7,7 @@
 
 mod blobs;
 mod board;
+mod egress;
 mod heartbeat;
 mod host;
 mod in_flight;
@@ -23,6 +24,7 @@ mod sandbox;
 mod settings;
 mod upload;
 
+pub use egress::{EgressError, EgressSettings, EgressTimeouts, NameServer};
 pub use host::{Host, HostError, HostPorts};
 pub use in_flight::confirm_death;
 pub use modules::compile::{ChildOrder, child_main};

@@ -16,6 +16,7 @@ use tasklane_domain::{
 };
 use wasmtime::Engine;
 
+use crate::egress::{EgressSettings, Gateway};
 use crate::inspect;
 use crate::modules::Loaded;
 use crate::modules::compile::compile_here;
@@ -54,6 +55,7 @@ pub struct LocalModule {
     loaded: Arc<Loaded>,
     reference: ModuleRef,
     enqueuer: Arc<dyn Enqueuer>,
+    gateway: Arc<Gateway>,
 }
 
 /// There is no control plane behind a local module.
@@ -91,6 +93,7 @@ impl LocalModule {
             loaded: Arc::new(Loaded { manifest: Arc::new(manifest), prepared }),
             reference,
             enqueuer: Arc::new(Nobody),
+            gateway: Gateway::new(EgressSettings::default()).map_err(engine_error)?,
         })
     }
 
@@ -106,6 +109,14 @@ impl LocalModule {
     #[must_use]
     pub fn with_enqueuer(self, enqueuer: Arc<dyn Enqueuer>) -> Self {
         Self { enqueuer, ..self }
+    }
+
+    /// The same module with another way out. Requests are made on the threads of the runtime that this is called in.
+    ///
+    /// # Errors
+    /// [`LocalError::Engine`] when the settings cannot be used.
+    pub fn with_egress(self, settings: EgressSettings) -> Result<Self, LocalError> {
+        Ok(Self { gateway: Gateway::new(settings).map_err(engine_error)?, ..self })
     }
 
     /// Runs one attempt.
@@ -136,6 +147,7 @@ impl LocalModule {
             wall: Wall { time, bound: TimeBound::Timeout },
             progress: Box::new(|_| {}),
             enqueuer: self.enqueuer.clone(),
+            gateway: self.gateway.clone(),
         };
         let ran = attempt.run().await.map_err(|_| LocalError::Engine("every slot is taken".to_owned()))?;
         Ok(LocalRun { outcome: ran.outcome, result: ran.result, usage: ran.usage, log: ran.log })

@@ -168,6 +168,7 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         wall: wall(room, delivery),
         progress: reporter.progress_sink(room, delivery),
         enqueuer: room.ports.enqueuer.clone(),
+        gateway: room.gateway.clone(),
     };
     let started_at = room.clock.now();
     let mut run = Leveled::new(attempt.clock.clone(), room.long_guests.clone(), attempt.run());

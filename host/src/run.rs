@@ -4,7 +4,7 @@
 //! dropping the future stops the guest; usage is told whatever the outcome.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tasklane_domain::blob::RESULT_INLINE_BYTES_MAX;
@@ -14,6 +14,7 @@ use tasklane_domain::outcome::TimeBound;
 use tasklane_domain::{Outcome, Usage, WorkOrder};
 use wasmtime::{Engine, Store};
 
+use crate::egress::Gateway;
 use crate::modules::Loaded;
 use crate::modules::prepared::Prepared;
 use crate::sandbox::bindings::tasklane::task::types::Context;
@@ -58,6 +59,7 @@ pub(crate) struct Attempt {
     pub(crate) wall: Wall,
     pub(crate) progress: ProgressSink,
     pub(crate) enqueuer: Arc<dyn Enqueuer>,
+    pub(crate) gateway: Arc<Gateway>,
 }
 
 impl Attempt {
@@ -82,6 +84,8 @@ impl Attempt {
             voice,
             progress: self.progress,
             enqueuer: self.enqueuer,
+            gateway: self.gateway,
+            until: Instant::now().checked_add(self.wall.time).unwrap_or_else(Instant::now),
         };
         match &self.loaded.prepared {
             Prepared::Component(pre) => {

@@ -8,4 +8,5 @@ pub(crate) mod engine;
 pub(crate) mod guest;
 pub(crate) mod limiter;
 pub(crate) mod meter;
+pub(crate) mod outgoing;
 pub(crate) mod stdio;

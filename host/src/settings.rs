@@ -8,6 +8,8 @@ use tasklane_jail::Sandbox;
 
 use crate::modules::sign::ModuleKey;
 
+use crate::egress::EgressSettings;
+
 /// How the compile child is started: this program with these arguments before its own.
 #[derive(Debug, Clone)]
 pub struct CompilerCommand {
@@ -68,6 +70,8 @@ pub struct HostSettings {
     pub memory_bytes_max: usize,
     /// Most bytes of payloads by reference that are in memory at once; an attempt waits for its share. Default 512 MiB.
     pub blob_memory_bytes: u64,
+    /// The way out for guests.
+    pub egress: EgressSettings,
     /// How modules are compiled.
     pub compiler: CompilerCommand,
     /// What one compilation may use.
@@ -110,6 +114,7 @@ impl HostSettings {
             guest_threads: cores,
             memory_bytes_max: 256 * 1024 * 1024,
             blob_memory_bytes: 512 * 1024 * 1024,
+            egress: EgressSettings::default(),
             compiler,
             compile: CompileLimits::default(),
             sandbox: Sandbox::default(),

@@ -1,15 +1,17 @@
 //! Egress: which places outside may be called, decided before a byte leaves. Pure; whoever connects asks twice.
 //!
-//! Called by the API (may this URL be kept at all?) and by the adapter that connects (`crates/webhook`), for webhooks now and for
-//! guests later. First [`Policy::check_target`] judges scheme, host, port and method by an allow-list; then the name is resolved once,
+//! Called by the API (may this URL be kept at all?) and by the adapters that connect: `crates/webhook` for webhooks,
+//! `host/src/egress.rs` for guests. First [`Policy::check_target`] judges scheme, host, port and method by an allow-list; then the name is resolved once,
 //! [`Policy::checked`] sorts out the addresses, and only those may be connected to. Guarantees: nothing is allowed that no [`Rule`]
 //! names; an address that is not plainly public is refused, however it is written, unless a granted [`Network`] holds it. It does not
 //! resolve, connect or follow redirects: a redirect is another target, which its caller must not follow.
 
 mod address;
+mod guest;
 mod network;
 mod rule;
 mod target;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -17,9 +19,12 @@ mod tests;
 use std::net::IpAddr;
 
 pub use address::{AddressKind, classify};
+pub use guest::{GuestRefusal, check_guest};
 pub use network::{Network, NetworkError};
 pub use rule::{HostPattern, Method, PortPattern, Rule, RuleError};
 pub use target::{Host, Scheme, Target, TargetError, URL_BYTES_MAX};
+pub use written::MANIFEST_RULES_MAX;
+pub(crate) use written::rules;
 
 /// Most rules of a policy.
 pub const RULES_MAX: usize = 256;
@@ -75,6 +80,13 @@ impl Policy {
         Self { rules, granted: granted.into_iter().take(NETWORKS_MAX).collect() }
     }
 
+    /// What operators let guests call where nothing else is said: every place, for manifests to choose from; of addresses the public
+    /// ones, and those of the granted networks.
+    #[must_use]
+    pub fn guests(granted: Vec<Network>) -> Self {
+        Self::new(vec![Rule::anywhere(Scheme::Http), Rule::anywhere(Scheme::Https)], granted)
+    }
+
     /// Judges scheme, host, port and method, and an address where the host is one.
     ///
     /// # Errors
@@ -118,5 +130,21 @@ impl Policy {
             return Err(refusal.unwrap_or_else(|| Refusal::NoAddress(name.to_owned())));
         }
         Ok(allowed)
+    }
+
+    /// A name's addresses, if all of them may be connected to: one that leads inside spoils the name. Addresses that only a translator
+    /// understands are left out instead, since resolvers of networks with NAT64 add them to every name.
+    ///
+    /// # Errors
+    /// The first bad address's [`Refusal`], [`Refusal::NoAddress`] if there is none.
+    pub fn all_checked(&self, name: &str, addresses: &[IpAddr]) -> Result<Vec<IpAddr>, Refusal> {
+        let (allowed, refused): (Vec<IpAddr>, Vec<IpAddr>) =
+            addresses.iter().copied().take(ADDRESSES_MAX).partition(|address| self.check_address(*address).is_ok());
+        let spoils = |address: &IpAddr| allowed.is_empty() || classify(*address) != AddressKind::Translated;
+        match refused.into_iter().find(spoils) {
+            Some(address) => Err(Refusal::Address { address, kind: classify(address) }),
+            None if allowed.is_empty() => Err(Refusal::NoAddress(name.to_owned())),
+            None => Ok(allowed),
+        }
     }
 }

@@ -27,10 +27,29 @@ pub struct Limits {
     pub output_bytes: u32,
     /// Captured log in bytes: the head and the tail are kept, what lies between is counted, and the task goes on.
     pub log_bytes: u32,
+    /// Outbound HTTP requests of one attempt, refused ones too. Each further one fails with `connection-limit-reached`.
+    #[serde(default = "http_requests")]
+    pub http_requests: u32,
+    /// Body of one outbound request, in bytes. A larger one fails with `HTTP-request-body-size`.
+    #[serde(default = "http_body_bytes")]
+    pub http_request_bytes: u64,
+    /// Body of one answer to a request, in bytes. A larger one fails with `HTTP-response-body-size`.
+    #[serde(default = "http_body_bytes")]
+    pub http_response_bytes: u64,
+}
+
+/// Requests of an attempt where nothing else is said.
+const fn http_requests() -> u32 {
+    1_000
+}
+
+/// Bytes of an HTTP body where nothing else is said.
+const fn http_body_bytes() -> u64 {
+    16 * MIB
 }
 
 impl Default for Limits {
-    /// 10 G fuel, 60 s, 128 MiB of memory, 64 MiB of output, 64 KiB of log.
+    /// 10 G fuel, 60 s, 128 MiB of memory, 64 MiB of output, 64 KiB of log, 1,000 HTTP requests with bodies of 16 MiB both ways.
     fn default() -> Self {
         Self {
             fuel: 10_000_000_000,
@@ -38,6 +57,9 @@ impl Default for Limits {
             memory_bytes: 128 * MIB,
             output_bytes: OUTPUT_BYTES,
             log_bytes: 64 * 1024,
+            http_requests: http_requests(),
+            http_request_bytes: http_body_bytes(),
+            http_response_bytes: http_body_bytes(),
         }
     }
 }
@@ -61,6 +83,15 @@ pub struct LimitsPatch {
     /// See [`Limits::log_bytes`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_bytes: Option<u32>,
+    /// See [`Limits::http_requests`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_requests: Option<u32>,
+    /// See [`Limits::http_request_bytes`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_request_bytes: Option<u64>,
+    /// See [`Limits::http_response_bytes`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_response_bytes: Option<u64>,
 }
 
 /// A limit of zero or above the cluster's maximum.
@@ -86,7 +117,8 @@ pub struct LimitsPolicy {
 }
 
 impl Default for LimitsPolicy {
-    /// Defaults of [`Limits`]; maxima 1 T fuel, 1 h, 256 MiB of memory, 64 MiB of output, 256 KiB of log.
+    /// Defaults of [`Limits`]; maxima 1 T fuel, 1 h, 256 MiB of memory, 64 MiB of output, 256 KiB of log, 100,000 HTTP requests with
+    /// bodies of 1 GiB both ways.
     fn default() -> Self {
         Self {
             default: Limits::default(),
@@ -96,6 +128,9 @@ impl Default for LimitsPolicy {
                 memory_bytes: 256 * MIB,
                 output_bytes: OUTPUT_BYTES,
                 log_bytes: 256 * 1024,
+                http_requests: 100_000,
+                http_request_bytes: 1024 * MIB,
+                http_response_bytes: 1024 * MIB,
             },
         }
     }
@@ -124,6 +159,9 @@ impl Limits {
             memory_bytes: patch.memory_bytes.unwrap_or(self.memory_bytes),
             output_bytes: patch.output_bytes.unwrap_or(self.output_bytes),
             log_bytes: patch.log_bytes.unwrap_or(self.log_bytes),
+            http_requests: patch.http_requests.unwrap_or(self.http_requests),
+            http_request_bytes: patch.http_request_bytes.unwrap_or(self.http_request_bytes),
+            http_response_bytes: patch.http_response_bytes.unwrap_or(self.http_response_bytes),
         }
     }
 }
@@ -156,6 +194,24 @@ impl LimitsPolicy {
                 max.output_bytes,
             )?,
             log_bytes: pick_u32("log_bytes", [task.log_bytes, module.log_bytes], default.log_bytes, max.log_bytes)?,
+            http_requests: pick_u32(
+                "http_requests",
+                [task.http_requests, module.http_requests],
+                default.http_requests,
+                max.http_requests,
+            )?,
+            http_request_bytes: pick(
+                "http_request_bytes",
+                [task.http_request_bytes, module.http_request_bytes],
+                default.http_request_bytes,
+                max.http_request_bytes,
+            )?,
+            http_response_bytes: pick(
+                "http_response_bytes",
+                [task.http_response_bytes, module.http_response_bytes],
+                default.http_response_bytes,
+                max.http_response_bytes,
+            )?,
         })
     }
 }

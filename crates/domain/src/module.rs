@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::egress::Rule;
 use crate::flow::ModuleFlow;
 use crate::id::ModuleDigest;
 use crate::limits::LimitsPatch;
@@ -95,6 +96,9 @@ pub struct Permissions {
     /// Names of modules that its guests may enqueue tasks of; `*` for all. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub enqueue: Vec<String>,
+    /// What its guests may call over HTTP, at most [`crate::egress::MANIFEST_RULES_MAX`] rules. Default: nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::egress::rules")]
+    pub http: Vec<Rule>,
 }
 
 impl Permissions {

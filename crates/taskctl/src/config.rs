@@ -3,6 +3,7 @@
 //! One struct is both the flags and the file, so that they cannot differ. `docs/config.md` documents each key, and a test keeps that
 //! complete. This is the only place that reads the environment.
 
+mod egress;
 mod jail;
 mod webhooks;
 
@@ -186,6 +187,30 @@ pub(crate) struct Settings {
     /// Wait after a delivery's first attempt, in milliseconds; each further one is three times as long. Default 5000.
     #[arg(long, env = "TASKLANE_WEBHOOK_RETRY_MS", value_name = "MS")]
     pub(crate) webhook_retry_ms: Option<u64>,
+    /// What guests may call at most, such as `https://*.example.com:443`. Default: every public place that manifests ask for.
+    #[arg(long, env = "TASKLANE_EGRESS_ALLOW", value_delimiter = ',', value_name = "RULE")]
+    pub(crate) egress_allow: Option<Vec<String>>,
+    /// Networks that guests may call although they are not public, such as 10.1.0.0/16. Default: none.
+    #[arg(long, env = "TASKLANE_EGRESS_GRANT_NETWORKS", value_delimiter = ',', value_name = "CIDR")]
+    pub(crate) egress_grant_networks: Option<Vec<String>>,
+    /// DNS server for guests' requests, such as 10.0.0.2:53. Default: what the machine uses.
+    #[arg(long, env = "TASKLANE_EGRESS_DNS", value_name = "ADDRESS")]
+    pub(crate) egress_dns: Option<String>,
+    /// Root certificates for guests' requests, PEM, instead of those of Mozilla.
+    #[arg(long, env = "TASKLANE_EGRESS_CA_FILE", value_name = "FILE")]
+    pub(crate) egress_ca_file: Option<PathBuf>,
+    /// Requests that one attempt may have open at once. Default 8.
+    #[arg(long, env = "TASKLANE_EGRESS_CONCURRENT_MAX", value_name = "N")]
+    pub(crate) egress_concurrent_max: Option<u32>,
+    /// Connections of guests that a host may have open at once. Default 1024.
+    #[arg(long, env = "TASKLANE_EGRESS_CONNECTIONS_MAX", value_name = "N")]
+    pub(crate) egress_connections_max: Option<u32>,
+    /// How long a guest's request waits for its connection, in milliseconds. Default 10000.
+    #[arg(long, env = "TASKLANE_EGRESS_CONNECT_TIMEOUT_MS", value_name = "MS")]
+    pub(crate) egress_connect_timeout_ms: Option<u64>,
+    /// How long it waits for the head of an answer, and for each next piece, in milliseconds. Default 60000.
+    #[arg(long, env = "TASKLANE_EGRESS_ANSWER_TIMEOUT_MS", value_name = "MS")]
+    pub(crate) egress_answer_timeout_ms: Option<u64>,
     /// What is logged, such as `info` or `tasklane_host=debug`. Default `info`.
     #[arg(long, env = "TASKLANE_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -224,7 +249,9 @@ impl Settings {
             rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max keep_tasks keep_payloads keep_results keep_logs
             retention_interval idempotency_ttl log log_format limits public_url webhook_allow webhook_grant_networks
             webhook_timeout_ms webhook_attempts_max webhook_retry_ms module_key_file sandbox sandbox_without
-            compile_memory_bytes compile_cpu_seconds compile_timeout_ms);
+            compile_memory_bytes compile_cpu_seconds compile_timeout_ms egress_allow
+            egress_grant_networks egress_dns egress_ca_file egress_concurrent_max egress_connections_max
+            egress_connect_timeout_ms egress_answer_timeout_ms);
         Ok(self)
     }
 

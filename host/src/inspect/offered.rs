@@ -22,7 +22,7 @@ const OWN_INTERFACES: [&str; 6] = [
 /// Version of the interfaces of WASI below.
 const WASI_VERSION: &str = "0.2.";
 /// Interfaces of WASI that components may import, with their functions. Files and sockets are linked but empty: Rust's std
-/// imports them always.
+/// imports them always. HTTP is linked for everybody, and refuses what the manifest does not ask for.
 const WASI_INTERFACES: &[(&str, &str)] = &[
     ("wasi:cli/environment", "get-environment get-arguments initial-cwd"),
     ("wasi:cli/exit", "exit"),
@@ -51,6 +51,30 @@ const WASI_INTERFACES: &[(&str, &str)] = &[
          filesystem-error-code",
     ),
     ("wasi:filesystem/preopens", "get-directories"),
+    ("wasi:http/outgoing-handler", "handle"),
+    (
+        "wasi:http/types",
+        "[constructor]fields [static]fields.from-list [method]fields.get [method]fields.has [method]fields.set \
+         [method]fields.delete [method]fields.append [method]fields.entries [method]fields.clone \
+         [method]incoming-request.method [method]incoming-request.path-with-query \
+         [method]incoming-request.scheme [method]incoming-request.authority [method]incoming-request.headers \
+         [method]incoming-request.consume [constructor]outgoing-request [method]outgoing-request.body \
+         [method]outgoing-request.method [method]outgoing-request.set-method \
+         [method]outgoing-request.path-with-query [method]outgoing-request.set-path-with-query \
+         [method]outgoing-request.scheme [method]outgoing-request.set-scheme \
+         [method]outgoing-request.authority [method]outgoing-request.set-authority \
+         [method]outgoing-request.headers [constructor]request-options \
+         [method]request-options.connect-timeout [method]request-options.set-connect-timeout \
+         [method]request-options.first-byte-timeout [method]request-options.set-first-byte-timeout \
+         [method]request-options.between-bytes-timeout [method]request-options.set-between-bytes-timeout \
+         [static]response-outparam.set [method]incoming-response.status [method]incoming-response.headers \
+         [method]incoming-response.consume [method]incoming-body.stream [static]incoming-body.finish \
+         [method]future-trailers.subscribe [method]future-trailers.get [constructor]outgoing-response \
+         [method]outgoing-response.status-code [method]outgoing-response.set-status-code \
+         [method]outgoing-response.headers [method]outgoing-response.body [method]outgoing-body.write \
+         [static]outgoing-body.finish [method]future-incoming-response.subscribe \
+         [method]future-incoming-response.get http-error-code",
+    ),
     ("wasi:io/error", "[method]error.to-debug-string"),
     ("wasi:io/poll", "[method]pollable.ready [method]pollable.block poll"),
     (

@@ -35,6 +35,7 @@ impl Linkers {
     pub(crate) fn new(engine: &Engine) -> wasmtime::Result<Self> {
         let mut components = ComponentLinker::new(engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut components)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut components)?;
         Task::add_to_linker::<_, HasGuest>(&mut components, |guest| guest)?;
         let mut commands = Linker::new(engine);
         wasmtime_wasi::p1::add_to_linker_async(&mut commands, |guest: &mut CommandGuest| &mut guest.wasi)?;

@@ -1,6 +1,7 @@
 //! The data of a guest's store. Built anew for every attempt, and dropped with it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tasklane_domain::children::Enqueuer;
 use tasklane_domain::work::Progress;
@@ -9,10 +10,13 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::clock::{CoarseMonotonic, CoarseWall};
 use super::limiter::Limiter;
+use super::outgoing::Outgoing;
 use super::stdio::{SharedVoice, Stream};
+use crate::egress::Gateway;
 use tasklane_domain::log::LogSource;
 
 /// Resources that a guest may hold at once.
@@ -38,6 +42,9 @@ pub(crate) struct Setup {
     pub(crate) voice: SharedVoice,
     pub(crate) progress: ProgressSink,
     pub(crate) enqueuer: Arc<dyn Enqueuer>,
+    pub(crate) gateway: Arc<Gateway>,
+    /// When the attempt's time is over.
+    pub(crate) until: Instant,
 }
 
 /// Store data of components.
@@ -48,6 +55,9 @@ pub(crate) struct Guest {
     table: ResourceTable,
     /// Made when first asked for: a guest that never calls WASI does not pay for it.
     wasi: Option<WasiCtx>,
+    http: WasiHttpCtx,
+    /// Made when first asked for.
+    outgoing: Option<Outgoing>,
 }
 
 /// Store data of preview 1 commands.
@@ -87,7 +97,7 @@ impl Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
         let limiter = Limiter::new(setup.order.limits.memory_bytes);
-        Self { setup, limiter, fault: None, table, wasi: None }
+        Self { setup, limiter, fault: None, table, wasi: None, http: WasiHttpCtx::new(), outgoing: None }
     }
 }
 
@@ -127,5 +137,16 @@ impl WasiView for Guest {
         let setup = &self.setup;
         let ctx = self.wasi.get_or_insert_with(|| builder(setup).build());
         WasiCtxView { ctx, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let setup = &self.setup;
+        let hooks = self.outgoing.get_or_insert_with(|| {
+            let (gateway, manifest, voice) = (setup.gateway.clone(), setup.manifest.clone(), setup.voice.clone());
+            Outgoing::new(gateway, manifest, setup.order.limits, voice, setup.until)
+        });
+        WasiHttpCtxView { hooks, table: &mut self.table, ctx: &mut self.http }
     }
 }

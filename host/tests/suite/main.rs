@@ -21,6 +21,8 @@ mod drain;
 #[cfg(test)]
 mod dropped;
 #[cfg(test)]
+mod egress;
+#[cfg(test)]
 mod guests;
 #[cfg(test)]
 mod inspector;

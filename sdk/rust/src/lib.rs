@@ -33,6 +33,9 @@ pub mod config;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod guest;
+pub mod http;
+#[cfg(target_family = "wasm")]
+mod http_guest;
 pub mod log;
 mod progress;
 pub mod tasks;
@@ -46,6 +49,6 @@ pub use tasklane_sdk_macros::task;
 
 /// Everything that a task usually needs.
 pub mod prelude {
-    pub use crate::{Bytes, Context, Permanent, TaskError, config, log, progress, task, tasks, testing};
+    pub use crate::{Bytes, Context, Permanent, TaskError, config, http, log, progress, task, tasks, testing};
     pub use serde::{Deserialize, Serialize};
 }

@@ -16,11 +16,14 @@ pub struct Recorded {
     pub progress: Vec<(f32, String)>,
     /// Enqueued tasks.
     pub children: Vec<crate::tasks::Child>,
+    /// Outbound HTTP requests.
+    pub requests: Vec<crate::http::Request>,
 }
 
 thread_local! {
     static RECORDED: RefCell<Recorded> = RefCell::default();
     static CONFIG: RefCell<BTreeMap<String, String>> = RefCell::default();
+    static ANSWERS: RefCell<BTreeMap<String, crate::http::Response>> = RefCell::default();
 }
 
 /// The context of a first attempt of three, with a minute left.
@@ -49,6 +52,11 @@ pub fn set_config(key: &str, value: &str) {
     CONFIG.with_borrow_mut(|config| config.insert(key.to_owned(), value.to_owned()));
 }
 
+/// Sets what a URL answers on this thread. Every other URL is refused, as one that the manifest does not name.
+pub fn answer(url: &str, response: crate::http::Response) {
+    ANSWERS.with_borrow_mut(|answers| answers.insert(url.to_owned(), response));
+}
+
 /// What was said on this thread since the last call.
 #[must_use]
 pub fn take_recorded() -> Recorded {
@@ -58,6 +66,13 @@ pub fn take_recorded() -> Recorded {
 #[cfg(not(target_family = "wasm"))]
 pub(crate) fn config(key: &str) -> Option<String> {
     CONFIG.with_borrow(|config| config.get(key).cloned())
+}
+
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn http(request: &crate::http::Request) -> Result<crate::http::Response, crate::http::HttpError> {
+    RECORDED.with_borrow_mut(|recorded| recorded.requests.push(request.clone()));
+    let refused = || crate::http::HttpError::new("HTTP-request-denied", format!("no answer is set for {}", request.url));
+    ANSWERS.with_borrow(|answers| answers.get(&request.url).cloned()).ok_or_else(refused)
 }
 
 #[cfg(not(target_family = "wasm"))]

@@ -32,6 +32,12 @@ impl Method {
     /// Every method.
     pub const ALL: [Self; 7] = [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
 
+    /// The method of that name, as in a request.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+
     /// As in a request.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -130,6 +136,12 @@ impl Rule {
         Self { scheme: Scheme::Https, host: HostPattern::Any, port: PortPattern::Any, methods: BTreeSet::new() }
     }
 
+    /// Any host, any port, any method.
+    #[must_use]
+    pub const fn anywhere(scheme: Scheme) -> Self {
+        Self { scheme, host: HostPattern::Any, port: PortPattern::Any, methods: BTreeSet::new() }
+    }
+
     /// Whether it allows that.
     #[must_use]
     pub fn allows(&self, target: &Target, method: Method) -> bool {
@@ -144,8 +156,7 @@ impl Rule {
 
 fn methods(rule: &str, text: &str) -> Result<BTreeSet<Method>, RuleError> {
     let find = |name: &str| {
-        let known = Method::ALL.into_iter().find(|method| method.as_str() == name);
-        known.ok_or_else(|| RuleError::Method { rule: rule.to_owned(), method: name.to_owned() })
+        Method::named(name).ok_or_else(|| RuleError::Method { rule: rule.to_owned(), method: name.to_owned() })
     };
     text.split('|').map(find).collect()
 }

@@ -205,6 +205,7 @@ fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
         compile: settings.compile_limits()?,
         sandbox: settings.sandbox(),
         module_key: settings.module_key()?,
+        egress: settings.guest_egress()?,
         ..default
     })
 }
