@@ -194,6 +194,7 @@ async fn measure() -> anyhow::Result<f64> {
         registry: world.clone(),
         control: world.clone(),
         enqueuer: world.clone(),
+        caller: world.clone(),
         payloads: world.clone(),
         results: world.clone(),
     };
@@ -230,5 +231,12 @@ impl tasklane_domain::children::Enqueuer for Endless {
         _request: tasklane_domain::children::EnqueueRequest,
     ) -> tasklane_domain::children::Enqueued {
         Err(tasklane_domain::children::EnqueueError::Unavailable("nobody listens here".to_owned()))
+    }
+}
+
+#[async_trait]
+impl tasklane_domain::call::Caller for Endless {
+    async fn call(&self, _request: tasklane_domain::call::CallRequest) -> tasklane_domain::call::Called {
+        Err(tasklane_domain::call::CallError::Unavailable("nobody listens here".to_owned()))
     }
 }

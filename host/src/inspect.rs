@@ -12,12 +12,14 @@ use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 const WASI_INTERFACES: [&str; 6] =
     ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
 /// Interfaces of ours that components may import.
-const OWN_INTERFACES: [&str; 6] = [
+const OWN_INTERFACES: [&str; 8] = [
     "tasklane:task/log@0.1.",
     "tasklane:task/progress@0.1.",
     "tasklane:task/config@0.1.",
     "tasklane:task/fault@0.1.",
     "tasklane:task/tasks@0.1.",
+    "tasklane:task/kv@0.1.",
+    "tasklane:task/secrets@0.1.",
     "tasklane:task/types@0.1.",
 ];
 const HANDLER: &str = "tasklane:task/handler@0.1.";

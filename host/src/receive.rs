@@ -396,6 +396,7 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         wall: wall(room, delivery),
         progress: reporter.progress_sink(room, delivery),
         enqueuer: room.ports.enqueuer.clone(),
+        calls: room.calls(),
     };
     let started_at = room.clock.now();
     let run = attempt.run();

@@ -22,6 +22,7 @@ use crate::sandbox::engine::YIELD_INTERVAL_FUEL;
 use crate::sandbox::guest::{CommandGuest, Guest, Limited, ProgressSink, Setup};
 use crate::sandbox::meter::{Metered, PollClock, Watch};
 use crate::sandbox::stdio::{SharedVoice, Stdout, Voice};
+use crate::sandbox::units::Calls;
 
 /// Bytes that a guest may hand over in one call of a host function, and beyond its result at its end. Its result may be much larger.
 const HOSTCALL_BYTES: usize = 2 * 1024 * 1024 + RESULT_INLINE_BYTES_MAX;
@@ -56,6 +57,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) wall: Wall,
     pub(crate) progress: ProgressSink,
     pub(crate) enqueuer: Arc<dyn Enqueuer>,
+    pub(crate) calls: Calls,
 }
 
 impl Attempt<'_> {
@@ -80,6 +82,7 @@ impl Attempt<'_> {
             voice,
             progress: self.progress,
             enqueuer: self.enqueuer,
+            calls: self.calls,
         };
         match &self.loaded.prepared {
             Prepared::Component(pre) => {
@@ -191,6 +194,7 @@ impl Call<'_> {
     }
 
     fn ran(&self, outcome: Outcome, result: Bytes, fuel: u64, peak_memory_bytes: u64) -> Ran {
+        let outcome = outcome.map_texts(|text| self.voice.lock().masked(text));
         let (log, log_bytes) = self.voice.lock().take_log();
         let usage = Usage {
             fuel,

@@ -45,6 +45,8 @@ pub struct HostSettings {
     pub memory_bytes_max: usize,
     /// Most bytes of payloads by reference that are in memory at once; an attempt waits for its share. Default 512 MiB.
     pub blob_memory_bytes: u64,
+    /// Host units of one attempt: what it may ask of the control plane. A call costs 10, and 1 for each KiB. Default 100,000.
+    pub host_units_max: u64,
     /// How modules are compiled.
     pub compiler: CompilerCommand,
     /// Version of Tasklane, shown to people.
@@ -71,6 +73,7 @@ impl HostSettings {
             guest_threads: cores,
             memory_bytes_max: 256 * 1024 * 1024,
             blob_memory_bytes: 512 * 1024 * 1024,
+            host_units_max: 100_000,
             compiler,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }

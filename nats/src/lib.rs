@@ -6,6 +6,7 @@
 
 mod api;
 mod blobs;
+mod calls;
 mod codec;
 mod connect;
 mod control;
@@ -21,6 +22,7 @@ mod topology;
 mod work;
 
 pub use blobs::{NatsBlobCache, NatsResultStore};
+pub use calls::NatsCalls;
 pub use connect::{Auth, ConnectOptions, Nats, Tls};
 pub use control::NatsControl;
 pub use dispatch::NatsDispatcher;

@@ -6,6 +6,7 @@
 
 mod background;
 mod blobs;
+mod calls;
 mod children;
 mod diff;
 mod error;
@@ -17,6 +18,7 @@ mod modules;
 pub mod ops;
 mod routes;
 mod schedules;
+mod secrets;
 mod serve;
 mod state;
 mod submit;

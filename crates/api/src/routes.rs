@@ -5,11 +5,13 @@ mod blobs;
 mod cluster;
 mod flow;
 mod health;
+mod kv;
 mod modules;
 mod operations;
 mod releases;
 mod retention;
 mod schedules;
+mod secrets;
 mod tasks;
 mod webhooks;
 
@@ -105,6 +107,12 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(flow::set_module, flow::unset_module))
         .routes(routes!(blobs::create))
         .routes(routes!(blobs::put, blobs::get))
+        .routes(routes!(kv::stores))
+        .routes(routes!(kv::keys))
+        .routes(routes!(kv::get, kv::put, kv::delete))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::reseal))
+        .routes(routes!(secrets::put, secrets::delete))
         .routes(routes!(cluster::hosts))
         .routes(routes!(cluster::info))
         .routes(routes!(cluster::stats))

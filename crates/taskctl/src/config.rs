@@ -3,6 +3,7 @@
 //! One struct is both the flags and the file, so that they cannot differ. `docs/config.md` documents each key, and a test keeps that
 //! complete. This is the only place that reads the environment.
 
+mod guests;
 mod webhooks;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use tasklane_scheduler::SchedulerSettings;
 
 mod time;
 
+pub(crate) use guests::DEV_KEY_FILE;
 pub(crate) use time::Time;
 
 /// Shortest and longest time that an idempotency key can be remembered: 1 s and 365 days.
@@ -162,6 +164,24 @@ pub(crate) struct Settings {
     /// Wait after a delivery's first attempt, in milliseconds; each further one is three times as long. Default 5000.
     #[arg(long, env = "TASKLANE_WEBHOOK_RETRY_MS", value_name = "MS")]
     pub(crate) webhook_retry_ms: Option<u64>,
+    /// Largest value that a guest may keep, in bytes; at most 1048576, and what NATS takes. Default 524288.
+    #[arg(long, env = "TASKLANE_KV_VALUE_BYTES_MAX", value_name = "BYTES")]
+    pub(crate) kv_value_bytes_max: Option<usize>,
+    /// Most keys of one store of keys and values. Default 100000.
+    #[arg(long, env = "TASKLANE_KV_STORE_KEYS_MAX", value_name = "N")]
+    pub(crate) kv_store_keys_max: Option<u64>,
+    /// Most bytes of one store of keys and values. Default 67108864.
+    #[arg(long, env = "TASKLANE_KV_STORE_BYTES_MAX", value_name = "BYTES")]
+    pub(crate) kv_store_bytes_max: Option<u64>,
+    /// The file with the keys that seal secrets, the newest first. Default: none; `dev` makes one.
+    #[arg(long, env = "TASKLANE_SECRETS_KEY_FILE", value_name = "FILE")]
+    pub(crate) secrets_key_file: Option<PathBuf>,
+    /// The keys themselves, with commas (not as a flag, which others could see).
+    #[arg(long, env = "TASKLANE_SECRETS_KEY", hide = true)]
+    pub(crate) secrets_key: Option<String>,
+    /// What one attempt may ask of the control plane, in host units: a call costs 10, each KiB 1. Default 100000.
+    #[arg(long, env = "TASKLANE_HOST_UNITS_MAX", value_name = "N")]
+    pub(crate) host_units_max: Option<u64>,
     /// What is logged, such as `info` or `tasklane_host=debug`. Default `info`.
     #[arg(long, env = "TASKLANE_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -199,7 +219,8 @@ impl Settings {
             queues cache_dir ack_wait_ms host_ttl_ms deliveries_max drain_timeout_ms lease_ttl_ms rescue_interval_ms
             rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max keep_tasks keep_payloads keep_results keep_logs
             retention_interval idempotency_ttl log log_format limits public_url webhook_allow webhook_grant_networks
-            webhook_timeout_ms webhook_attempts_max webhook_retry_ms);
+            webhook_timeout_ms webhook_attempts_max webhook_retry_ms kv_value_bytes_max kv_store_keys_max
+            kv_store_bytes_max secrets_key_file secrets_key host_units_max);
         Ok(self)
     }
 
@@ -347,6 +368,7 @@ impl Settings {
         };
         hide(&mut shown.nats_password);
         hide(&mut shown.nats_token);
+        hide(&mut shown.secrets_key);
         shown.database_url = Some(without_password(&self.database_url()));
         shown.nats_url = shown.nats_url.map(|urls| urls.iter().map(|url| without_password(url)).collect());
         toml::to_string(&shown).unwrap_or_default().lines().collect::<Vec<_>>().join("; ")

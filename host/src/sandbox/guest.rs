@@ -11,7 +11,9 @@ use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::limiter::Limiter;
+use super::secrets::Pocket;
 use super::stdio::{SharedVoice, Stream};
+use super::units::{Calls, Units};
 use tasklane_domain::log::LogSource;
 
 /// Resources that a guest may hold at once.
@@ -37,6 +39,7 @@ pub(crate) struct Setup {
     pub(crate) voice: SharedVoice,
     pub(crate) progress: ProgressSink,
     pub(crate) enqueuer: Arc<dyn Enqueuer>,
+    pub(crate) calls: Calls,
 }
 
 /// Store data of components.
@@ -44,7 +47,10 @@ pub(crate) struct Guest {
     pub(crate) setup: Setup,
     pub(crate) limiter: Limiter,
     pub(crate) fault: Option<Fault>,
-    table: ResourceTable,
+    pub(crate) units: Units,
+    /// Secrets that this attempt has asked for.
+    pub(crate) pocket: Pocket,
+    pub(super) table: ResourceTable,
     /// Made when first asked for: a guest that never calls WASI does not pay for it.
     wasi: Option<WasiCtx>,
 }
@@ -86,7 +92,8 @@ impl Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
         let limiter = Limiter::new(setup.order.limits.memory_bytes);
-        Self { setup, limiter, fault: None, table, wasi: None }
+        let units = Units::new(setup.calls.units_max);
+        Self { setup, limiter, fault: None, units, pocket: Pocket::default(), table, wasi: None }
     }
 }
 

@@ -27,25 +27,29 @@
 
 mod context;
 mod error;
+mod host_error;
 mod io;
 
 pub mod config;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod guest;
+pub mod kv;
 pub mod log;
 mod progress;
+pub mod secrets;
 pub mod tasks;
 pub mod testing;
 
 pub use context::Context;
 pub use error::{Permanent, TaskError};
+pub use host_error::HostError;
 pub use io::{Bytes, Input, Output, handle};
 pub use progress::progress;
 pub use tasklane_sdk_macros::task;
 
 /// Everything that a task usually needs.
 pub mod prelude {
-    pub use crate::{Bytes, Context, Permanent, TaskError, config, log, progress, task, tasks, testing};
+    pub use crate::{Bytes, Context, Permanent, TaskError, config, kv, log, progress, secrets, task, tasks, testing};
     pub use serde::{Deserialize, Serialize};
 }

@@ -4,6 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+#[cfg(not(target_family = "wasm"))]
+pub(crate) mod kv;
+
 use crate::Context;
 use crate::log::Level;
 
@@ -21,6 +24,7 @@ pub struct Recorded {
 thread_local! {
     static RECORDED: RefCell<Recorded> = RefCell::default();
     static CONFIG: RefCell<BTreeMap<String, String>> = RefCell::default();
+    static SECRETS: RefCell<BTreeMap<String, Vec<u8>>> = RefCell::default();
 }
 
 /// The context of a first attempt of three, with a minute left.
@@ -47,6 +51,16 @@ pub fn context_of_attempt(attempt: u32, max_attempts: u32) -> Context {
 /// Sets a config key for this thread.
 pub fn set_config(key: &str, value: &str) {
     CONFIG.with_borrow_mut(|config| config.insert(key.to_owned(), value.to_owned()));
+}
+
+/// Sets a secret for this thread.
+pub fn set_secret(name: &str, value: &[u8]) {
+    SECRETS.with_borrow_mut(|secrets| secrets.insert(name.to_owned(), value.to_vec()));
+}
+
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn secret(name: &str) -> Option<Vec<u8>> {
+    SECRETS.with_borrow(|secrets| secrets.get(name).cloned())
 }
 
 /// What was said on this thread since the last call.

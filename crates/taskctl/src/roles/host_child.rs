@@ -59,6 +59,8 @@ impl HostChild {
         command.args(["serve", "host", "--parent-pid", &parent]).arg("--data-dir").arg(data_dir);
         command.arg("--cache-dir").arg(settings.cache_dir());
         command.envs(settings.to_environment()).env_remove("TASKLANE_NAME").env_remove("TASKLANE_LISTEN");
+        // What seals secrets is the API's alone: guests run in that process.
+        command.env_remove("TASKLANE_SECRETS_KEY").env_remove("TASKLANE_SECRETS_KEY_FILE");
         // A signal of the terminal goes to the parent, which then asks the child.
         Ok(command.process_group(0).stdin(Stdio::null()).kill_on_drop(true).spawn()?)
     }

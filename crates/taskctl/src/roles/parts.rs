@@ -67,6 +67,9 @@ impl Control {
             hosts: Arc::new(self.nats.host_registry(&topology)),
             leases: Arc::new(self.nats.lease_store(&topology)),
             control: Arc::new(self.nats.control()),
+            kv: self.stores.kv.clone(),
+            secrets: self.stores.secrets.clone(),
+            calls: Arc::new(self.nats.calls()),
             enqueued: Arc::new(self.nats.enqueue()),
             inspector: Arc::new(Inspector),
             nats_connected: Arc::new(move || nats.is_connected()),
@@ -80,6 +83,8 @@ impl Control {
             idempotency_ttl: self.settings.idempotency_ttl(default.idempotency_ttl)?,
             keep: self.settings.keep(),
             egress: self.settings.egress()?,
+            kv: self.settings.kv()?,
+            secret_keys: self.settings.secret_keys()?,
             ..default
         };
         Ok(Api::new(settings, ports, Arc::new(SystemClock), self.registry.clone())?)
@@ -104,6 +109,7 @@ impl Control {
             keeper: Arc::new(self.nats.keeper(&topology, Arc::new(SystemClock))),
             leases: Arc::new(self.nats.lease_store(&topology)),
             blobs: self.stores.blobs.clone(),
+            kv: self.stores.kv.clone(),
             results: Arc::new(self.nats.result_store(&topology)),
             control: Arc::new(self.nats.control()),
         };
@@ -161,6 +167,7 @@ pub(crate) async fn run_host(
         registry: Arc::new(nats.host_registry(&topology)),
         control: Arc::new(nats.control()),
         enqueuer: Arc::new(nats.enqueue()),
+        caller: Arc::new(nats.calls()),
         payloads: Arc::new(nats.blob_cache(&topology)),
         results: Arc::new(nats.result_store(&topology)),
     };
@@ -183,6 +190,7 @@ fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
         queues: settings.queues(),
         deliveries_max: settings.deliveries_max.unwrap_or(default.deliveries_max),
         drain_timeout: settings.drain_timeout(),
+        host_units_max: settings.host_units_max.unwrap_or(default.host_units_max),
         ..default
     })
 }
