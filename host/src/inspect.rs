@@ -1,45 +1,35 @@
-//! A look at uploaded bytes before anything is stored: valid, of a known kind, and importing only what is offered.
+//! A look at uploaded bytes before anything is stored: valid, of a known kind, within our caps, and importing only what is offered.
 //!
-//! Called by the API through `ModuleInspector`. Reads only; nothing is compiled or run here.
+//! Called by the API through `ModuleInspector`, and again by a host before it compiles. Reads only; nothing is compiled or run
+//! here. What is read is cut into [`caps`] (how much of everything), [`needs`] (what an instance takes from the pool) and
+//! [`offered`] (imports).
+
+mod caps;
+mod needs;
+mod offered;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use tasklane_domain::ModuleKind;
 use tasklane_domain::ports::{self, InspectError, ModuleInspector};
-use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::types::Types;
+use wasmparser::{
+    Encoding, ExternalKind, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator, WasmFeatures,
+};
 
-/// Interfaces of WASI 0.2 that components may import. Files and sockets are linked but empty: Rust's std imports them always.
-const WASI_INTERFACES: [&str; 6] =
-    ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
-/// Interfaces of ours that components may import.
-const OWN_INTERFACES: [&str; 8] = [
-    "tasklane:task/log@0.1.",
-    "tasklane:task/progress@0.1.",
-    "tasklane:task/config@0.1.",
-    "tasklane:task/fault@0.1.",
-    "tasklane:task/tasks@0.1.",
-    "tasklane:task/kv@0.1.",
-    "tasklane:task/secrets@0.1.",
-    "tasklane:task/types@0.1.",
-];
+use caps::Caps;
+use needs::Pool;
+use offered::{Import, NAMED_MAX};
+
 const HANDLER: &str = "tasklane:task/handler@0.1.";
 const RUN: &str = "wasi:cli/run@0.2.";
-const WASI_P1: &str = "wasi_snapshot_preview1.";
-/// The functions of preview 1.
-const WASI_P1_FUNCTIONS: &str = "args_get args_sizes_get environ_get environ_sizes_get clock_res_get clock_time_get \
-    fd_advise fd_allocate fd_close fd_datasync fd_fdstat_get fd_fdstat_set_flags fd_fdstat_set_rights fd_filestat_get \
-    fd_filestat_set_size fd_filestat_set_times fd_pread fd_prestat_get fd_prestat_dir_name fd_pwrite fd_read fd_readdir \
-    fd_renumber fd_seek fd_sync fd_tell fd_write path_create_directory path_filestat_get path_filestat_set_times path_link \
-    path_open path_readlink path_remove_directory path_rename path_symlink path_unlink_file poll_oneoff proc_exit proc_raise \
-    sched_yield random_get sock_accept sock_recv sock_send sock_shutdown";
-/// Most functions in a module.
-const FUNCTIONS_MAX: u64 = 200_000;
-/// Most bytes in one function's body.
-const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// Most core modules and components in one component.
-const PARTS_MAX: usize = 256;
-/// Imports named in one error.
-const NAMED_MAX: usize = 50;
+/// The entry point of a core module.
+const START: &str = "_start";
+/// Its type: it takes nothing and gives nothing.
+const START_TYPE: &str = "-";
+
+/// Most bytes of one name or message that are shown.
+const SHOWN_BYTES_MAX: usize = 512;
 
 /// Inspections at once: each keeps one core busy.
 static INSPECTIONS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
@@ -55,8 +45,7 @@ impl ModuleInspector for Inspector {
     }
 
     async fn surface(&self, wasm: Bytes) -> Result<ports::Surface, InspectError> {
-        let surface = in_turn(move || read(&wasm)).await?;
-        Ok(ports::Surface { imports: surface.imports, exports: surface.exports })
+        in_turn(move || surface(&wasm)).await
     }
 }
 
@@ -68,18 +57,30 @@ async fn in_turn<T: Send + 'static>(
     tokio::task::spawn_blocking(look).await.map_err(|_| given_up())?
 }
 
-/// What the host's engine takes.
+/// What may be used, named one by one: nothing that the host's engine does not take, and nothing new by itself.
 fn features() -> WasmFeatures {
-    let off = WasmFeatures::MEMORY64
-        | WasmFeatures::MULTI_MEMORY
-        | WasmFeatures::RELAXED_SIMD
-        | WasmFeatures::THREADS
-        | WasmFeatures::SHARED_EVERYTHING_THREADS
-        | WasmFeatures::GC
-        | WasmFeatures::EXCEPTIONS
-        | WasmFeatures::LEGACY_EXCEPTIONS
-        | WasmFeatures::CM_ASYNC;
-    WasmFeatures::WASM3.difference(off) | WasmFeatures::COMPONENT_MODEL
+    WasmFeatures::FLOATS
+        | WasmFeatures::MUTABLE_GLOBAL
+        | WasmFeatures::SATURATING_FLOAT_TO_INT
+        | WasmFeatures::SIGN_EXTENSION
+        | WasmFeatures::REFERENCE_TYPES
+        | WasmFeatures::MULTI_VALUE
+        | WasmFeatures::BULK_MEMORY
+        | WasmFeatures::SIMD
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::COMPONENT_MODEL
+}
+
+fn invalid(error: wasmparser::BinaryReaderError) -> InspectError {
+    InspectError::Invalid(shown(&error.to_string()))
+}
+
+/// The beginning of a text of the module's: a name in it may have 100,000 bytes.
+fn shown(text: &str) -> String {
+    let end = text.floor_char_boundary(SHOWN_BYTES_MAX);
+    let rest = if end < text.len() { "…" } else { "" };
+    format!("{}{rest}", text.get(..end).unwrap_or_default())
 }
 
 /// What the top level of a module says of itself.
@@ -87,9 +88,10 @@ fn features() -> WasmFeatures {
 struct Surface {
     is_component: bool,
     depth: usize,
-    parts: usize,
-    imports: Vec<String>,
+    imports: Vec<Import>,
     exports: Vec<String>,
+    /// The function that is exported as the entry point.
+    start: Option<u32>,
 }
 
 /// Looks at `wasm` in this thread.
@@ -97,19 +99,50 @@ struct Surface {
 /// # Errors
 /// [`InspectError`] says what is wrong with it.
 pub fn inspect(wasm: &[u8]) -> Result<ModuleKind, InspectError> {
-    let invalid = |error: wasmparser::BinaryReaderError| InspectError::Invalid(error.to_string());
-    let surface = read(wasm)?;
-    Validator::new_with_features(features()).validate_all(wasm).map_err(invalid)?;
-    if surface.is_component { component_kind(&surface) } else { command_kind(&surface) }
+    let (surface, types) = read(wasm)?;
+    if surface.is_component { component_kind(&surface, &types) } else { command_kind(&surface, &types) }
 }
 
-fn read(wasm: &[u8]) -> Result<Surface, InspectError> {
-    let mut surface = Surface::default();
-    for payload in Parser::new(0).parse_all(wasm) {
-        let payload = payload.map_err(|error| InspectError::Invalid(error.to_string()))?;
+/// The names on the outside of `wasm`, in this thread: imports by function, as a refusal would name them.
+///
+/// # Errors
+/// [`InspectError`] if it is not valid, or over a cap. Imports that are not offered are named like any other.
+pub fn surface(wasm: &[u8]) -> Result<ports::Surface, InspectError> {
+    let (surface, types) = read(wasm)?;
+    let imports = surface.imports.iter().flat_map(|import| import.names(&types));
+    Ok(ports::Surface {
+        imports: imports.map(|name| shown(&name)).collect(),
+        exports: surface.exports.iter().map(|name| shown(name)).collect(),
+    })
+}
+
+/// One pass: each part is held against the caps before it is validated, and understood after.
+fn read(wasm: &[u8]) -> Result<(Surface, Types), InspectError> {
+    let (mut surface, mut caps, mut pool) = (Surface::default(), Caps::default(), Pool::default());
+    let mut validator = Validator::new_with_features(features());
+    let mut parser = Parser::new(0);
+    parser.set_features(features());
+    let (mut allocations, mut types) = (FuncValidatorAllocations::default(), None);
+    for payload in parser.parse_all(wasm) {
+        let payload = payload.map_err(invalid)?;
+        caps.take(&payload)?;
+        match validator.payload(&payload).map_err(invalid)? {
+            ValidPayload::Func(function, body) => {
+                let mut function = function.into_validator(allocations);
+                function.validate(&body).map_err(invalid)?;
+                allocations = function.into_allocations();
+            }
+            ValidPayload::End(ended) => {
+                caps::type_depth(&ended)?;
+                types = Some(ended);
+            }
+            ValidPayload::Ok | ValidPayload::Parser(_) => {}
+        }
         surface.take(&payload)?;
+        pool.take(&payload)?;
     }
-    Ok(surface)
+    let types = types.ok_or_else(|| InspectError::Invalid("it has no end".to_owned()))?;
+    Ok((surface, types))
 }
 
 impl Surface {
@@ -117,21 +150,14 @@ impl Surface {
         match payload {
             Payload::Version { encoding, .. } => {
                 self.depth += 1;
-                self.parts += 1;
                 if self.depth == 1 {
                     self.is_component = *encoding == Encoding::Component;
                 }
-                bounded(self.parts <= PARTS_MAX, || format!("it nests more than {PARTS_MAX} modules"))
+                Ok(())
             }
             Payload::End(_) => {
                 self.depth = self.depth.saturating_sub(1);
                 Ok(())
-            }
-            Payload::CodeSectionStart { count, .. } => {
-                bounded(u64::from(*count) <= FUNCTIONS_MAX, || format!("it has more than {FUNCTIONS_MAX} functions"))
-            }
-            Payload::CodeSectionEntry(body) => {
-                bounded(body.range().len() <= BODY_BYTES_MAX, || format!("a function is over {BODY_BYTES_MAX} bytes"))
             }
             other if self.depth == 1 => self.take_names(other),
             _ => Ok(()),
@@ -139,11 +165,11 @@ impl Surface {
     }
 
     fn take_names(&mut self, payload: &Payload<'_>) -> Result<(), InspectError> {
-        let invalid = |error: wasmparser::BinaryReaderError| InspectError::Invalid(error.to_string());
         match payload {
             Payload::ComponentImportSection(section) => {
                 for import in section.clone() {
-                    self.imports.push(import.map_err(invalid)?.name.name.to_owned());
+                    let import = import.map_err(invalid)?;
+                    self.imports.push(Import::Component { name: import.name.name.to_owned(), ty: import.ty });
                 }
             }
             Payload::ComponentExportSection(section) => {
@@ -154,12 +180,17 @@ impl Surface {
             Payload::ImportSection(section) => {
                 for import in section.clone().into_imports() {
                     let import = import.map_err(invalid)?;
-                    self.imports.push(format!("{}.{}", import.module, import.name));
+                    let (module, name) = (import.module.to_owned(), import.name.to_owned());
+                    self.imports.push(Import::Core { module, name, ty: import.ty });
                 }
             }
             Payload::ExportSection(section) => {
                 for export in section.clone() {
-                    self.exports.push(export.map_err(invalid)?.name.to_owned());
+                    let export = export.map_err(invalid)?;
+                    self.exports.push(export.name.to_owned());
+                    if export.name == START && export.kind == ExternalKind::Func {
+                        self.start = Some(export.index);
+                    }
                 }
             }
             _ => {}
@@ -172,46 +203,32 @@ impl Surface {
     }
 }
 
-fn bounded(good: bool, why: impl FnOnce() -> String) -> Result<(), InspectError> {
-    if good { Ok(()) } else { Err(InspectError::TooLarge(why())) }
-}
-
-fn unlisted(surface: &Surface, listed: impl Fn(&str) -> bool) -> Result<(), InspectError> {
-    let unlisted: Vec<String> = surface.imports.iter().filter(|name| !listed(name)).take(NAMED_MAX).cloned().collect();
-    if unlisted.is_empty() { Ok(()) } else { Err(InspectError::UnlistedImports(unlisted)) }
-}
-
-fn is_listed(name: &str) -> bool {
-    let wasi = WASI_INTERFACES.iter().any(|prefix| name.starts_with(prefix)) && name.contains("@0.2.");
-    wasi || OWN_INTERFACES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-fn component_kind(surface: &Surface) -> Result<ModuleKind, InspectError> {
+fn component_kind(surface: &Surface, types: &Types) -> Result<ModuleKind, InspectError> {
     let kind = if surface.exports_one_like(HANDLER) {
         ModuleKind::Component
     } else if surface.exports_one_like(RUN) {
         ModuleKind::CommandP2
     } else {
-        let found = surface.exports.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+        let found = surface.exports.iter().take(NAMED_MAX).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
         return Err(InspectError::WrongWorld(format!(
             "it exports neither tasklane:task/handler@0.1 nor wasi:cli/run@0.2, but: {found}"
         )));
     };
-    unlisted(surface, is_listed)?;
+    offered::check(&surface.imports, types)?;
     Ok(kind)
 }
 
-fn command_kind(surface: &Surface) -> Result<ModuleKind, InspectError> {
-    if !surface.exports.iter().any(|name| name == "_start") {
+fn command_kind(surface: &Surface, types: &Types) -> Result<ModuleKind, InspectError> {
+    let all = types.as_ref();
+    let start = surface.start.and_then(|index| all.get(all.core_function_at(index)));
+    if start.is_none_or(|start| offered::signature(start.composite_type.unwrap_func()) != START_TYPE) {
         return Err(InspectError::WrongWorld(
-            "a core module must be a WASI command with a `_start` export (build for wasm32-wasip1 or wasm32-wasip2)"
+            "a core module must be a WASI command with a function `_start` without arguments (build for wasm32-wasip1 or \
+             wasm32-wasip2)"
                 .to_owned(),
         ));
     }
-    unlisted(surface, |name| {
-        name.strip_prefix(WASI_P1)
-            .is_some_and(|function| WASI_P1_FUNCTIONS.split_ascii_whitespace().any(|one| one == function))
-    })?;
+    offered::check(&surface.imports, types)?;
     Ok(ModuleKind::CommandP1)
 }
 
@@ -224,6 +241,31 @@ mod tests {
         assert!(matches!(inspect(b"not wasm"), Err(InspectError::Invalid(_))));
         assert!(matches!(inspect(b""), Err(InspectError::Invalid(_))));
         assert!(matches!(inspect(b"\0asm\x01\0\0\0\x01"), Err(InspectError::Invalid(_))));
+    }
+
+    #[test]
+    fn what_is_shown_of_a_module_is_short() {
+        let endless = "ü".repeat(90_000);
+        let shown = shown(&endless);
+        assert!(shown.len() < SHOWN_BYTES_MAX + 8 && shown.ends_with('…'));
+    }
+
+    #[test]
+    fn the_outside_of_a_command_is_named() {
+        let wat = r#"(module (import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))
+            (memory (export "memory") 1) (func (export "_start")))"#;
+        let surface = surface(&wat::parse_str(wat).unwrap()).unwrap();
+        assert_eq!(surface.imports, ["wasi_snapshot_preview1.sched_yield"]);
+        assert_eq!(surface.exports, ["memory", "_start"]);
+    }
+
+    #[test]
+    fn the_outside_of_a_component_is_named_by_function() {
+        let wat = r#"(component
+            (import "wasi:clocks/monotonic-clock@0.2.0" (instance (export "now" (func (result u64)))))
+            (import "wasi:sockets/network@0.2.0" (instance)))"#;
+        let surface = surface(&wat::parse_str(wat).unwrap()).unwrap();
+        assert_eq!(surface.imports, ["wasi:clocks/monotonic-clock@0.2.0.now", "wasi:sockets/network@0.2.0"]);
     }
 
     #[test]

@@ -94,8 +94,11 @@ impl LocalModule {
     /// # Errors
     /// [`LocalError`] when the bytes are no module that can run here.
     pub fn load(wasm: &[u8], manifest: Manifest, slots: u32) -> Result<Self, LocalError> {
+        Self::load_into(engine::host(slots, 256 << 20).map_err(engine_error)?, wasm, manifest)
+    }
+
+    fn load_into(engine: Engine, wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
         let kind = inspect::inspect(wasm)?;
-        let engine = engine::host(slots, 256 << 20).map_err(engine_error)?;
         let compiled = compile_here(kind == ModuleKind::CommandP1, wasm).map_err(engine_error)?;
         let linkers = Linkers::new(&engine).map_err(engine_error)?;
         let prepared = prepare(&engine, &linkers, kind, &compiled).map_err(engine_error)?;
@@ -120,6 +123,14 @@ impl LocalModule {
     #[must_use]
     pub fn with_host_units(self, units_max: u64) -> Self {
         Self { calls: Calls { units_max, ..self.calls }, ..self }
+    }
+
+    /// Another module in the same engine and pool, as hosts have it.
+    ///
+    /// # Errors
+    /// [`LocalError`] when the bytes are no module that can run here.
+    pub fn load_beside(&self, wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
+        Self::load_into(self.engine.clone(), wasm, manifest)
     }
 
     /// The same module with somewhere to enqueue tasks.

@@ -3,6 +3,7 @@
 pub(crate) mod bindings;
 pub(crate) mod capabilities;
 pub(crate) mod classify;
+pub(crate) mod clock;
 pub(crate) mod engine;
 pub(crate) mod guest;
 mod kv;

@@ -4,7 +4,7 @@
 //! ended first, and only if it really is that one. It does not restart a child that dies: `exited` tells, `restart` does.
 
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -106,12 +106,12 @@ impl ServerProcess {
     pub async fn start(program: &Path, dir: &Path, port: Option<u16>) -> Result<Self, ServerError> {
         std::fs::create_dir_all(dir).map_err(io(format!("{} could not be made", dir.display())))?;
         end_left_over(dir);
-        let port = match port {
-            Some(port) => port,
-            None => free_port()?,
-        };
+        forget_ports(dir);
         let child = spawn(program, dir, port)?;
-        let mut server = Self { program: program.to_owned(), dir: dir.to_owned(), port, child };
+        let mut server = Self { program: program.to_owned(), dir: dir.to_owned(), port: port.unwrap_or(0), child };
+        if port.is_none() {
+            server.port = server.chosen_port().await?;
+        }
         server.wait_until_ready().await?;
         Ok(server)
     }
@@ -139,7 +139,7 @@ impl ServerProcess {
     /// As [`ServerProcess::start`].
     pub async fn restart(&mut self) -> Result<(), ServerError> {
         self.kill();
-        self.child = spawn(&self.program, &self.dir, self.port)?;
+        self.child = spawn(&self.program, &self.dir, Some(self.port))?;
         self.wait_until_ready().await
     }
 
@@ -158,6 +158,18 @@ impl ServerProcess {
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
         self.kill();
+    }
+
+    /// The port that the server chose itself: one that looked free from outside might be another's a moment later.
+    async fn chosen_port(&mut self) -> Result<u16, ServerError> {
+        let begun = Instant::now();
+        while begun.elapsed() < READY_TIMEOUT && self.is_running() {
+            if let Some(port) = told_port(&self.dir, self.child.id()) {
+                return Ok(port);
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+        Err(ServerError::NotReady { log: self.dir.join("nats-server.log") })
     }
 
     async fn wait_until_ready(&mut self) -> Result<(), ServerError> {
@@ -179,9 +191,25 @@ impl Drop for ServerProcess {
     }
 }
 
-fn free_port() -> Result<u16, ServerError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(io("no loopback port is free"))?;
-    listener.local_addr().map(|address| address.port()).map_err(io("no loopback port is free"))
+/// From the file in which a server tells its ports: `{"nats": ["nats://127.0.0.1:4222"]}`, in a file named after its process id.
+fn told_port(dir: &Path, pid: u32) -> Option<u16> {
+    let ending = format!("_{pid}.ports");
+    let mut entries = std::fs::read_dir(dir).ok()?.filter_map(Result::ok);
+    let file = entries.find(|entry| entry.file_name().to_string_lossy().ends_with(&ending))?;
+    let told: serde_json::Value = serde_json::from_slice(&std::fs::read(file.path()).ok()?).ok()?;
+    told.pointer("/nats/0")?.as_str()?.rsplit(':').next()?.parse().ok()
+}
+
+/// What servers told that were killed: a process id may come again.
+fn forget_ports(dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        if entry.file_name().to_string_lossy().ends_with(".ports")
+            && let Err(error) = std::fs::remove_file(entry.path())
+        {
+            tracing::debug!(%error, "a file of an earlier server stays");
+        }
+    }
 }
 
 fn config_file(dir: &Path) -> PathBuf {
@@ -192,11 +220,13 @@ fn pid_file(dir: &Path) -> PathBuf {
     dir.join("nats-server.pid")
 }
 
-fn spawn(program: &Path, dir: &Path, port: u16) -> Result<Child, ServerError> {
+fn spawn(program: &Path, dir: &Path, port: Option<u16>) -> Result<Child, ServerError> {
     let log = dir.join("nats-server.log");
     let config = format!(
-        "host: 127.0.0.1\nport: {port}\nmax_payload: {MAX_PAYLOAD_BYTES}\nmax_pending: 256MB\n\
+        "host: 127.0.0.1\nport: {}\nports_file_dir: {:?}\nmax_payload: {MAX_PAYLOAD_BYTES}\nmax_pending: 256MB\n\
          pid_file: {:?}\nlog_file: {:?}\njetstream {{ store_dir: {:?} }}\n",
+        port.map_or(-1, i32::from),
+        dir,
         pid_file(dir),
         log,
         dir.join("store"),

@@ -28,6 +28,12 @@ impl Client {
         Ok(Self { base: base.to_owned(), http })
     }
 
+    /// Where the API is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
     /// GET as JSON.
     ///
     /// # Errors
@@ -95,12 +101,31 @@ impl Client {
     /// # Errors
     /// When the file cannot be read or the API refuses it.
     pub async fn deploy_with(&self, manifest: Value, wasm: &Path) -> anyhow::Result<Value> {
-        let bytes = tokio::fs::read(wasm).await?;
+        read(self.send_module(&manifest, tokio::fs::read(wasm).await?).await?).await
+    }
+
+    /// Uploads bytes as a module and returns the status and the answer, whatever they are.
+    ///
+    /// # Errors
+    /// When there is no answer, or one that is not JSON.
+    pub async fn try_deploy(&self, manifest: &Value, wasm: Vec<u8>) -> anyhow::Result<(u16, Value)> {
+        let answer = self.send_module(manifest, wasm).await?;
+        let status = answer.status().as_u16();
+        Ok((status, serde_json::from_str(&answer.text().await?)?))
+    }
+
+    /// On a connection of its own: one on which an upload was refused before its end is closed by the server.
+    async fn send_module(&self, manifest: &Value, bytes: Vec<u8>) -> anyhow::Result<reqwest::Response> {
         let manifest = reqwest::multipart::Part::text(manifest.to_string()).mime_str("application/json")?;
         let module = reqwest::multipart::Part::bytes(bytes).file_name("module.wasm").mime_str("application/wasm")?;
         let form = reqwest::multipart::Form::new().part("manifest", manifest).part("module", module);
-        let answer = self.http.post(format!("{}/api/v1/modules", self.base)).multipart(form).send().await?;
-        read(answer).await
+        Ok(self
+            .http
+            .post(format!("{}/api/v1/modules", self.base))
+            .multipart(form)
+            .header("connection", "close")
+            .send()
+            .await?)
     }
 
     /// Submits one task and returns its id.

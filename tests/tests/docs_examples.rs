@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use tasklane_tests::{Dev, taskctl};
 
 /// The pages, in an order in which each finds what it needs.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "examples",
     "dependences",
     "retries",
@@ -16,6 +16,7 @@ const PAGES: [&str; 12] = [
     "cancellation",
     "unique",
     "schedules",
+    "children",
     "flow",
     "webhooks",
     "retention",

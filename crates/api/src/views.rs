@@ -17,6 +17,7 @@ pub(crate) fn task(task: Task) -> TaskView {
         module: task.module.name.to_string(),
         version: task.module.version.to_string(),
         digest: task.module.digest.to_string(),
+        alias: task.alias.map(|alias| alias.to_string()),
         queue: task.queue.to_string(),
         priority: task.priority.get(),
         state: task.state,

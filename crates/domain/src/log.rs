@@ -11,6 +11,16 @@ use serde::{Deserialize, Serialize};
 /// Bytes charged for a line beyond its text, so that empty lines are bounded too.
 const LINE_OVERHEAD_BYTES: usize = 16;
 
+/// Whether a character steers the one who shows it: controls, tab and line end among them, and what changes the direction of
+/// writing, breaks lines or cannot be seen. Whoever shows a guest's text shows the code of such a character instead.
+#[must_use]
+pub fn is_steering(c: char) -> bool {
+    let is_invisible = matches!(c,
+        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+        | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}');
+    c.is_control() || is_invisible
+}
+
 /// How serious a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -194,6 +204,16 @@ mod tests {
         let kept: usize = capture.lines().map(LogLine::cost).sum();
         assert!(kept <= 1_000, "{kept} bytes were kept");
         assert_eq!(capture.dropped_lines + capture.lines().count() as u64, 10_000);
+    }
+
+    #[test]
+    fn what_steers_a_reader_is_known() {
+        for c in
+            ['\u{1b}', '\0', '\n', '\u{9b}', '\u{202e}', '\u{2066}', '\u{2028}', '\u{200b}', '\u{feff}', '\u{e0041}']
+        {
+            assert!(is_steering(c), "{c:?}");
+        }
+        assert!(!"plain text, ümläut, 漢字, עברית, 🙂".chars().any(is_steering));
     }
 
     #[test]

@@ -75,8 +75,12 @@ mod news;
 mod operations;
 #[path = "shared/outbox.rs"]
 mod outbox;
+#[path = "shared/pin.rs"]
+mod pin;
 #[path = "shared/read.rs"]
 mod read;
+#[path = "shared/release_port.rs"]
+mod release_port;
 #[path = "shared/releases.rs"]
 mod releases;
 #[path = "shared/retention.rs"]

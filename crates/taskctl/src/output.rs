@@ -5,6 +5,10 @@ use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 use tasklane_domain::Timestamp;
+use tasklane_domain::log::is_steering;
+
+/// Between two columns.
+const COLUMN_GAP: &str = "  ";
 
 /// A line of data. Where nobody reads any more (`taskctl … | head`), the rest is not wanted.
 pub(crate) fn data(line: &str) {
@@ -56,6 +60,12 @@ pub(crate) fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
+/// A cell whose further lines stand below its first, so that no text looks like a row of its own.
+fn in_column(cell: &str, column: usize, widths: &[usize]) -> String {
+    let left = widths.iter().take(column).map(|width| width + COLUMN_GAP.len()).sum();
+    cell.replace('\n', &format!("\n{}", " ".repeat(left)))
+}
+
 /// Aligned columns with a heading; widths count characters.
 pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) {
     let width = |column: usize| {
@@ -64,8 +74,9 @@ pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) {
     };
     let widths: Vec<usize> = (0..heading.len()).map(width).collect();
     let line = |cells: &mut dyn Iterator<Item = String>| {
-        let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        data(padded.join("  ").trim_end());
+        let placed = cells.enumerate().map(|(column, cell)| in_column(&cell, column, &widths));
+        let padded: Vec<String> = placed.zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        data(padded.join(COLUMN_GAP).trim_end());
     };
     line(&mut heading.iter().map(|name| (*name).to_owned()));
     for row in rows {
@@ -73,13 +84,11 @@ pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) {
     }
 }
 
-/// Text that cannot steer a terminal: control characters (but tab and newline) and those that change the direction of
-/// writing are shown as their code.
+/// Text that cannot steer a terminal: characters that would (but tab and newline) are shown as their code.
 pub(crate) fn inert(text: &str) -> String {
-    let is_bidi = |c: char| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}');
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if (c.is_control() && c != '\n' && c != '\t') || is_bidi(c) {
+        if is_steering(c) && c != '\n' && c != '\t' {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
@@ -126,6 +135,11 @@ mod tests {
     #[test]
     fn hostile_text_is_shown_not_obeyed() {
         assert_eq!(inert("a\u{1b}[2Jb\u{202e}c\n"), "a\\u{1b}[2Jb\\u{202e}c\n");
+    }
+
+    #[test]
+    fn a_cell_of_several_lines_stays_in_its_column() {
+        assert_eq!(in_column("one\ntwo", 1, &[3, 7]), "one\n     two");
     }
 
     #[test]

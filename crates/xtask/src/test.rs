@@ -93,6 +93,8 @@ fn sdk() -> anyhow::Result<()> {
         "--package",
         "csv-stats",
         "--package",
+        "fan-out",
+        "--package",
         "thumbnail",
     ])
 }

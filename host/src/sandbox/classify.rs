@@ -50,8 +50,16 @@ pub(crate) fn classify(error: &wasmtime::Error, data: &mut impl Limited, voice: 
     Classified::Outcome(match trap {
         Some(Trap::StackOverflow) => Outcome::StackOverflow,
         Some(trap) => Outcome::Trap { message: with_last_words(&trap.to_string(), voice) },
-        None => Outcome::HostError { message: cut(format!("{error:#}"), MESSAGE_BYTES_MAX) },
+        None if is_of_the_system(error) => Outcome::HostError { message: cut(format!("{error:#}"), MESSAGE_BYTES_MAX) },
+        // The guest broke a rule of the contract between guest and host: a list outside of its memory, text that is none, a handle
+        // that it does not have, an exit status that no exit has. wasmtime has no type for these.
+        None => Outcome::Trap { message: with_last_words(&format!("{error:#}"), voice) },
     })
+}
+
+/// Whether the operating system refused something: that is not the guest's doing.
+fn is_of_the_system(error: &wasmtime::Error) -> bool {
+    error.chain().any(|cause| cause.is::<std::io::Error>() || cause.is::<rustix::io::Errno>())
 }
 
 /// A command's exit status.

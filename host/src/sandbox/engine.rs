@@ -16,11 +16,21 @@ const STACK_BYTES: usize = 512 * 1024;
 /// Native stack that a guest's calls and the host functions below them share.
 const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Core instances in one component: a Python component needs 38.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+pub(crate) const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+/// Memories in one component: a QuickJS component has three.
+pub(crate) const MEMORIES_PER_COMPONENT: u32 = 4;
+/// The top of each stack, which is written over with zeros; what lies deeper is given back to the kernel. Most guests use less.
+const STACK_KEPT_BYTES: usize = 32 * 1024;
 /// Instances whose memory is given back to the kernel in one call.
 const DECOMMIT_BATCH: u32 = 16;
 /// Tables in one component.
-const TABLES_PER_COMPONENT: u32 = 8;
+pub(crate) const TABLES_PER_COMPONENT: u32 = 8;
+/// Tables in one core module.
+pub(crate) const TABLES_PER_MODULE: u32 = 2;
+/// Elements in one table.
+pub(crate) const TABLE_ELEMENTS: usize = 20_000;
+/// Most memories in a pool beyond two for each guest: each keeps 4 GiB of addresses, and there are 128 TiB.
+const MEMORIES_MAX: u32 = 12_000;
 
 fn operator_cost() -> OperatorCost {
     // Growing takes the process's memory-map lock, which every other guest needs too.
@@ -57,30 +67,34 @@ fn pool(slots: u32, memory_bytes_max: usize) -> PoolingAllocationConfig {
     // given back to the kernel while another thread gives back a second; a third party that found neither would find the pool full.
     let running = slots + slots / 8 + 2;
     let instances = running + 2 * DECOMMIT_BATCH;
-    // Some guests are made of many modules; small pools must have room for at least two of the largest.
-    let core_instances = (8 * instances).max(2 * CORE_INSTANCES_PER_COMPONENT);
+    // Room for all guests to be of the largest kind: otherwise a few that are would take the pool from all others. Core instances
+    // are only counted and tables are small; memories take addresses, so that very large pools have room for two in each guest.
+    let memories = (MEMORIES_PER_COMPONENT * instances).min(MEMORIES_MAX.max(2 * instances));
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_memories(2 * instances)
+        .total_memories(memories)
         .total_stacks(instances)
-        .total_tables((2 * instances).max(2 * TABLES_PER_COMPONENT))
-        .total_core_instances(core_instances)
+        .total_tables(TABLES_PER_COMPONENT * instances)
+        .total_core_instances(CORE_INSTANCES_PER_COMPONENT * instances)
         .max_memory_size(memory_bytes_max)
-        .max_memories_per_component(4)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(TABLES_PER_COMPONENT)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .max_tables_per_module(2)
-        .table_elements(20_000)
+        .max_tables_per_module(TABLES_PER_MODULE)
+        .table_elements(TABLE_ELEMENTS)
         .max_unused_warm_slots(running)
         .decommit_batch_size(DECOMMIT_BATCH as usize)
         .linear_memory_keep_resident(0)
-        .table_keep_resident(64 * 1024);
+        .table_keep_resident(64 * 1024)
+        .async_stack_keep_resident(STACK_KEPT_BYTES);
     pool
 }
 
 /// The host's engine: the only one of its process.
 pub(crate) fn host(slots: u32, memory_bytes_max: usize) -> wasmtime::Result<Engine> {
     let mut config = base()?;
+    // A second wall between tenants, and what a deep recursion took is given back.
+    config.async_stack_zeroing(true);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots, memory_bytes_max)));
     Engine::new(&config)
 }

@@ -10,6 +10,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use super::clock::{CoarseMonotonic, CoarseWall};
 use super::limiter::Limiter;
 use super::secrets::Pocket;
 use super::stdio::{SharedVoice, Stream};
@@ -99,7 +100,10 @@ impl Guest {
 
 impl CommandGuest {
     pub(crate) fn new(setup: &Setup) -> Self {
-        Self { wasi: builder(setup).build_p1(), limiter: Limiter::new(setup.order.limits.memory_bytes) }
+        let mut wasi = builder(setup).build_p1();
+        // Preview 1 has no handles of its own, but each timer in one `poll_oneoff` is a resource of the host.
+        wasi.ctx().table.set_max_capacity(RESOURCES_MAX);
+        Self { wasi, limiter: Limiter::new(setup.order.limits.memory_bytes) }
     }
 }
 
@@ -114,6 +118,8 @@ fn builder(setup: &Setup) -> WasiCtxBuilder {
         .stdout(Stream { voice: setup.voice.clone(), source: LogSource::Stdout })
         .stderr(Stream { voice: setup.voice.clone(), source: LogSource::Stderr })
         .max_random_size(RANDOM_BYTES_MAX)
+        .monotonic_clock(CoarseMonotonic::start())
+        .wall_clock(CoarseWall)
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false);

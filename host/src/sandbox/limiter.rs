@@ -23,7 +23,7 @@ impl Limiter {
         Self { memory_max, memory_now: 0, memory_peak: 0, tables_now: 0, refused: false, granted: 0 }
     }
 
-    /// Whether a wish for memory was refused.
+    /// Whether a wish for memory or for a larger table was refused.
     pub(crate) const fn refused(&self) -> bool {
         self.refused
     }
@@ -57,10 +57,16 @@ impl ResourceLimiter for Limiter {
     fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let total = self.tables_now.saturating_add(desired.saturating_sub(current));
         if total > TABLE_ELEMENTS_MAX {
+            self.refused = true;
             return Ok(false);
         }
         self.tables_now = total;
         Ok(true)
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.refused = true;
+        Ok(())
     }
 
     fn instances(&self) -> usize {
@@ -87,5 +93,15 @@ mod tests {
         assert!(!limiter.memory_growing(0, 60, None).unwrap());
         assert!(limiter.refused());
         assert_eq!(limiter.peak_bytes(), 60);
+    }
+
+    #[test]
+    fn tables_share_one_limit_and_count_as_memory() {
+        let mut limiter = Limiter::new(100);
+        assert!(limiter.table_growing(0, 20_000, None).unwrap());
+        assert!(limiter.table_growing(0, 20_000, None).unwrap());
+        assert!(!limiter.refused());
+        assert!(!limiter.table_growing(0, 1, None).unwrap());
+        assert!(limiter.refused());
     }
 }

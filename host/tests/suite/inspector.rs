@@ -75,6 +75,21 @@ async fn no_changed_byte_makes_it_panic() {
 
 #[tokio::test]
 async fn what_is_too_large_for_a_host_is_refused() {
+    let tower = r#"(component
+        (component $a (core module $m) (core instance (instantiate $m)) (core instance (instantiate $m)))
+        (component $b (alias outer 1 $a (component $x)) (instance (instantiate $x)) (instance (instantiate $x)))
+        (export $again "c" (component $b))
+        COPIES
+        (core module $main (func (export "run") (result i32) (i32.const 0)))
+        (core instance $main (instantiate $main))
+        (func $run (result (result)) (canon lift (core func $main "run")))
+        (instance $command (export "run" (func $run)))
+        (export "wasi:cli/run@0.2.0" (instance $command)))"#;
+    // Four core instances in each copy, and one beside them: 61, and 65.
+    let of = |copies: usize| tower.replace("COPIES", &"(instance (instantiate $again))".repeat(copies));
+    assert_eq!(inspect_text(&of(15)).await, Ok(ModuleKind::CommandP2));
+    let error = inspect_text(&of(16)).await.unwrap_err();
+    assert!(matches!(&error, InspectError::TooLarge(why) if why.contains("65 core instances")), "{error}");
     let many = format!("(module {} (func (export \"_start\")))", "(func)".repeat(200_001));
     assert!(matches!(inspect_text(&many).await, Err(InspectError::TooLarge(_))));
 }

@@ -15,7 +15,11 @@ mod cancel;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod contained;
+#[cfg(test)]
 mod drain;
+#[cfg(test)]
+mod dropped;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]
@@ -34,3 +38,5 @@ mod ports;
 mod preemption;
 #[cfg(test)]
 mod reports;
+#[cfg(test)]
+mod stains;

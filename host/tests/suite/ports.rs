@@ -140,7 +140,11 @@ impl World {
 
     /// Stores a module.
     pub(crate) fn deploy(&self, name: &str, wasm: Vec<u8>) -> ModuleRef {
-        let manifest = manifest(name);
+        self.deploy_as(manifest(name), wasm)
+    }
+
+    /// Stores a module with a manifest of its own.
+    pub(crate) fn deploy_as(&self, manifest: Manifest, wasm: Vec<u8>) -> ModuleRef {
         let digest = ModuleDigest::from_bytes(sha2::Sha256::digest(&wasm).into());
         let module = ModuleRef { name: manifest.name.clone(), version: manifest.version.clone(), digest };
         self.modules.lock().insert(module.clone(), (manifest, wasm.into()));
@@ -248,19 +252,28 @@ fn compile_child() {
     }
 }
 
+/// All ports of a world.
+pub(crate) fn ports(world: &Arc<World>) -> HostPorts {
+    HostPorts {
+        work: world.clone(),
+        reports: world.clone(),
+        modules: world.clone(),
+        registry: world.clone(),
+        control: world.clone(),
+        enqueuer: world.clone(),
+        caller: world.clone(),
+        payloads: world.blobs.clone(),
+        results: world.blobs.clone(),
+    }
+}
+
 impl Running {
     pub(crate) fn start(settings: HostSettings, world: &Arc<World>) -> Self {
-        let ports = HostPorts {
-            work: world.clone(),
-            reports: world.clone(),
-            modules: world.clone(),
-            registry: world.clone(),
-            control: world.clone(),
-            enqueuer: world.clone(),
-            caller: world.clone(),
-            payloads: world.blobs.clone(),
-            results: world.blobs.clone(),
-        };
+        Self::start_with(settings, ports(world))
+    }
+
+    /// With ports of which some are the test's own.
+    pub(crate) fn start_with(settings: HostSettings, ports: HostPorts) -> Self {
         let registry = prometheus::Registry::new();
         let host = Host::new(settings, ports, Arc::new(SystemClock), &registry).unwrap();
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());

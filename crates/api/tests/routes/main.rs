@@ -32,6 +32,7 @@ mod operations;
 mod ports;
 #[cfg(test)]
 mod releases;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod schedules;

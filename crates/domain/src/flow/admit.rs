@@ -17,8 +17,8 @@ use crate::work::WorkOrder;
 const AHEAD_SECONDS: f64 = 0.02;
 /// Smallest window beyond the slots, in tasks: so that a lone fast task does not wait for each commit.
 const AHEAD_MIN: u32 = 2;
-/// Largest window, in tasks.
-const WINDOW_MAX: u32 = 4_000;
+/// Most tasks beyond the slots.
+const AHEAD_MAX: u32 = 4_000;
 
 /// How many admitted tasks of one lane may be on their way or running.
 ///
@@ -26,8 +26,8 @@ const WINDOW_MAX: u32 = 4_000;
 #[must_use]
 pub fn window(slots: u32, per_second: f64) -> u32 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the window's bounds first")]
-    let ahead = (per_second * AHEAD_SECONDS).clamp(0.0, f64::from(WINDOW_MAX)) as u32;
-    slots.max(1).saturating_add(ahead.max(AHEAD_MIN)).min(WINDOW_MAX)
+    let ahead = (per_second * AHEAD_SECONDS).clamp(0.0, f64::from(AHEAD_MAX)) as u32;
+    slots.max(1).saturating_add(ahead.max(AHEAD_MIN))
 }
 
 /// What the leader knows when it asks for an admission.

@@ -12,7 +12,6 @@ use tasklane_domain::ports::{
     Cancelled, Deployed, Expired, LeaderStore, ModuleStore, Promoted, SettleAnswer, TaskStore,
 };
 use tasklane_domain::query::{PageRequest, QueueDepth, Stats, TaskFilter, TaskPage};
-use tasklane_domain::release::{Alias, AliasChange, Availability, ModuleEvent, References, ReleaseStore};
 use tasklane_domain::retention::{EndedTask, Kind, Leftover, Position, Removal, RetentionStore, Rule, Rules, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Firing, Schedule, ScheduleStore};
 use tasklane_domain::task::{AttemptRecord, Batch, Edge, NewTask, SubmitAnswer, Task, TaskLog, TaskResult};
@@ -20,13 +19,13 @@ use tasklane_domain::webhook::{
     Delivery, DeliveryPage, Due, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook, WebhookStore,
 };
 use tasklane_domain::{
-    AliasName, BatchId, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload,
-    QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
+    BatchId, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload, QueueName,
+    Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
 };
 
 use super::{
     BEGIN, Db, WriteConnection, admit, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules, operations,
-    outbox, read, releases, retention, schedules, secrets, settle, submit, webhooks,
+    outbox, read, release_port, retention, schedules, secrets, settle, submit, webhooks,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -134,16 +133,7 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         Op::NoteTask(name, task) => Ok(Answer::ScheduleChanged(schedules::note_task(conn, name, *task).await?)),
         Op::Fire(term, fire, now) => led!(conn, term, Answer::Fired(schedules::fire(conn, fire, *now).await?)),
         Op::Deploy(record, wasm) => modules::deploy(conn, record, wasm).await?.map(Answer::Deployed),
-        Op::ChangeAlias(module, alias, change, now) => {
-            releases::change_alias(conn, module, alias, change, *now).await?.map(Answer::AliasChanged)
-        }
-        Op::Switch(module, version, to, now) => {
-            releases::switch(conn, module, version, *to, *now).await?.map(|()| Answer::ModuleChanged)
-        }
-        Op::DeleteModule(module, version, in_spite_of, now) => {
-            let deleted = releases::delete(conn, module, version, in_spite_of.as_deref(), *now).await?;
-            deleted.map(|()| Answer::ModuleChanged)
-        }
+        Op::ChangeAlias(..) | Op::Switch(..) | Op::DeleteModule(..) => release_port::apply(conn, op).await?,
         Op::OpenTerm(lease) => leader::open_term(conn, *lease).await?.map(Answer::Term),
         Op::PromoteDue(term, now, limit) => {
             led!(conn, term, Answer::Promoted(leader::promote_due(conn, *now, *limit).await?))
@@ -567,53 +557,5 @@ impl RetentionStore for Store {
             return Ok(count);
         }
         unexpected()
-    }
-}
-
-#[async_trait]
-impl ReleaseStore for Store {
-    async fn aliases(&self, name: &ModuleName) -> Result<Vec<Alias>, StoreError> {
-        releases::aliases(&self.readers, name).await
-    }
-
-    async fn change_alias(
-        &self,
-        module: ModuleName,
-        alias: AliasName,
-        change: AliasChange,
-        now: Timestamp,
-    ) -> Result<Option<Alias>, StoreError> {
-        if let Answer::AliasChanged(alias) = self.writer.ask(Op::ChangeAlias(module, alias, change, now)).await? {
-            return Ok(alias);
-        }
-        unexpected()
-    }
-
-    async fn switch(
-        &self,
-        module: ModuleName,
-        version: ModuleVersion,
-        to: Availability,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.writer.ask(Op::Switch(module, version, to, now)).await.map(drop)
-    }
-
-    async fn references(&self, module: &ModuleName, version: &ModuleVersion) -> Result<References, StoreError> {
-        releases::references(&self.readers, module, version).await
-    }
-
-    async fn delete(
-        &self,
-        module: ModuleName,
-        version: ModuleVersion,
-        in_spite_of: Option<String>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.writer.ask(Op::DeleteModule(module, version, in_spite_of, now)).await.map(drop)
-    }
-
-    async fn events(&self, name: &ModuleName) -> Result<Vec<ModuleEvent>, StoreError> {
-        releases::events(&self.readers, name).await
     }
 }

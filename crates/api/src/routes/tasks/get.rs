@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, header};
 use tasklane_api_types::{AttemptList, ErrorCode, LogView, Problem, TaskView};
 use tasklane_domain::error::StoreError;
+use tasklane_domain::log::is_steering;
 use tasklane_domain::task::TaskLog;
 use tasklane_domain::{PayloadKind, StateKind, TaskId};
 
@@ -133,7 +134,7 @@ pub(crate) async fn attempts(
 fn inert(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() && c != '\t' { plain.extend(c.escape_default()) } else { plain.push(c) }
+        if is_steering(c) && c != '\t' { plain.extend(c.escape_default()) } else { plain.push(c) }
     }
     plain
 }
