@@ -23,6 +23,7 @@ use crate::modules::compile::compile_here;
 use crate::modules::prepared::{Linkers, prepare};
 use crate::run::{Attempt, Wall};
 use crate::sandbox::engine;
+use crate::sandbox::meter::PollClock;
 use crate::sandbox::units::Calls;
 
 /// Host units of an attempt where nothing else is said.
@@ -55,7 +56,7 @@ pub struct LocalRun {
 /// A module compiled and linked in this process.
 pub struct LocalModule {
     engine: Engine,
-    loaded: Loaded,
+    loaded: Arc<Loaded>,
     reference: ModuleRef,
     enqueuer: Arc<dyn Enqueuer>,
     calls: Calls,
@@ -106,7 +107,7 @@ impl LocalModule {
         let reference = ModuleRef { name: manifest.name.clone(), version: manifest.version.clone(), digest };
         Ok(Self {
             engine,
-            loaded: Loaded { manifest: Arc::new(manifest), prepared },
+            loaded: Arc::new(Loaded { manifest: Arc::new(manifest), prepared }),
             reference,
             enqueuer: Arc::new(Nobody),
             calls: calls(Arc::new(Nobody))?,
@@ -160,8 +161,9 @@ impl LocalModule {
         };
         let time = Duration::from_millis(u64::from(limits.timeout_ms));
         let attempt = Attempt {
-            engine: &self.engine,
-            loaded: &self.loaded,
+            engine: self.engine.clone(),
+            loaded: self.loaded.clone(),
+            clock: PollClock::start(),
             order: Arc::new(order),
             wall: Wall { time, bound: TimeBound::Timeout },
             progress: Box::new(|_| {}),

@@ -8,6 +8,7 @@ mod background;
 mod blobs;
 mod calls;
 mod children;
+mod counts;
 mod diff;
 mod error;
 mod extract;
