@@ -17,7 +17,6 @@ use tasklane_domain::{
 };
 use wasmtime::Engine;
 
-use crate::{inspect, metrics};
 use crate::modules::Loaded;
 use crate::modules::compile::compile_here;
 use crate::modules::prepared::{Linkers, prepare};
@@ -25,6 +24,7 @@ use crate::run::{Attempt, Wall};
 use crate::sandbox::engine;
 use crate::sandbox::meter::PollClock;
 use crate::sandbox::units::Calls;
+use crate::{inspect, metrics};
 
 /// Host units of an attempt where nothing else is said.
 const UNITS_MAX: u64 = 100_000;

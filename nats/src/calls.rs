@@ -9,7 +9,9 @@ use async_nats::Subscriber;
 use async_nats::client::{RequestError, RequestErrorKind};
 use async_trait::async_trait;
 use futures::StreamExt;
-use tasklane_domain::call::{Call, CallError, CallReply, CallRequest, CallSource, Called, Caller, Calls, Repeatability};
+use tasklane_domain::call::{
+    Call, CallError, CallReply, CallRequest, CallSource, Called, Caller, Calls, Repeatability,
+};
 use tasklane_domain::error::QueueError;
 
 use crate::Nats;
@@ -101,7 +103,8 @@ impl Caller for NatsCalls {
                 }
                 Tried::Lost(why) if repeatability == Repeatability::Safe => last = why,
                 Tried::Lost(why) => {
-                    let why = format!("it may have been done or not, since the answer was lost ({why}): read, then decide");
+                    let why =
+                        format!("it may have been done or not, since the answer was lost ({why}): read, then decide");
                     return Err(CallError::Unavailable(why));
                 }
             }

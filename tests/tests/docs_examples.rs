@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use tasklane_tests::{Dev, taskctl};
 
 /// The pages, in an order in which each finds what it needs.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 15] = [
     "examples",
     "dependences",
     "retries",
@@ -22,6 +22,8 @@ const PAGES: [&str; 13] = [
     "retention",
     "blobs",
     "modules",
+    "kv",
+    "secrets",
 ];
 /// Between the outputs of two blocks.
 const MARK: &str = "%%% next block %%%";

@@ -107,12 +107,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(flow::set_module, flow::unset_module))
         .routes(routes!(blobs::create))
         .routes(routes!(blobs::put, blobs::get))
-        .routes(routes!(kv::stores))
-        .routes(routes!(kv::keys))
-        .routes(routes!(kv::get, kv::put, kv::delete))
-        .routes(routes!(secrets::list))
-        .routes(routes!(secrets::reseal))
-        .routes(routes!(secrets::put, secrets::delete))
+        .merge(of_guests())
         .routes(routes!(cluster::hosts))
         .routes(routes!(cluster::info))
         .routes(routes!(cluster::stats))
@@ -122,6 +117,17 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(health::metrics))
         .layer(DefaultBodyLimit::max(body_bytes_max));
     uploads.merge(rest)
+}
+
+/// What guests keep and use.
+fn of_guests() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .routes(routes!(kv::stores))
+        .routes(routes!(kv::keys))
+        .routes(routes!(kv::get, kv::put, kv::delete))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::reseal))
+        .routes(routes!(secrets::put, secrets::delete))
 }
 
 /// The OpenAPI document.

@@ -46,11 +46,7 @@ pub(crate) async fn put(
 }
 
 /// The value, if it was ever set.
-pub(crate) async fn open(
-    state: &State,
-    namespace: &Namespace,
-    name: &SecretName,
-) -> ApiResult<Option<SecretValue>> {
+pub(crate) async fn open(state: &State, namespace: &Namespace, name: &SecretName) -> ApiResult<Option<SecretValue>> {
     let Some((info, sealed)) = state.ports.secrets.sealed(namespace, name).await? else { return Ok(None) };
     let keys = &state.settings.secret_keys;
     if !keys.has(&info.key) {

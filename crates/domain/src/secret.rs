@@ -131,8 +131,11 @@ pub trait SecretStore: Send + Sync + 'static {
     async fn list(&self, namespace: Option<&Namespace>) -> Result<Vec<SecretInfo>, StoreError>;
 
     /// One with its sealed value.
-    async fn sealed(&self, namespace: &Namespace, name: &SecretName)
-    -> Result<Option<(SecretInfo, Sealed)>, StoreError>;
+    async fn sealed(
+        &self,
+        namespace: &Namespace,
+        name: &SecretName,
+    ) -> Result<Option<(SecretInfo, Sealed)>, StoreError>;
 
     /// Replaces how a value is sealed, if it is still that `version`; `false` if it is not.
     async fn reseal(&self, of: SecretInfo, sealed: Sealed) -> Result<bool, StoreError>;

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
-use tasklane_domain::{Namespace, SecretName};
 use tasklane_domain::secret::{KeyId, Sealed, SecretValue};
+use tasklane_domain::{Namespace, SecretName};
 use zeroize::Zeroizing;
 
 use crate::aead::{self, SALT_BYTES};
@@ -38,7 +38,9 @@ pub struct KeyRing(Arc<Vec<MasterKey>>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRingError {
     /// A line is no key.
-    #[error("line {line} is not the base64 of {KEY_BYTES} bytes: make a key with `head -c {KEY_BYTES} /dev/urandom | base64`")]
+    #[error(
+        "line {line} is not the base64 of {KEY_BYTES} bytes: make a key with `head -c {KEY_BYTES} /dev/urandom | base64`"
+    )]
     Line {
         /// Which, from 1.
         line: usize,
@@ -88,7 +90,11 @@ impl KeyRing {
             }
             keys.push(MasterKey { id, bytes });
         }
-        if (1..=KEYS_MAX).contains(&keys.len()) { Ok(Self(Arc::new(keys))) } else { Err(KeyRingError::Count(keys.len())) }
+        if (1..=KEYS_MAX).contains(&keys.len()) {
+            Ok(Self(Arc::new(keys)))
+        } else {
+            Err(KeyRingError::Count(keys.len()))
+        }
     }
 
     /// A new key, as a line of a key file.

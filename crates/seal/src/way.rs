@@ -66,8 +66,7 @@ pub fn envelope(to: PublicKey, context: &[u8], value: &SecretValue) -> Result<En
     let (private, from) = new_key()?;
     let salt = salt(to, from);
     let other = UnparsedPublicKey::new(&X25519, to.0);
-    let sealed =
-        agree_ephemeral(private, &other, |material| aead::seal(material, &salt, PURPOSE, context, value));
+    let sealed = agree_ephemeral(private, &other, |material| aead::seal(material, &salt, PURPOSE, context, value));
     Ok(Envelope { from, sealed: sealed.map_err(|_| Unsealed)??.into() })
 }
 

@@ -1,7 +1,7 @@
 //! What the writer is told about keys and values, and about secrets: the same for both databases.
 
 use tasklane_domain::kv::{Key, KvLimits, Place, Write};
-use tasklane_domain::secret::{SecretInfo, Sealed};
+use tasklane_domain::secret::{Sealed, SecretInfo};
 use tasklane_domain::{Namespace, SecretName, Timestamp};
 
 /// Bytes of a value that count as one row of a transaction.

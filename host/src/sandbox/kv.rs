@@ -102,12 +102,7 @@ impl Guest {
     }
 }
 
-fn swap(
-    name: String,
-    before: &kv::Expected,
-    value: Option<Vec<u8>>,
-    ttl_ms: Option<u32>,
-) -> Result<KvAsk, HostError> {
+fn swap(name: String, before: &kv::Expected, value: Option<Vec<u8>>, ttl_ms: Option<u32>) -> Result<KvAsk, HostError> {
     Ok(KvAsk::Swap { key: key(name)?, expected: expected(before)?, value: value.map(Bytes::from), ttl_ms })
 }
 

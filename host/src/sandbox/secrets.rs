@@ -20,7 +20,8 @@ use super::units::unexpected;
 const SECRETS_MAX: usize = 64;
 
 /// What a guest holds.
-pub(crate) struct Handle {
+#[expect(unreachable_pub, reason = "the generated bindings name it in what they make public")]
+pub struct Handle {
     name: SecretName,
 }
 

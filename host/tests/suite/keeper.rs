@@ -7,17 +7,18 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tasklane_domain::Timestamp;
 use tasklane_domain::call::{Call, CallAnswer, CallError, CallRequest, Called, Caller};
-use tasklane_domain::kv::{
-    Change, Entry, Key, KeyPage, KvAnswer, KvAsk, KvLimits, KvName, Totals, Write, write,
-};
+use tasklane_domain::kv::{Change, Entry, Key, KeyPage, KvAnswer, KvAsk, KvLimits, KvName, Totals, Write, write};
 use tasklane_domain::secret::{SecretValue, context};
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
-/// Entries by store, and what was asked.
+/// Entries by store, with its totals.
+type Stores = HashMap<KvName, (HashMap<Key, Entry>, Totals)>;
+
+/// What guests keep, and what was asked.
 #[derive(Default)]
 pub(crate) struct Keeper {
-    stores: Mutex<HashMap<KvName, (HashMap<Key, Entry>, Totals)>>,
+    stores: Mutex<Stores>,
     pub(crate) secrets: Mutex<HashMap<String, Vec<u8>>>,
     pub(crate) asked: Mutex<Vec<CallRequest>>,
 }

@@ -28,12 +28,7 @@ fn refusal(error: StoreError) -> CallError {
     }
 }
 
-pub(super) async fn answer(
-    state: &State,
-    guest: &Guest,
-    store: &KvName,
-    ask: KvAsk,
-) -> Result<KvAnswer, CallError> {
+pub(super) async fn answer(state: &State, guest: &Guest, store: &KvName, ask: KvAsk) -> Result<KvAnswer, CallError> {
     if !guest.grants.may_use(store, ask.effect()) {
         return Err(CallError::Denied(format!("the manifest does not grant the store `{store}` for that")));
     }

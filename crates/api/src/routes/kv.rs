@@ -8,9 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::StatusCode;
-use tasklane_api_types::{
-    ErrorCode, KvEntryView, KvKeyList, KvRequest, KvStoreList, KvStoreView, Problem,
-};
+use tasklane_api_types::{ErrorCode, KvEntryView, KvKeyList, KvRequest, KvStoreList, KvStoreView, Problem};
 use tasklane_domain::Namespace;
 use tasklane_domain::kv::{Entry, Key, KeyQuery, PAGE_KEYS_MAX, Place, StoreInfo, Write, Written};
 use tasklane_domain::name::NameError;

@@ -26,7 +26,10 @@ async fn values_are_set_read_listed_and_deleted() {
     assert_eq!(page, json!({"keys": ["a/b ü"], "next": "a/b ü"}));
     let rest = room.get("/api/v1/kv/shared:carts?prefix=b&after=a").await.json();
     assert_eq!(rest, json!({"keys": ["bytes"]}));
-    assert_eq!(room.get("/api/v1/kv").await.json(), json!({"stores": [{"store": "shared:carts", "keys": 2, "bytes": 16}]}));
+    assert_eq!(
+        room.get("/api/v1/kv").await.json(),
+        json!({"stores": [{"store": "shared:carts", "keys": 2, "bytes": 16}]})
+    );
     assert_eq!(room.get("/api/v1/kv?namespace=b").await.json(), json!({"stores": []}));
     room.clock.advance(std::time::Duration::from_secs(3_601));
     room.get("/api/v1/kv/shared:carts/a%2Fb%20%C3%BC").await.problem(404, "kv_key_not_found");

@@ -94,7 +94,7 @@ impl Room {
     pub(crate) async fn with(settings: ApiSettings) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let url = format!("sqlite://{}", dir.path().join("tasks.db").display());
-        let store = FlakyStore::new(tasklane_store::open(&url).await.unwrap());
+        let store = FlakyStore::new(Box::pin(tasklane_store::open(&url)).await.unwrap());
         Self::over(settings, store, Recorder::new(), dir)
     }
 

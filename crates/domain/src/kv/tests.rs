@@ -44,7 +44,8 @@ fn names_read_back_and_others_are_refused() {
 fn a_swap_takes_what_is_expected_and_shows_what_is_not() {
     let (row, limits) = (entry("a", 3, None), KvLimits::default());
     let swap = |expected| Write::Swap { expected, value: Some(Bytes::from_static(b"b")), expires_at: None };
-    let at = |row: Option<&Entry>, expected| write(&key("k"), row, totals(1, 2, 7), &swap(expected), &limits, NOW).unwrap();
+    let at =
+        |row: Option<&Entry>, expected| write(&key("k"), row, totals(1, 2, 7), &swap(expected), &limits, NOW).unwrap();
     let fits = at(Some(&row), Expected::Revision(Revision::new(3)));
     assert_eq!((fits.written, fits.totals), (Written::Done(Revision::new(8)), totals(1, 2, 8)));
     let late = at(Some(&row), Expected::Revision(Revision::new(2)));

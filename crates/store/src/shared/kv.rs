@@ -52,12 +52,7 @@ fn at_key(sql: &'static str, place: &Place, key: &Key) -> Query<'static> {
     at(sql, place).bind(key.as_str().as_bytes().to_vec())
 }
 
-pub(super) async fn entry(
-    pool: &Pool,
-    place: &Place,
-    key: &Key,
-    now: Timestamp,
-) -> Result<Option<Entry>, StoreError> {
+pub(super) async fn entry(pool: &Pool, place: &Place, key: &Key, now: Timestamp) -> Result<Option<Entry>, StoreError> {
     let row = at_key(ENTRY, place, key).fetch_optional(pool).await.map_err(unavailable)?;
     let entry = row.map(|row| of(&row)).transpose()?;
     Ok(entry.filter(|entry| !entry.is_expired(now)))
@@ -75,12 +70,7 @@ fn beyond(prefix: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-pub(super) async fn keys(
-    pool: &Pool,
-    place: &Place,
-    query: &KeyQuery,
-    now: Timestamp,
-) -> Result<KeyPage, StoreError> {
+pub(super) async fn keys(pool: &Pool, place: &Place, query: &KeyQuery, now: Timestamp) -> Result<KeyPage, StoreError> {
     let sql = "SELECT entry_key FROM kv_entries WHERE namespace = $1 AND store = $2 AND entry_key >= $3 \
                AND entry_key > $4 AND (expires_at IS NULL OR expires_at > $5) AND ($6 = 0 OR entry_key < $7) \
                ORDER BY entry_key LIMIT $8";
@@ -99,9 +89,8 @@ pub(super) async fn keys(
         .fetch_all(pool)
         .await
         .map_err(unavailable)?;
-    let text = |row: &DbRow| {
-        String::from_utf8(get::<Vec<u8>>(row, "entry_key")?).map_err(|error| corrupt("entry_key", error))
-    };
+    let text =
+        |row: &DbRow| String::from_utf8(get::<Vec<u8>>(row, "entry_key")?).map_err(|error| corrupt("entry_key", error));
     let mut keys = rows.iter().map(text).collect::<Result<Vec<_>, _>>()?;
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = keys.len() > most;
@@ -111,7 +100,8 @@ pub(super) async fn keys(
 }
 
 pub(super) async fn stores(pool: &Pool, namespace: &Namespace) -> Result<Vec<StoreInfo>, StoreError> {
-    let sql = "SELECT store, key_count, byte_count, revision FROM kv_stores WHERE namespace = $1 ORDER BY store LIMIT $2";
+    let sql =
+        "SELECT store, key_count, byte_count, revision FROM kv_stores WHERE namespace = $1 ORDER BY store LIMIT $2";
     let query = sqlx::query::<Db>(sql).bind(namespace.as_str().to_owned()).bind(i64::from(STORES_LISTED_MAX));
     let rows = query.fetch_all(pool).await.map_err(unavailable)?;
     rows.iter().map(|row| Ok(StoreInfo { owner: parsed(row, "store")?, totals: totals(row)? })).collect()
@@ -119,7 +109,8 @@ pub(super) async fn stores(pool: &Pool, namespace: &Namespace) -> Result<Vec<Sto
 
 /// The store's totals, which nobody else changes before the commit.
 async fn locked(conn: &mut Conn, place: &Place) -> Result<Totals, StoreError> {
-    let made = at("INSERT INTO kv_stores (namespace, store) VALUES ($1, $2) ON CONFLICT (namespace, store) DO NOTHING", place);
+    let made =
+        at("INSERT INTO kv_stores (namespace, store) VALUES ($1, $2) ON CONFLICT (namespace, store) DO NOTHING", place);
     made.execute(&mut *conn).await.map_err(unavailable)?;
     let sql = sqlx::AssertSqlSafe(format!(
         "SELECT key_count, byte_count, revision FROM kv_stores WHERE namespace = $1 AND store = $2{LOCK_ROWS}"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::kv::{Entry, Key, KeyPage, KeyQuery, KeyValueStore, KvLimits, Place, StoreInfo, Write, Written};
-use tasklane_domain::secret::{SecretInfo, SecretStore, Sealed};
+use tasklane_domain::secret::{Sealed, SecretInfo, SecretStore};
 use tasklane_domain::{Namespace, SecretName, Term, Timestamp};
 
 use super::adapter::{Store, unexpected};

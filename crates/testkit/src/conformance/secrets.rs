@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 use tasklane_domain::error::StoreError;
-use tasklane_domain::secret::{KeyId, SECRETS_MAX, SecretInfo, Sealed};
+use tasklane_domain::secret::{KeyId, SECRETS_MAX, Sealed, SecretInfo};
 use tasklane_domain::{Namespace, SecretName, Timestamp};
 
 use super::World;
