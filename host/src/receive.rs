@@ -123,7 +123,7 @@ async fn run_contained(room: &Arc<Room>, reporter: &Reporter, delivery: &Deliver
 }
 
 /// Why an attempt need not begin.
-fn too_late(room: &Room, delivery: &Delivery, now: Timestamp) -> Option<Outcome> {
+fn too_late(room: &Room, delivery: &Delivery, now: tasklane_domain::Timestamp) -> Option<Outcome> {
     if room.board.is_cancelled(delivery.order.task) {
         return Some(Outcome::Cancelled);
     }
