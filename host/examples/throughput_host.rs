@@ -194,6 +194,7 @@ async fn measure() -> anyhow::Result<f64> {
         registry: world.clone(),
         control: world.clone(),
         enqueuer: world.clone(),
+        caller: world.clone(),
         payloads: world.clone(),
         results: world.clone(),
         deaths: world.clone(),
@@ -240,5 +241,12 @@ impl tasklane_domain::children::Enqueuer for Endless {
 impl tasklane_domain::quarantine::DeathRegister for Endless {
     async fn tell(&self, _deaths: &[tasklane_domain::quarantine::Death]) -> Result<Vec<ModuleDigest>, QueueError> {
         Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl tasklane_domain::call::Caller for Endless {
+    async fn call(&self, _request: tasklane_domain::call::CallRequest) -> tasklane_domain::call::Called {
+        Err(tasklane_domain::call::CallError::Unavailable("nobody listens here".to_owned()))
     }
 }

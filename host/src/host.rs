@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tasklane_domain::blob::{BlobCache, ResultStore};
+use tasklane_domain::call::Caller;
 use tasklane_domain::children::Enqueuer;
 use tasklane_domain::compiled::CompiledStore;
 use tasklane_domain::ports::{Control, HostRegistry, ModuleCache, ReportSink, WorkSource};
@@ -27,12 +28,13 @@ use crate::quarantine::{self, Quarantine};
 use crate::receive;
 use crate::report::{self, Reporter};
 use crate::sandbox::engine;
+use crate::sandbox::units::Calls;
 use crate::settings::HostSettings;
 
 /// How long the end waits for NATS to take the last reports, and the goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a host needs of the world: NATS, behind ten ports.
+/// What a host needs of the world: NATS, behind its ports.
 #[derive(Clone)]
 pub struct HostPorts {
     /// Work.
@@ -47,6 +49,8 @@ pub struct HostPorts {
     pub control: Arc<dyn Control>,
     /// Tasks that guests enqueue.
     pub enqueuer: Arc<dyn Enqueuer>,
+    /// What guests ask while they run.
+    pub caller: Arc<dyn Caller>,
     /// Large payloads.
     pub payloads: Arc<dyn BlobCache>,
     /// Large results.
@@ -114,6 +118,17 @@ pub(crate) struct Room {
 pub struct Host {
     room: Arc<Room>,
     guests: Option<GuestThreads>,
+}
+
+impl Room {
+    /// The way to the control plane, for one attempt.
+    pub(crate) fn calls(&self) -> Calls {
+        Calls {
+            caller: self.ports.caller.clone(),
+            counted: self.metrics.guest_calls.clone(),
+            units_max: self.settings.host_units_max,
+        }
+    }
 }
 
 impl Host {

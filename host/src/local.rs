@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tasklane_domain::call::{CallError, CallRequest, Called, Caller};
 use tasklane_domain::children::{EnqueueError, EnqueueRequest, Enqueued, Enqueuer};
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::outcome::TimeBound;
@@ -24,6 +25,11 @@ use crate::modules::prepared::{Linkers, prepare};
 use crate::run::{Attempt, Wall};
 use crate::sandbox::engine;
 use crate::sandbox::meter::PollClock;
+use crate::sandbox::units::Calls;
+use crate::{inspect, metrics};
+
+/// Host units of an attempt where nothing else is said.
+const UNITS_MAX: u64 = 100_000;
 
 /// Why nothing could be run.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +62,7 @@ pub struct LocalModule {
     reference: ModuleRef,
     enqueuer: Arc<dyn Enqueuer>,
     gateway: Arc<Gateway>,
+    calls: Calls,
 }
 
 /// There is no control plane behind a local module.
@@ -66,6 +73,19 @@ impl Enqueuer for Nobody {
     async fn enqueue(&self, _request: EnqueueRequest) -> Enqueued {
         Err(EnqueueError::Unavailable("a module that runs by itself has nowhere to enqueue tasks".to_owned()))
     }
+}
+
+#[async_trait]
+impl Caller for Nobody {
+    async fn call(&self, _request: CallRequest) -> Called {
+        Err(CallError::Unavailable("a module that runs by itself has neither keys and values nor secrets".to_owned()))
+    }
+}
+
+/// A way to the control plane that is counted for nobody.
+fn calls(caller: Arc<dyn Caller>) -> Result<Calls, LocalError> {
+    let counted = metrics::guest_calls(&prometheus::Registry::new()).map_err(engine_error)?;
+    Ok(Calls { caller, counted, units_max: UNITS_MAX })
 }
 
 fn engine_error(error: impl std::fmt::Display) -> LocalError {
@@ -94,7 +114,20 @@ impl LocalModule {
             reference,
             enqueuer: Arc::new(Nobody),
             gateway: Gateway::new(EgressSettings::default()).map_err(engine_error)?,
+            calls: calls(Arc::new(Nobody))?,
         })
+    }
+
+    /// The same module with somebody who answers what its guests ask.
+    #[must_use]
+    pub fn with_caller(self, caller: Arc<dyn Caller>) -> Self {
+        Self { calls: Calls { caller, ..self.calls }, ..self }
+    }
+
+    /// The same module with another number of host units for each attempt.
+    #[must_use]
+    pub fn with_host_units(self, units_max: u64) -> Self {
+        Self { calls: Calls { units_max, ..self.calls }, ..self }
     }
 
     /// Another module in the same engine and pool, as hosts have it.
@@ -148,6 +181,7 @@ impl LocalModule {
             progress: Box::new(|_| {}),
             enqueuer: self.enqueuer.clone(),
             gateway: self.gateway.clone(),
+            calls: self.calls.clone(),
         };
         let ran = attempt.run().await.map_err(|_| LocalError::Engine("every slot is taken".to_owned()))?;
         Ok(LocalRun { outcome: ran.outcome, result: ran.result, usage: ran.usage, log: ran.log })

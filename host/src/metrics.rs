@@ -13,6 +13,7 @@ pub(crate) struct Metrics {
     pub(crate) compiles: IntCounterVec,
     pub(crate) panics: IntCounter,
     pub(crate) handed_back: IntCounter,
+    pub(crate) guest_calls: IntCounterVec,
 }
 
 impl Metrics {
@@ -47,7 +48,16 @@ impl Metrics {
             buffered: gauge("tasklane_host_buffered", "Deliveries that wait for a slot in this host.")?,
             compiles: counters("tasklane_module_loads_total", "Modules loaded, by where from.", "from")?,
             panics: counter("tasklane_host_panics_total", "Panics of the host that were contained.")?,
+            guest_calls: guest_calls(registry)?,
             handed_back: counter("tasklane_handed_back_total", "Deliveries given back unrun.")?,
         })
     }
+}
+
+/// Host functions that are counted, by what came of them.
+pub(crate) fn guest_calls(registry: &Registry) -> prometheus::Result<IntCounterVec> {
+    let opts = Opts::new("tasklane_guest_calls_total", "Calls of host functions, by function and result.");
+    let counters = IntCounterVec::new(opts, &["function", "result"])?;
+    registry.register(Box::new(counters.clone()))?;
+    Ok(counters)
 }

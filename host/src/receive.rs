@@ -125,17 +125,22 @@ async fn run_contained(room: &Arc<Room>, reporter: &Reporter, delivery: &Deliver
     })
 }
 
+/// Why an attempt need not begin.
+fn too_late(room: &Room, delivery: &Delivery, now: tasklane_domain::Timestamp) -> Option<Outcome> {
+    if room.board.is_cancelled(delivery.order.task) {
+        return Some(Outcome::Cancelled);
+    }
+    if delivery.id.redelivery() > room.settings.deliveries_max {
+        return Some(host_lost(delivery.id));
+    }
+    delivery.order.deadline.is_some_and(|deadline| deadline <= now).then_some(Outcome::Expired)
+}
+
 async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> ReportBody {
     let order = &delivery.order;
     let now = room.clock.now();
-    if room.board.is_cancelled(order.task) {
-        return unrun(room, Outcome::Cancelled);
-    }
-    if delivery.id.redelivery() > room.settings.deliveries_max {
-        return unrun(room, host_lost(delivery.id));
-    }
-    if order.deadline.is_some_and(|deadline| deadline <= now) {
-        return unrun(room, Outcome::Expired);
+    if let Some(outcome) = too_late(room, delivery, now) {
+        return unrun(room, outcome);
     }
     if room.quarantine.holds(&order.module.digest) {
         return unrun(room, Outcome::Quarantined);
@@ -169,6 +174,7 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         progress: reporter.progress_sink(room, delivery),
         enqueuer: room.ports.enqueuer.clone(),
         gateway: room.gateway.clone(),
+        calls: room.calls(),
     };
     let started_at = room.clock.now();
     let mut run = Leveled::new(attempt.clock.clone(), room.long_guests.clone(), attempt.run());

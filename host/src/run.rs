@@ -23,6 +23,7 @@ use crate::sandbox::engine::YIELD_INTERVAL_FUEL;
 use crate::sandbox::guest::{CommandGuest, Guest, Limited, ProgressSink, Setup};
 use crate::sandbox::meter::{Metered, PollClock, Watch};
 use crate::sandbox::stdio::{SharedVoice, Stdout, Voice};
+use crate::sandbox::units::Calls;
 
 /// Bytes that a guest may hand over in one call of a host function, and beyond its result at its end. Its result may be much larger.
 const HOSTCALL_BYTES: usize = 2 * 1024 * 1024 + RESULT_INLINE_BYTES_MAX;
@@ -60,6 +61,7 @@ pub(crate) struct Attempt {
     pub(crate) progress: ProgressSink,
     pub(crate) enqueuer: Arc<dyn Enqueuer>,
     pub(crate) gateway: Arc<Gateway>,
+    pub(crate) calls: Calls,
 }
 
 impl Attempt {
@@ -86,6 +88,7 @@ impl Attempt {
             enqueuer: self.enqueuer,
             gateway: self.gateway,
             until: Instant::now().checked_add(self.wall.time).unwrap_or_else(Instant::now),
+            calls: self.calls,
         };
         match &self.loaded.prepared {
             Prepared::Component(pre) => {
@@ -199,6 +202,7 @@ impl Call<'_> {
     }
 
     fn ran(&self, outcome: Outcome, result: Bytes, fuel: u64, peak_memory_bytes: u64) -> Ran {
+        let outcome = outcome.map_texts(|text| self.voice.lock().masked(text));
         let (log, log_bytes) = self.voice.lock().take_log();
         let usage = Usage {
             fuel,

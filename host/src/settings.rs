@@ -72,6 +72,8 @@ pub struct HostSettings {
     pub blob_memory_bytes: u64,
     /// The way out for guests.
     pub egress: EgressSettings,
+    /// Host units of one attempt: what it may ask of the control plane. A call costs 10, and 1 for each KiB. Default 100,000.
+    pub host_units_max: u64,
     /// How modules are compiled.
     pub compiler: CompilerCommand,
     /// What one compilation may use.
@@ -115,6 +117,7 @@ impl HostSettings {
             memory_bytes_max: 256 * 1024 * 1024,
             blob_memory_bytes: 512 * 1024 * 1024,
             egress: EgressSettings::default(),
+            host_units_max: 100_000,
             compiler,
             compile: CompileLimits::default(),
             sandbox: Sandbox::default(),

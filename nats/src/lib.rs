@@ -6,6 +6,7 @@
 
 mod api;
 mod blobs;
+mod calls;
 mod codec;
 mod compiled;
 mod connect;
@@ -25,6 +26,7 @@ mod work;
 
 pub use blobs::{NatsBlobCache, NatsResultStore};
 pub use compiled::NatsCompiledStore;
+pub use calls::NatsCalls;
 pub use connect::{Auth, ConnectOptions, Nats, Tls};
 pub use control::NatsControl;
 pub use deaths::NatsDeaths;

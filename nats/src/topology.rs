@@ -41,6 +41,12 @@ pub(crate) const BLOB_WANTED: &str = "control.blobs.want";
 pub(crate) const ENQUEUE: &str = "control.tasks.enqueue";
 /// Hosts tell here of hosts that died; API processes compete to answer.
 pub(crate) const DIED: &str = "control.hosts.died";
+/// Hosts ask here for keys and values on behalf of their guests; API processes compete to answer.
+pub(crate) const CALL_KV: &str = "control.guests.kv";
+/// Hosts ask here for secrets on behalf of their guests; API processes compete to answer.
+pub(crate) const CALL_SECRETS: &str = "control.guests.secrets";
+/// Both.
+pub(crate) const CALLS: &str = "control.guests.*";
 /// Task ids that hosts shall stop.
 pub(crate) const CANCEL: &str = "control.cancel";
 /// Times for the leader's due loop.

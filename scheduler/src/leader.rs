@@ -21,7 +21,7 @@ use tasklane_domain::{Lease, Term};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::loops::{admit, cron, due, rescue, retention, sweep, trim, webhooks};
+use crate::loops::{admit, cron, due, expiry, rescue, retention, sweep, trim, webhooks};
 use crate::{Office, Room};
 
 /// Share of the TTL after which a leader stops trusting an unrenewed lease.
@@ -133,6 +133,7 @@ fn start_loops(room: &Room, office: &Office) -> JoinSet<()> {
     loops.spawn(sweep::run(room.clone(), office.clone()));
     loops.spawn(retention::run(room.clone(), office.clone()));
     loops.spawn(webhooks::run(room.clone(), office.clone()));
+    loops.spawn(expiry::run(room.clone(), office.clone()));
     loops
 }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use tasklane_domain::blob::{BlobStore, ResultStore};
 use tasklane_domain::flow::FlowStore;
+use tasklane_domain::kv::KeyValueStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaderStore, LeaseStore, ModuleStore, ReportSource, StreamKeeper, TaskStore,
@@ -64,6 +65,8 @@ pub struct SchedulerPorts {
     pub blobs: Arc<dyn BlobStore>,
     /// Large results on their way.
     pub results: Arc<dyn ResultStore>,
+    /// Keys and values of guests.
+    pub kv: Arc<dyn KeyValueStore>,
     /// News and nudges.
     pub control: Arc<dyn Control>,
 }

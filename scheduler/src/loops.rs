@@ -3,6 +3,7 @@
 pub(crate) mod admit;
 pub(crate) mod cron;
 pub(crate) mod due;
+pub(crate) mod expiry;
 pub(crate) mod rescue;
 mod results;
 pub(crate) mod retention;

@@ -21,6 +21,7 @@ pub struct Metrics {
     pub(crate) rescued: IntCounter,
     pub(crate) trimmed: IntCounter,
     pub(crate) blobs_swept: IntCounter,
+    pub(crate) kv_expired: IntCounter,
     pub(crate) removed: IntCounterVec,
     pub(crate) deliveries: IntCounterVec,
 }
@@ -79,6 +80,7 @@ impl Metrics {
                 "tasklane_rescued_total",
                 "Tasks published anew because they were lost on the way.",
             )?,
+            kv_expired: counter(registry, "tasklane_kv_expired_total", "Keys and values removed after their time.")?,
             blobs_swept: counter(registry, "tasklane_blobs_swept_total", "Blobs removed that no task referred to.")?,
             trimmed: counter(registry, "tasklane_trimmed_total", "Done messages deleted from the READY stream.")?,
             removed: counters(registry, "tasklane_removed_total", "What retention removed, by kind.", &["kind"])?,

@@ -88,6 +88,15 @@ impl Client {
         read(answer).await
     }
 
+    /// DELETE.
+    ///
+    /// # Errors
+    /// When the answer is not a success.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.http.delete(format!("{}{path}", self.base)).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// Deploys a module under a name, version 1.0.0.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use tasklane_tests::{Dev, taskctl};
 
 /// The pages, in an order in which each finds what it needs.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 16] = [
     "examples",
     "dependences",
     "retries",
@@ -23,6 +23,8 @@ const PAGES: [&str; 14] = [
     "blobs",
     "modules",
     "egress",
+    "kv",
+    "secrets",
 ];
 /// Between the outputs of two blocks.
 const MARK: &str = "%%% next block %%%";

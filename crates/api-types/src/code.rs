@@ -132,6 +132,22 @@ codes! {
     DeliveryDone = "delivery_done", 409, "Only dead letters and deliveries that wait can be sent again.";
     /// The server's policy does not let this URL be called.
     EgressRefused = "egress_refused", 422, "Use an allowed, public URL, or ask for `webhook_allow` and `webhook_grant_networks` on the server.";
+    /// A store's name, a key or a value makes no sense.
+    KvInvalid = "kv_invalid", 422, "Correct what the detail names; stores are written module:NAME or shared:NAME.";
+    /// The store has no such key.
+    KvKeyNotFound = "kv_key_not_found", 404, "GET /api/v1/kv/{store} lists its keys; what has expired is gone.";
+    /// The store is full, or the value too large.
+    KvLimit = "kv_limit", 422, "Delete keys that nobody needs, let them expire, or have `kv_store_bytes_max` and its neighbours raised.";
+    /// The namespace has no such secret.
+    SecretNotFound = "secret_not_found", 404, "GET /api/v1/secrets lists those of the namespace.";
+    /// A secret's name or value makes no sense.
+    SecretInvalid = "secret_invalid", 422, "Send {\"value\": \"…\"} or {\"value_base64\": \"…\"}, 1 to 65536 bytes.";
+    /// The namespace has as many secrets as it may have.
+    SecretsFull = "secrets_full", 422, "Delete secrets that nobody needs; 1,000 for each namespace is the limit.";
+    /// The server has no key for secrets.
+    SecretsNotConfigured = "secrets_not_configured", 501, "Make a key with `head -c 32 /dev/urandom | base64`, and point `secrets_key_file` of every API process at it.";
+    /// A secret is sealed with a key that the server does not have.
+    SecretKeyUnknown = "secret_key_unknown", 409, "Put the key with that id back into the key file, or set the secret anew.";
     /// No bulk operation has this id.
     OperationNotFound = "operation_not_found", 404, "Check the id; GET /api/v1/operations lists the newest.";
     /// A bulk operation would be about every task.

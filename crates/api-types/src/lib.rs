@@ -4,13 +4,16 @@
 //! fields within v1.
 
 mod code;
+mod kv;
 mod release;
 mod request;
 mod retention;
+mod secret;
 mod view;
 mod webhook;
 
 pub use code::ErrorCode;
+pub use kv::{KvEntryView, KvKeyList, KvRequest, KvStoreList, KvStoreView};
 pub use release::{
     AliasList, AliasRequest, AliasView, Changes, ModuleDiff, ModuleEventList, ModuleEventView, PromoteRequest,
     RouteBody,
@@ -20,5 +23,6 @@ pub use request::{
     RescheduleRequest, RetryRequest, ScheduleRequest, SubmitRequest, UniqueRequest,
 };
 pub use retention::{RetentionRule, RetentionView};
+pub use secret::{ResealView, SecretList, SecretRequest, SecretView};
 pub use view::*;
 pub use webhook::{DeliveryList, DeliveryView, WebhookList, WebhookRequest, WebhookView};

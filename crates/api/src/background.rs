@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::state::State;
-use crate::{blobs, children, quarantine};
+use crate::{blobs, calls, children, quarantine};
 
 /// Orders that may wait to be published; beyond that they are left to rescue. Bounds how late an order can be published, which the
 /// rescue loop's margin relies on.
@@ -50,6 +50,7 @@ pub(crate) async fn run(state: Arc<State>, orders: Orders, shutdown: Cancellatio
             listen(&state),
             supply(&state),
             children::serve(&state),
+            calls::serve(&state),
             blobs::supply(&state),
             quarantine::serve(&state)
         );

@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use tasklane_api_types::{ErrorCode, Problem};
 use tasklane_domain::blob::BlobFault;
 use tasklane_domain::error::{QueueError, StoreError};
+use tasklane_domain::kv::KvFault;
 use tasklane_domain::ports::InspectError;
 use tasklane_domain::retention::Kind;
 
@@ -114,6 +115,11 @@ impl From<StoreError> for ApiError {
             StoreError::SchedulesFull(_) => Self::new(ErrorCode::SchedulesFull, error.to_string()),
             StoreError::WebhookExists(_) => Self::new(ErrorCode::WebhookExists, error.to_string()),
             StoreError::WebhooksFull(_) => Self::new(ErrorCode::WebhooksFull, error.to_string()),
+            StoreError::KvRefused(KvFault::NotANumber | KvFault::Overflow) => {
+                Self::new(ErrorCode::KvInvalid, error.to_string())
+            }
+            StoreError::KvRefused(_) => Self::new(ErrorCode::KvLimit, error.to_string()),
+            StoreError::SecretsFull(_) => Self::new(ErrorCode::SecretsFull, error.to_string()),
             StoreError::NotAllowed { .. } => Self::new(ErrorCode::TaskNotWaiting, error.to_string()),
             StoreError::Removed { kind, .. } => Self::new(removed_code(kind), error.to_string()),
             StoreError::BoundResultRemoved(_) => Self::new(ErrorCode::BindingInvalid, error.to_string())

@@ -6,6 +6,7 @@
 
 mod background;
 mod blobs;
+mod calls;
 mod children;
 mod counts;
 mod diff;
@@ -19,6 +20,7 @@ pub mod ops;
 mod quarantine;
 mod routes;
 mod schedules;
+mod secrets;
 mod serve;
 mod state;
 mod submit;

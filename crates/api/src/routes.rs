@@ -5,12 +5,14 @@ mod blobs;
 mod cluster;
 mod flow;
 mod health;
+mod kv;
 mod modules;
 mod operations;
 mod quarantine;
 mod releases;
 mod retention;
 mod schedules;
+mod secrets;
 mod tasks;
 mod webhooks;
 
@@ -107,6 +109,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(flow::set_module, flow::unset_module))
         .routes(routes!(blobs::create))
         .routes(routes!(blobs::put, blobs::get))
+        .merge(of_guests())
         .routes(routes!(cluster::hosts))
         .routes(routes!(cluster::info))
         .routes(routes!(cluster::stats))
@@ -116,6 +119,17 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(health::metrics))
         .layer(DefaultBodyLimit::max(body_bytes_max));
     uploads.merge(rest)
+}
+
+/// What guests keep and use.
+fn of_guests() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .routes(routes!(kv::stores))
+        .routes(routes!(kv::keys))
+        .routes(routes!(kv::get, kv::put, kv::delete))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::reseal))
+        .routes(routes!(secrets::put, secrets::delete))
 }
 
 /// The OpenAPI document.

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use tasklane_domain::blob::{BLOB_BYTES_DEFAULT, BlobCache, BlobStore};
+use tasklane_domain::call::CallSource;
 use tasklane_domain::children::EnqueueSource;
 use tasklane_domain::egress::Policy;
 use tasklane_domain::flow::FlowStore;
+use tasklane_domain::kv::{KeyValueStore, KvLimits};
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
@@ -16,8 +18,10 @@ use tasklane_domain::quarantine::{DeathSource, QuarantineStore};
 use tasklane_domain::release::ReleaseStore;
 use tasklane_domain::retention::{KeepTimes, RetentionStore};
 use tasklane_domain::schedule::ScheduleStore;
+use tasklane_domain::secret::SecretStore;
 use tasklane_domain::webhook::WebhookStore;
 use tasklane_domain::{Clock, LimitsPolicy};
+use tasklane_seal::KeyRing;
 use tokio::sync::Semaphore;
 
 use crate::background::DispatchQueue;
@@ -49,6 +53,10 @@ pub struct ApiSettings {
     pub limits: LimitsPolicy,
     /// What webhooks may call. Default: HTTPS to public places.
     pub egress: Policy,
+    /// What a store of keys and values may hold. Default: [`KvLimits::default`].
+    pub kv: KvLimits,
+    /// What seals secrets. Default: nothing, so that none can be set.
+    pub secret_keys: KeyRing,
     /// How connections are served.
     pub serve: ServeSettings,
     /// Version shown to clients.
@@ -67,6 +75,8 @@ impl Default for ApiSettings {
             keep: KeepTimes::default(),
             limits: LimitsPolicy::default(),
             egress: Policy::default(),
+            kv: KvLimits::default(),
+            secret_keys: KeyRing::default(),
             serve: ServeSettings::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -110,6 +120,12 @@ pub struct ApiPorts {
     pub leases: Arc<dyn LeaseStore>,
     /// News, nudges and cancels.
     pub control: Arc<dyn Control>,
+    /// Keys and values of guests.
+    pub kv: Arc<dyn KeyValueStore>,
+    /// Sealed secrets.
+    pub secrets: Arc<dyn SecretStore>,
+    /// What guests ask while they run.
+    pub calls: Arc<dyn CallSource>,
     /// What guests enqueue.
     pub enqueued: Arc<dyn EnqueueSource>,
     /// Looks at uploads.

@@ -150,6 +150,12 @@ pub enum StoreError {
     /// No such blob, or no longer.
     #[error("there is no blob {0}")]
     BlobNotFound(BlobDigest),
+    /// A write to a store of keys and values was refused.
+    #[error(transparent)]
+    KvRefused(crate::kv::KvFault),
+    /// The namespace has as many secrets as it may have.
+    #[error("there are {0} secrets already, which is the limit")]
+    SecretsFull(u32),
     /// A task, or the tree that it belongs to, has enqueued too much.
     #[error("{what} may have at most {max} tasks below it")]
     Quota {

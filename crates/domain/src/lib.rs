@@ -6,6 +6,7 @@
 
 pub mod binding;
 pub mod blob;
+pub mod call;
 pub mod children;
 pub mod cluster;
 pub mod compiled;
@@ -15,6 +16,7 @@ pub mod egress;
 pub mod error;
 pub mod flow;
 pub mod id;
+pub mod kv;
 pub mod limits;
 pub mod log;
 pub mod module;
@@ -22,6 +24,7 @@ pub mod name;
 pub mod operation;
 pub mod outcome;
 pub mod payload;
+pub mod permission;
 pub mod ports;
 pub mod priority;
 pub mod quarantine;
@@ -31,6 +34,7 @@ pub mod replay;
 pub mod retention;
 pub mod retry;
 pub mod schedule;
+pub mod secret;
 pub mod settle;
 pub mod state;
 pub mod task;
@@ -44,7 +48,8 @@ pub use id::{Attempt, BatchId, DeliveryId, HostId, ModuleDigest, OperationId, Ta
 pub use limits::{Limits, LimitsPatch, LimitsPolicy};
 pub use module::{Manifest, ModuleKind, ModuleRecord, ModuleRef};
 pub use name::{
-    AliasName, Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName, TaskName, WebhookName,
+    AliasName, Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName, SecretName, StoreName, TaskName,
+    WebhookName,
 };
 pub use outcome::{Outcome, OutcomeKind, Usage};
 pub use payload::{Payload, PayloadKind};

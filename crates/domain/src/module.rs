@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::egress::Rule;
 use crate::flow::ModuleFlow;
 use crate::id::ModuleDigest;
+use crate::kv::{Effect, KvName};
 use crate::limits::LimitsPatch;
-use crate::name::{ModuleName, ModuleVersion, QueueName};
+use crate::name::{ModuleName, ModuleVersion, QueueName, SecretName};
+use crate::permission::KvGrant;
 use crate::priority::Priority;
 use crate::retry::RetryPatch;
 use crate::time::Timestamp;
@@ -99,6 +101,12 @@ pub struct Permissions {
     /// What its guests may call over HTTP, at most [`crate::egress::MANIFEST_RULES_MAX`] rules. Default: nothing.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::egress::rules")]
     pub http: Vec<Rule>,
+    /// Stores of keys and values: `own`, `shared:NAME`, `shared:NAME:read`. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kv: Vec<KvGrant>,
+    /// Names of secrets that its guests may have. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretName>,
 }
 
 impl Permissions {
@@ -112,6 +120,18 @@ impl Permissions {
     #[must_use]
     pub fn may_enqueue(&self, module: &str) -> bool {
         self.enqueue.iter().any(|granted| granted == "*" || granted == module)
+    }
+
+    /// Whether this may be done with a store.
+    #[must_use]
+    pub fn may_use(&self, store: &KvName, effect: Effect) -> bool {
+        self.kv.iter().any(|grant| grant.covers(store, effect))
+    }
+
+    /// Whether this secret may be had.
+    #[must_use]
+    pub fn may_have(&self, secret: &SecretName) -> bool {
+        self.secrets.contains(secret)
     }
 }
 
@@ -166,6 +186,8 @@ impl Manifest {
         check_texts("config", self.config.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]))?;
         check_texts("command.args", self.command.args.iter().map(String::as_str))?;
         check_texts("permissions.enqueue", self.permissions.enqueue.iter().map(String::as_str))?;
+        check_count("permissions.kv", self.permissions.kv.len())?;
+        check_count("permissions.secrets", self.permissions.secrets.len())?;
         let env = self.command.env.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
         check_texts("command.env", env)
     }
@@ -184,6 +206,13 @@ fn check_texts<'a>(field: &'static str, texts: impl IntoIterator<Item = &'a str>
         return Err(ManifestError { field, rule: format!("has over {MANIFEST_ENTRIES_MAX} entries") });
     }
     Ok(())
+}
+
+fn check_count(field: &'static str, count: usize) -> Result<(), ManifestError> {
+    if count <= MANIFEST_ENTRIES_MAX {
+        return Ok(());
+    }
+    Err(ManifestError { field, rule: format!("has over {MANIFEST_ENTRIES_MAX} entries") })
 }
 
 /// Names one immutable artefact.

@@ -29,6 +29,13 @@ pub struct NameError {
     rule: String,
 }
 
+impl NameError {
+    /// For names that have a file of their own.
+    pub(crate) fn of(what: &'static str, text: &str, rule: &str) -> Self {
+        wrong(what, text, rule)
+    }
+}
+
 fn wrong(what: &'static str, text: &str, rule: impl Into<String>) -> NameError {
     NameError { what, text: text.chars().take(80).collect(), rule: rule.into() }
 }
@@ -128,6 +135,17 @@ token_name!(
     /// [`ModuleName`]; `default` if unnamed.
     Namespace,
     "namespace"
+);
+
+token_name!(
+    /// A store of keys and values that modules share. Same rule as [`ModuleName`].
+    StoreName,
+    "kv store name"
+);
+token_name!(
+    /// What a secret is called, such as `stripe-key`. Same rule as [`ModuleName`].
+    SecretName,
+    "secret name"
 );
 
 impl Default for AliasName {

@@ -162,6 +162,37 @@ pub enum OutcomeKind {
     InputUnresolved,
 }
 
+impl Outcome {
+    /// The same with each text that comes from the guest changed, to mask what must not be shown.
+    #[must_use]
+    pub fn map_texts(self, change: impl Fn(String) -> String) -> Self {
+        match self {
+            Self::TaskError { retryability, code, message, details, retry_after_ms } => Self::TaskError {
+                retryability,
+                code: change(code),
+                message: change(message),
+                details: details.map(&change),
+                retry_after_ms,
+            },
+            Self::Trap { message } => Self::Trap { message: change(message) },
+            Self::ExitCode { code, message } => Self::ExitCode { code, message: change(message) },
+            Self::HostError { message } => Self::HostError { message: change(message) },
+            other @ (Self::Ok
+            | Self::OutOfFuel
+            | Self::TimedOut { .. }
+            | Self::OutOfMemory
+            | Self::StackOverflow
+            | Self::OutputTooLarge { .. }
+            | Self::Cancelled
+            | Self::Expired
+            | Self::HostLost { .. }
+            | Self::DependencyFailed { .. }
+            | Self::Skipped { .. }
+            | Self::InputUnresolved { .. }) => other,
+        }
+    }
+}
+
 impl OutcomeKind {
     /// Every kind.
     pub const ALL: [Self; 17] = [

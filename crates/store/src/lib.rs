@@ -8,6 +8,7 @@
 
 mod error;
 mod look;
+mod ops;
 mod postgres;
 mod sqlite;
 mod writer;
@@ -20,12 +21,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tasklane_domain::blob::BlobStore;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::FlowStore;
+use tasklane_domain::kv::KeyValueStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
 use tasklane_domain::quarantine::QuarantineStore;
 use tasklane_domain::release::ReleaseStore;
 use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::schedule::ScheduleStore;
+use tasklane_domain::secret::SecretStore;
 use tasklane_domain::webhook::WebhookStore;
 
 /// One open database, as the ports that it implements.
@@ -53,6 +56,10 @@ pub struct Stores {
     pub blobs: Arc<dyn BlobStore>,
     /// Webhooks.
     pub webhooks: Arc<dyn WebhookStore>,
+    /// Keys and values of guests.
+    pub kv: Arc<dyn KeyValueStore>,
+    /// Sealed secrets.
+    pub secrets: Arc<dyn SecretStore>,
     commits: Arc<AtomicU64>,
 }
 
@@ -90,6 +97,8 @@ where
         + FlowStore
         + RetentionStore
         + WebhookStore
+        + KeyValueStore
+        + SecretStore
         + BlobStore,
 {
     let store = Arc::new(store);
@@ -104,6 +113,8 @@ where
         flow: store.clone(),
         retention: store.clone(),
         webhooks: store.clone(),
+        kv: store.clone(),
+        secrets: store.clone(),
         blobs: store,
         commits,
     }

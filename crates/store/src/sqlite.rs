@@ -63,6 +63,10 @@ mod filter;
 mod flow;
 #[path = "shared/history.rs"]
 mod history;
+#[path = "shared/kv.rs"]
+mod kv;
+#[path = "shared/kv_port.rs"]
+mod kv_port;
 #[path = "shared/leader.rs"]
 mod leader;
 #[path = "shared/modules.rs"]
@@ -91,6 +95,8 @@ mod retention;
 mod row;
 #[path = "shared/schedules.rs"]
 mod schedules;
+#[path = "shared/secrets.rs"]
+mod secrets;
 #[path = "shared/settle.rs"]
 mod settle;
 #[path = "shared/submit.rs"]

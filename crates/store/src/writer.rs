@@ -12,12 +12,14 @@ use bytes::Bytes;
 use tasklane_domain::blob::{Finished, SweepPlan, Swept, UploadId, Verified};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::{Admitted, ModuleFlow, Pass, QueueChange, QueueRule};
+use tasklane_domain::kv::Written;
 use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
 use tasklane_domain::quarantine::Death;
 use tasklane_domain::release::{Alias, AliasChange, Availability};
 use tasklane_domain::retention::{Kind, Leftover, REMOVAL_ROWS_MAX, Removal, Rule, Scope};
 use tasklane_domain::schedule::{Activity, Fire, Fired, Schedule};
+use tasklane_domain::secret::SecretInfo;
 use tasklane_domain::task::{NewTask, SubmitAnswer};
 use tasklane_domain::webhook::{Delivery, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook};
 use tasklane_domain::{
@@ -25,6 +27,8 @@ use tasklane_domain::{
     TaskId, Term, Timestamp, WebhookName, WorkOrder,
 };
 use tokio::sync::{mpsc, oneshot};
+
+use crate::ops::{KvWrite, SecretChange};
 
 /// Operations that wait; a caller beyond that waits to be taken in.
 const WAITING_MAX: usize = 8_192;
@@ -82,6 +86,9 @@ pub(crate) enum Op {
     RecordDeliveries(Term, Arc<Vec<Tried>>),
     AnnounceBatches(Term, Timestamp),
     KeepHouse(Term, Timestamp, u32),
+    WriteKv(Arc<KvWrite>),
+    SweepKv(Term, Timestamp, u32),
+    ChangeSecret(Arc<SecretChange>),
 }
 
 impl Op {
@@ -101,6 +108,9 @@ impl Op {
             Self::Purge(..) => usize::try_from(REMOVAL_ROWS_MAX).unwrap_or(usize::MAX),
             Self::RecordDeliveries(_, all) => all.len(),
             Self::Died(deaths, _) => deaths.iter().map(|death| death.modules.len()).sum(),
+            Self::WriteKv(write) => write.rows(),
+            Self::SweepKv(_, _, limit) => usize::try_from(*limit).unwrap_or(usize::MAX),
+            Self::ChangeSecret(_) => 1,
             Self::AnnounceBatches(..) | Self::KeepHouse(..) => ROWS_PER_TRANSACTION_MAX,
             Self::Cancel(..)
             | Self::Reschedule(..)
@@ -166,6 +176,10 @@ pub(crate) enum Answer {
     Replayed(Replayed),
     BatchesAnnounced(usize),
     HouseKept(Housekeeping),
+    KvWritten(Written),
+    KvSwept(u64),
+    /// Whatever it is about, if it was there.
+    SecretChanged(Option<SecretInfo>),
 }
 
 /// An operation's own failure, which leaves its neighbours alone, or its answer.

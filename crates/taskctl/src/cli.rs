@@ -8,17 +8,21 @@ use crate::config::Settings;
 
 mod blobs;
 mod flow;
+mod kv;
 mod modules;
 mod retention;
 mod schedules;
+mod secrets;
 mod tasks;
 mod webhooks;
 
 pub(crate) use blobs::Blobs;
 pub(crate) use flow::{Flow, Queues};
+pub(crate) use kv::{Kv, KvArgs};
 pub(crate) use modules::Modules;
 pub(crate) use retention::{Retention, RuleScope, RuleTimes};
 pub(crate) use schedules::{ScheduleArgs, Schedules};
+pub(crate) use secrets::{SecretArgs, Secrets};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
 pub(crate) use webhooks::{WebhookArgs, Webhooks};
 
@@ -94,6 +98,12 @@ pub(crate) enum Command {
     /// Endpoints that are told when tasks and batches end.
     #[command(subcommand)]
     Webhooks(Webhooks),
+    /// Values that modules use and nobody reads back.
+    #[command(subcommand)]
+    Secrets(Secrets),
+    /// Look into the keys and values that guests keep.
+    #[command(subcommand)]
+    Kv(Kv),
     /// List the living hosts.
     Hosts,
     /// Show leader, slots and task counts.

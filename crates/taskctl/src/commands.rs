@@ -4,6 +4,7 @@ mod batch;
 mod blob;
 mod deploy;
 mod flow;
+mod kv;
 mod look;
 mod module;
 mod operation;
@@ -11,6 +12,7 @@ mod payload;
 mod retention;
 mod run;
 mod schedule;
+mod secret;
 mod task;
 mod webhook;
 
@@ -70,6 +72,8 @@ pub(crate) async fn run(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
         Command::Queues(command) => flow::queues(&client()?, global.output, command).await?,
         Command::Flow(command) => flow::modules(&client()?, global.output, command).await?,
         Command::Webhooks(command) => webhook::run(&client()?, global.output, command).await?,
+        Command::Secrets(command) => secret::run(&client()?, global.output, command).await?,
+        Command::Kv(command) => kv::run(&client()?, global.output, command).await?,
         Command::Hosts => look::hosts(&client()?, global.output).await?,
         Command::Cluster => look::cluster(&client()?, global.output).await?,
         Command::Completions { shell } => {

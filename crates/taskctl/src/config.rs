@@ -4,6 +4,7 @@
 //! complete. This is the only place that reads the environment.
 
 mod egress;
+mod guests;
 mod jail;
 mod webhooks;
 
@@ -23,6 +24,7 @@ use tasklane_scheduler::SchedulerSettings;
 mod time;
 
 pub(crate) use jail::compiler;
+pub(crate) use guests::DEV_KEY_FILE;
 pub(crate) use time::Time;
 
 /// Shortest and longest time that an idempotency key can be remembered: 1 s and 365 days.
@@ -211,6 +213,24 @@ pub(crate) struct Settings {
     /// How long it waits for the head of an answer, and for each next piece, in milliseconds. Default 60000.
     #[arg(long, env = "TASKLANE_EGRESS_ANSWER_TIMEOUT_MS", value_name = "MS")]
     pub(crate) egress_answer_timeout_ms: Option<u64>,
+    /// Largest value that a guest may keep, in bytes; at most 1048576, and what NATS takes. Default 524288.
+    #[arg(long, env = "TASKLANE_KV_VALUE_BYTES_MAX", value_name = "BYTES")]
+    pub(crate) kv_value_bytes_max: Option<usize>,
+    /// Most keys of one store of keys and values. Default 100000.
+    #[arg(long, env = "TASKLANE_KV_STORE_KEYS_MAX", value_name = "N")]
+    pub(crate) kv_store_keys_max: Option<u64>,
+    /// Most bytes of one store of keys and values. Default 67108864.
+    #[arg(long, env = "TASKLANE_KV_STORE_BYTES_MAX", value_name = "BYTES")]
+    pub(crate) kv_store_bytes_max: Option<u64>,
+    /// The file with the keys that seal secrets, the newest first. Default: none; `dev` makes one.
+    #[arg(long, env = "TASKLANE_SECRETS_KEY_FILE", value_name = "FILE")]
+    pub(crate) secrets_key_file: Option<PathBuf>,
+    /// The keys themselves, with commas (not as a flag, which others could see).
+    #[arg(long, env = "TASKLANE_SECRETS_KEY", hide = true)]
+    pub(crate) secrets_key: Option<String>,
+    /// What one attempt may ask of the control plane, in host units: a call costs 10, each KiB 1. Default 100000.
+    #[arg(long, env = "TASKLANE_HOST_UNITS_MAX", value_name = "N")]
+    pub(crate) host_units_max: Option<u64>,
     /// What is logged, such as `info` or `tasklane_host=debug`. Default `info`.
     #[arg(long, env = "TASKLANE_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -251,7 +271,8 @@ impl Settings {
             webhook_timeout_ms webhook_attempts_max webhook_retry_ms module_key_file sandbox sandbox_without
             compile_memory_bytes compile_cpu_seconds compile_timeout_ms egress_allow
             egress_grant_networks egress_dns egress_ca_file egress_concurrent_max egress_connections_max
-            egress_connect_timeout_ms egress_answer_timeout_ms);
+            egress_connect_timeout_ms egress_answer_timeout_ms kv_value_bytes_max kv_store_keys_max
+            kv_store_bytes_max secrets_key_file secrets_key host_units_max);
         Ok(self)
     }
 
@@ -399,6 +420,7 @@ impl Settings {
         };
         hide(&mut shown.nats_password);
         hide(&mut shown.nats_token);
+        hide(&mut shown.secrets_key);
         shown.database_url = Some(without_password(&self.database_url()));
         shown.nats_url = shown.nats_url.map(|urls| urls.iter().map(|url| without_password(url)).collect());
         toml::to_string(&shown).unwrap_or_default().lines().collect::<Vec<_>>().join("; ")

@@ -9,6 +9,7 @@ pub mod dependence;
 pub mod durability;
 pub mod flow;
 pub mod history;
+pub mod kv;
 pub mod leader;
 pub mod life;
 pub mod modules;
@@ -17,6 +18,7 @@ pub mod reads;
 pub mod releases;
 pub mod retention;
 pub mod schedules;
+pub mod secrets;
 pub mod settle;
 pub mod submit;
 pub mod webhooks;
@@ -192,6 +194,18 @@ macro_rules! store_conformance {
             webhooks::houses_are_kept,
             webhooks::the_newest_deliveries_are_remembered,
             webhooks::ends_and_removals_go_on_side_by_side,
+            kv::what_is_written_reads_back,
+            kv::a_revision_is_given_once,
+            kv::concurrent_writes_of_one_key_lose_nothing,
+            kv::keys_are_listed_by_their_bytes,
+            kv::a_full_store_takes_no_more,
+            kv::what_has_expired_goes,
+            kv::a_former_leader_expires_nothing,
+            kv::an_expired_key_can_be_written_anew,
+            secrets::a_sealed_value_reads_back,
+            secrets::a_value_is_sealed_anew,
+            secrets::a_secret_is_removed,
+            secrets::a_namespace_has_so_many_secrets,
             history::random_histories_follow_the_state_machine,
         }
     };

@@ -43,6 +43,12 @@ impl NatsServer {
         self.process.url()
     }
 
+    /// Where it keeps its files.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        self.dir.path().to_owned()
+    }
+
     /// A connection to it.
     ///
     /// # Errors

@@ -11,12 +11,14 @@ use wasmparser::{ComponentTypeRef, FuncType, TypeRef, ValType};
 use super::shown;
 
 /// Interfaces of ours that components may import.
-const OWN_INTERFACES: [&str; 6] = [
+const OWN_INTERFACES: [&str; 8] = [
     "tasklane:task/log@0.1.",
     "tasklane:task/progress@0.1.",
     "tasklane:task/config@0.1.",
     "tasklane:task/fault@0.1.",
     "tasklane:task/tasks@0.1.",
+    "tasklane:task/kv@0.1.",
+    "tasklane:task/secrets@0.1.",
     "tasklane:task/types@0.1.",
 ];
 /// Version of the interfaces of WASI below.

@@ -51,7 +51,8 @@ impl progress::Host for Guest {
         if !(0.0..=1.0).contains(&fraction) {
             return Err(HostError::Invalid(format!("the fraction must be from 0 to 1, not {fraction}")));
         }
-        (self.setup.progress)(Progress { fraction, message: cut(message, PROGRESS_BYTES_MAX) });
+        let message = cut(self.setup.voice.lock().masked(message), PROGRESS_BYTES_MAX);
+        (self.setup.progress)(Progress { fraction, message });
         Ok(())
     }
 }

@@ -15,7 +15,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::clock::{CoarseMonotonic, CoarseWall};
 use super::limiter::Limiter;
 use super::outgoing::Outgoing;
+use super::secrets::Pocket;
 use super::stdio::{SharedVoice, Stream};
+use super::units::{Calls, Units};
 use crate::egress::Gateway;
 use tasklane_domain::log::LogSource;
 
@@ -45,6 +47,7 @@ pub(crate) struct Setup {
     pub(crate) gateway: Arc<Gateway>,
     /// When the attempt's time is over.
     pub(crate) until: Instant,
+    pub(crate) calls: Calls,
 }
 
 /// Store data of components.
@@ -52,7 +55,10 @@ pub(crate) struct Guest {
     pub(crate) setup: Setup,
     pub(crate) limiter: Limiter,
     pub(crate) fault: Option<Fault>,
-    table: ResourceTable,
+    pub(crate) units: Units,
+    /// Secrets that this attempt has asked for.
+    pub(crate) pocket: Pocket,
+    pub(super) table: ResourceTable,
     /// Made when first asked for: a guest that never calls WASI does not pay for it.
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
@@ -97,7 +103,9 @@ impl Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
         let limiter = Limiter::new(setup.order.limits.memory_bytes);
-        Self { setup, limiter, fault: None, table, wasi: None, http: WasiHttpCtx::new(), outgoing: None }
+        let units = Units::new(setup.calls.units_max);
+        let (http, pocket) = (WasiHttpCtx::new(), Pocket::default());
+        Self { setup, limiter, fault: None, units, pocket, table, wasi: None, http, outgoing: None }
     }
 }
 

@@ -12,6 +12,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::meter::PollClock;
+use super::redact::Mask;
 
 /// A line longer than this is cut into several.
 const LINE_BYTES_MAX: usize = 8 * 1024;
@@ -29,6 +30,7 @@ pub(crate) struct Voice {
     result_max: usize,
     /// Bytes written to the result, kept or not.
     result_bytes: u64,
+    mask: Mask,
 }
 
 /// A guest's voice, shared by its streams and host functions.
@@ -57,12 +59,24 @@ impl Voice {
             result,
             result_max,
             result_bytes: 0,
+            mask: Mask::default(),
         }))
     }
 
     pub(crate) fn say(&mut self, source: LogSource, level: LogLevel, message: String) {
+        let message = self.mask.apply(message);
         let offset_ms = u32::try_from(self.clock.elapsed().as_millis()).unwrap_or(u32::MAX);
         self.recorder.record(LogLine { offset_ms, source, level, message });
+    }
+
+    /// Masks this value from now on.
+    pub(crate) fn hide(&mut self, value: &[u8]) {
+        self.mask.add(value);
+    }
+
+    /// Text without the values that are to be hidden.
+    pub(crate) fn masked(&self, text: String) -> String {
+        self.mask.apply(text)
     }
 
     fn write(&mut self, source: LogSource, bytes: &[u8]) {

@@ -9,6 +9,8 @@ mod buckets;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod cancel;
 #[cfg(test)]
 mod commands;
@@ -30,6 +32,8 @@ mod inspector;
 mod intake;
 #[cfg(test)]
 mod isolation;
+#[cfg(test)]
+mod keeper;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]

@@ -267,6 +267,7 @@ pub(crate) fn ports(world: &Arc<World>) -> HostPorts {
         registry: world.clone(),
         control: world.clone(),
         enqueuer: world.clone(),
+        caller: world.clone(),
         payloads: world.blobs.clone(),
         results: world.blobs.clone(),
         deaths: world.clone(),
@@ -466,5 +467,12 @@ impl tasklane_domain::children::Enqueuer for World {
         _request: tasklane_domain::children::EnqueueRequest,
     ) -> tasklane_domain::children::Enqueued {
         Err(tasklane_domain::children::EnqueueError::Unavailable("nobody listens here".to_owned()))
+    }
+}
+
+#[async_trait]
+impl tasklane_domain::call::Caller for World {
+    async fn call(&self, _request: tasklane_domain::call::CallRequest) -> tasklane_domain::call::Called {
+        Err(tasklane_domain::call::CallError::Unavailable("nobody listens here".to_owned()))
     }
 }

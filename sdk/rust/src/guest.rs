@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::error::Kind;
 use crate::{Context, TaskError};
 
+pub(crate) mod kv;
+
 mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
@@ -83,8 +85,19 @@ pub(crate) fn config(key: &str) -> Option<String> {
     host::config::get(key).ok().flatten()
 }
 
-pub(crate) fn enqueue(children: &[crate::tasks::Child]) -> Result<Vec<String>, crate::tasks::EnqueueError> {
+/// A refusal of the host, in the SDK's words.
+fn refused(error: host::types::HostError) -> crate::HostError {
     use host::types::HostError;
+    let (code, message) = match error {
+        HostError::AccessDenied(why) => ("access-denied", why),
+        HostError::LimitExceeded(why) => ("limit-exceeded", why),
+        HostError::Invalid(why) => ("invalid", why),
+        HostError::Unavailable(why) => ("unavailable", why),
+    };
+    crate::HostError { code, message }
+}
+
+pub(crate) fn enqueue(children: &[crate::tasks::Child]) -> Result<Vec<String>, crate::HostError> {
     let child = |child: &crate::tasks::Child| host::tasks::Child {
         key: child.key.clone(),
         module: child.module.clone(),
@@ -92,15 +105,13 @@ pub(crate) fn enqueue(children: &[crate::tasks::Child]) -> Result<Vec<String>, c
         options: child.options.clone(),
     };
     let children: Vec<host::tasks::Child> = children.iter().map(child).collect();
-    host::tasks::enqueue(&children).map_err(|error| {
-        let (code, message) = match error {
-            HostError::AccessDenied(why) => ("access-denied", why),
-            HostError::LimitExceeded(why) => ("limit-exceeded", why),
-            HostError::Invalid(why) => ("invalid", why),
-            HostError::Unavailable(why) => ("unavailable", why),
-        };
-        crate::tasks::EnqueueError { code, message }
-    })
+    host::tasks::enqueue(&children).map_err(refused)
+}
+
+/// The value, if it was ever set.
+pub(crate) fn secret(name: &str) -> Result<Option<Vec<u8>>, crate::HostError> {
+    let found = host::secrets::get(name).map_err(refused)?;
+    found.map(|secret| secret.reveal().map_err(refused)).transpose()
 }
 
 /// Exports a [`Handler`] as the module's.

@@ -27,6 +27,7 @@
 
 mod context;
 mod error;
+mod host_error;
 mod io;
 
 pub mod config;
@@ -36,19 +37,24 @@ pub mod guest;
 pub mod http;
 #[cfg(target_family = "wasm")]
 mod http_guest;
+pub mod kv;
 pub mod log;
 mod progress;
+pub mod secrets;
 pub mod tasks;
 pub mod testing;
 
 pub use context::Context;
 pub use error::{Permanent, TaskError};
+pub use host_error::HostError;
 pub use io::{Bytes, Input, Output, handle};
 pub use progress::progress;
 pub use tasklane_sdk_macros::task;
 
 /// Everything that a task usually needs.
 pub mod prelude {
-    pub use crate::{Bytes, Context, Permanent, TaskError, config, http, log, progress, task, tasks, testing};
+    pub use crate::{
+        Bytes, Context, Permanent, TaskError, config, http, kv, log, progress, secrets, task, tasks, testing,
+    };
     pub use serde::{Deserialize, Serialize};
 }

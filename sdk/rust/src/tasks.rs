@@ -1,7 +1,5 @@
 //! Tasks that this one enqueues.
 
-use std::fmt;
-
 use serde::Serialize;
 
 /// A task below this one.
@@ -40,21 +38,7 @@ impl Child {
 }
 
 /// Why nothing was enqueued.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnqueueError {
-    /// `access-denied`, `limit-exceeded`, `invalid` or `unavailable`.
-    pub code: &'static str,
-    /// A sentence for people.
-    pub message: String,
-}
-
-impl fmt::Display for EnqueueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
-    }
-}
-
-impl std::error::Error for EnqueueError {}
+pub type EnqueueError = crate::HostError;
 
 /// Enqueues all or none; when it returns, they are committed. Gives their ids in the same order. The manifest must grant it.
 ///

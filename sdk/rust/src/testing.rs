@@ -4,6 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+#[cfg(not(target_family = "wasm"))]
+pub(crate) mod kv;
+
 use crate::Context;
 use crate::log::Level;
 
@@ -24,6 +27,7 @@ thread_local! {
     static RECORDED: RefCell<Recorded> = RefCell::default();
     static CONFIG: RefCell<BTreeMap<String, String>> = RefCell::default();
     static ANSWERS: RefCell<BTreeMap<String, crate::http::Response>> = RefCell::default();
+    static SECRETS: RefCell<BTreeMap<String, Vec<u8>>> = RefCell::default();
 }
 
 /// The context of a first attempt of three, with a minute left.
@@ -55,6 +59,16 @@ pub fn set_config(key: &str, value: &str) {
 /// Sets what a URL answers on this thread. Every other URL is refused, as one that the manifest does not name.
 pub fn answer(url: &str, response: crate::http::Response) {
     ANSWERS.with_borrow_mut(|answers| answers.insert(url.to_owned(), response));
+}
+
+/// Sets a secret for this thread.
+pub fn set_secret(name: &str, value: &[u8]) {
+    SECRETS.with_borrow_mut(|secrets| secrets.insert(name.to_owned(), value.to_vec()));
+}
+
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn secret(name: &str) -> Option<Vec<u8>> {
+    SECRETS.with_borrow(|secrets| secrets.get(name).cloned())
 }
 
 /// What was said on this thread since the last call.

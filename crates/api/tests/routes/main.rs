@@ -9,6 +9,8 @@ mod batches;
 #[cfg(test)]
 mod blobs;
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod connections;
@@ -20,6 +22,8 @@ mod flaky;
 mod flow;
 #[cfg(test)]
 mod health;
+#[cfg(test)]
+mod kv;
 #[cfg(test)]
 mod modules;
 #[cfg(test)]
@@ -34,6 +38,8 @@ mod releases;
 mod retention;
 #[cfg(test)]
 mod schedules;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

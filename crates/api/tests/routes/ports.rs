@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tasklane_domain::blob::{BlobCache, Chunks, Supply, WantReply, WantedBlobs};
+use tasklane_domain::call::{CallReply, CallRequest, CallSource, Called, Calls};
 use tasklane_domain::cluster::LeaderInfo;
 use tasklane_domain::error::QueueError;
 use tasklane_domain::ports::live::{Receiver, Subscription};
 use tasklane_domain::ports::{Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, TaskNews, WantedModules};
 use tasklane_domain::{BlobRef, HostInfo, Lease, Manifest, ModuleRef, TaskId, Timestamp, WorkOrder};
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 /// What a test puts in, and the end that the API takes once.
 type Feed<T> = (mpsc::UnboundedSender<T>, Mutex<Option<mpsc::UnboundedReceiver<T>>>);
@@ -28,6 +29,7 @@ pub(crate) struct Recorder {
     news: Feed<Vec<TaskNews>>,
     wants: Feed<ModuleRef>,
     blob_wants: Feed<BlobRef>,
+    calls: Feed<(CallRequest, oneshot::Sender<Called>)>,
 }
 
 /// What the recorder was told.
@@ -48,6 +50,7 @@ pub(crate) struct Noted {
 impl Recorder {
     pub(crate) fn new() -> Arc<Self> {
         let (news, wants, blobs) = (mpsc::unbounded_channel(), mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let calls = mpsc::unbounded_channel();
         let told = watch::Sender::new(Noted::default());
         Arc::new_cyclic(|myself| Self {
             myself: myself.clone(),
@@ -57,6 +60,7 @@ impl Recorder {
             leader: Mutex::default(),
             noted: told,
             blob_wants: (blobs.0, Mutex::new(Some(blobs.1))),
+            calls: (calls.0, Mutex::new(Some(calls.1))),
             news: (news.0, Mutex::new(Some(news.1))),
             wants: (wants.0, Mutex::new(Some(wants.1))),
         })
@@ -86,6 +90,13 @@ impl Recorder {
     /// Asks for a payload as a host would.
     pub(crate) fn want_blob(&self, blob: BlobRef) {
         self.blob_wants.0.send(blob).unwrap();
+    }
+
+    /// Asks on behalf of a guest, as a host would.
+    pub(crate) async fn call(&self, request: CallRequest) -> Called {
+        let (answer, answered) = oneshot::channel();
+        self.calls.0.send((request, answer)).unwrap();
+        tokio::time::timeout(Duration::from_secs(30), answered).await.expect("nobody answers").unwrap()
     }
 
     fn note(&self, what: impl FnOnce(&mut Noted)) {
@@ -257,7 +268,38 @@ impl ModuleCache for Recorder {
     }
 }
 
-/// No guest asks for anything.
+struct Asked(mpsc::UnboundedReceiver<(CallRequest, oneshot::Sender<Called>)>);
+
+struct Asker(oneshot::Sender<Called>);
+
+#[async_trait]
+impl Calls for Asked {
+    async fn next(&mut self) -> Option<(CallRequest, Box<dyn CallReply>)> {
+        match self.0.recv().await {
+            Some((request, answer)) => Some((request, Box::new(Asker(answer)))),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[async_trait]
+impl CallReply for Asker {
+    async fn answer(self: Box<Self>, answer: Called) {
+        self.0.send(answer).unwrap();
+    }
+}
+
+#[async_trait]
+impl CallSource for Recorder {
+    async fn calls(&self) -> Result<Box<dyn Calls>, QueueError> {
+        match self.calls.1.lock().await.take() {
+            Some(receiver) => Ok(Box::new(Asked(receiver))),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// No guest enqueues anything.
 struct NoGuests;
 
 #[async_trait]

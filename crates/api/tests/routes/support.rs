@@ -43,7 +43,7 @@ pub(crate) struct Room {
     pub(crate) deaths: Arc<DeathFeed>,
     pub(crate) background: CancellationToken,
     router: Router,
-    _dir: TempDir,
+    dir: Arc<TempDir>,
 }
 
 impl Drop for Room {
@@ -94,10 +94,19 @@ impl Room {
     }
 
     pub(crate) async fn with(settings: ApiSettings) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         let url = format!("sqlite://{}", dir.path().join("tasks.db").display());
-        let store = FlakyStore::new(tasklane_store::open(&url).await.unwrap());
-        let (nats, clock) = (Recorder::new(), Arc::new(ManualClock::default()));
+        let store = FlakyStore::new(Box::pin(tasklane_store::open(&url)).await.unwrap());
+        Self::over(settings, store, Recorder::new(), dir)
+    }
+
+    /// Another process on the same database, with other settings.
+    pub(crate) fn again(&self, settings: ApiSettings) -> Self {
+        Self::over(settings, self.store.clone(), Recorder::new(), self.dir.clone())
+    }
+
+    fn over(settings: ApiSettings, store: FlakyStore, nats: Arc<Recorder>, dir: Arc<TempDir>) -> Self {
+        let clock = Arc::new(ManualClock::default());
         let (connected, deaths) = (nats.clone(), DeathFeed::new());
         let ports = ApiPorts {
             tasks: Arc::new(store.clone()),
@@ -109,6 +118,9 @@ impl Room {
             retention: store.stores.retention.clone(),
             flow: store.stores.flow.clone(),
             webhooks: store.stores.webhooks.clone(),
+            kv: store.stores.kv.clone(),
+            secrets: store.stores.secrets.clone(),
+            calls: nats.clone(),
             enqueued: nats.clone(),
             modules: Arc::new(store.clone()),
             blobs: store.stores.blobs.clone(),
@@ -123,7 +135,7 @@ impl Room {
         };
         let api = Arc::new(Api::new(settings, ports, clock.clone(), prometheus::Registry::new()).unwrap());
         let router = api.router();
-        Self { api, nats, store, clock, deaths, background: CancellationToken::new(), router, _dir: dir }
+        Self { api, nats, store, clock, deaths, background: CancellationToken::new(), router, dir }
     }
 
     /// With the background loops, and with module `noop` 1.0.0 deployed.

@@ -24,8 +24,8 @@ use tasklane_domain::{
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, blob_port, blob_sweep, cancel, flow, history, leader, modules, operations,
-    outbox, quarantine_port, read, release_port, retention, schedules, settle, submit, webhooks,
+    BEGIN, Db, WriteConnection, admit, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules, operations,
+    outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit, webhooks,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -180,6 +180,9 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
             led!(conn, term, Answer::HouseKept(outbox::keep_house(conn, *now, *waiting_max).await?))
         }
         Op::AppendBlob(..) | Op::FinishBlob(..) | Op::AbandonBlob(_) => blob_port::apply(conn, op).await?,
+        Op::WriteKv(write) => kv::apply(conn, write).await?.map(Answer::KvWritten),
+        Op::SweepKv(term, now, limit) => led!(conn, term, Answer::KvSwept(kv::sweep(conn, *now, *limit).await?)),
+        Op::ChangeSecret(change) => secrets::change(conn, change).await?.map(Answer::SecretChanged),
         Op::SweepBlobs(term, plan) => led!(conn, term, Answer::SweptBlobs(blob_sweep::sweep(conn, *plan).await?)),
     })
 }

@@ -78,6 +78,9 @@ fn changed(answer: &Answered) -> &[SettledTask] {
             | Answer::Admitted(_)
             | Answer::BlobChanged
             | Answer::FinishedBlob(_)
+            | Answer::KvWritten(_)
+            | Answer::KvSwept(_)
+            | Answer::SecretChanged(_)
             | Answer::SweptBlobs(_),
         )
         | Err(_) => &[],

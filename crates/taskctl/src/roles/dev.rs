@@ -13,7 +13,7 @@ use super::host_child::HostChild;
 use super::parts::Control;
 use super::{listen, signals, start_log};
 use crate::cli::DevArgs;
-use crate::config::{Settings, program_dirs};
+use crate::config::{DEV_KEY_FILE, Settings, program_dirs};
 use crate::failure::{CONFLICT, Failure, USAGE};
 use crate::output;
 
@@ -31,6 +31,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     if args.fresh {
         forget(&dir)?;
     }
+    settings.make_dev_key(&dir)?;
     let listener = listen(&settings.listen()).await?;
     let program = find_server(settings.nats_server.as_deref(), &program_dirs());
     let program = program.map_err(|error| Failure::new(USAGE, error.to_string()))?;
@@ -43,7 +44,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
 }
 
 /// What `dev` keeps in its directory; nothing else there is ours to remove.
-const OWN_ENTRIES: [&str; 5] = ["tasklane.db", "tasklane.db-wal", "tasklane.db-shm", "nats", "cache"];
+const OWN_ENTRIES: [&str; 6] = ["tasklane.db", "tasklane.db-wal", "tasklane.db-shm", "nats", "cache", DEV_KEY_FILE];
 
 /// Removes what `dev` has kept, while the lock is held.
 fn forget(dir: &Path) -> anyhow::Result<()> {

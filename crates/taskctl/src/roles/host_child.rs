@@ -95,6 +95,8 @@ impl HostChild {
         if let Some(name) = &self.own_name {
             command.env("TASKLANE_NAME", name);
         }
+        // What seals secrets is the API's alone: guests run in that process.
+        command.env_remove("TASKLANE_SECRETS_KEY").env_remove("TASKLANE_SECRETS_KEY_FILE");
         // A signal of the terminal goes to the parent, which then asks the child.
         Ok(command.process_group(0).stdin(Stdio::null()).kill_on_drop(true).spawn()?)
     }

@@ -70,6 +70,9 @@ impl Control {
             hosts: Arc::new(self.nats.host_registry(&topology)),
             leases: Arc::new(self.nats.lease_store(&topology)),
             control: Arc::new(self.nats.control()),
+            kv: self.stores.kv.clone(),
+            secrets: self.stores.secrets.clone(),
+            calls: Arc::new(self.nats.calls()),
             enqueued: Arc::new(self.nats.enqueue()),
             inspector: Arc::new(Uploads::new(self.settings.uploads()?, shared(&self.settings, &self.nats))?),
             nats_connected: Arc::new(move || nats.is_connected()),
@@ -83,6 +86,8 @@ impl Control {
             idempotency_ttl: self.settings.idempotency_ttl(default.idempotency_ttl)?,
             keep: self.settings.keep(),
             egress: self.settings.egress()?,
+            kv: self.settings.kv()?,
+            secret_keys: self.settings.secret_keys()?,
             ..default
         };
         Ok(Api::new(settings, ports, Arc::new(SystemClock), self.registry.clone())?)
@@ -107,6 +112,7 @@ impl Control {
             keeper: Arc::new(self.nats.keeper(&topology, Arc::new(SystemClock))),
             leases: Arc::new(self.nats.lease_store(&topology)),
             blobs: self.stores.blobs.clone(),
+            kv: self.stores.kv.clone(),
             results: Arc::new(self.nats.result_store(&topology)),
             control: Arc::new(self.nats.control()),
         };
@@ -178,6 +184,7 @@ pub(crate) async fn run_host(
         registry: Arc::new(nats.host_registry(&topology)),
         control: Arc::new(nats.control()),
         enqueuer: Arc::new(nats.enqueue()),
+        caller: Arc::new(nats.calls()),
         payloads: Arc::new(nats.blob_cache(&topology)),
         results: Arc::new(nats.result_store(&topology)),
         deaths: Arc::new(nats.deaths()),
@@ -206,6 +213,7 @@ fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
         sandbox: settings.sandbox(),
         module_key: settings.module_key()?,
         egress: settings.guest_egress()?,
+        host_units_max: settings.host_units_max.unwrap_or(default.host_units_max),
         ..default
     })
 }

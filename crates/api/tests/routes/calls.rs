@@ -1,0 +1,121 @@
+//! What guests ask through their hosts: only what the manifest grants, only while the task goes on, and only within its namespace.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tasklane_domain::TaskId;
+use tasklane_domain::call::{Call, CallAnswer, CallError, CallRequest, Called};
+use tasklane_domain::kv::{KvAnswer, KvAsk};
+use tasklane_domain::secret::{Envelope, context};
+use tasklane_seal::Recipient;
+
+use crate::secrets::{keyed, line};
+use crate::support::{COMMAND, Room};
+
+async fn room(permissions: Value) -> Room {
+    let room = Room::with(keyed(&[&line()])).await;
+    room.run_background();
+    let manifest = json!({"name": "m", "version": "1.0.0", "permissions": permissions});
+    assert_eq!(room.deploy(&manifest, COMMAND).await.status, 201);
+    room
+}
+
+async fn kv(room: &Room, task: TaskId, store: &str, ask: KvAsk) -> Called {
+    room.nats.call(CallRequest { task, call: Call::Kv { store: store.parse().unwrap(), ask } }).await
+}
+
+fn set(value: &'static str) -> KvAsk {
+    KvAsk::Set { key: "k".parse().unwrap(), value: Bytes::from_static(value.as_bytes()), ttl_ms: None }
+}
+
+fn get() -> KvAsk {
+    KvAsk::Get { key: "k".parse().unwrap() }
+}
+
+fn found(answer: Called) -> Option<Bytes> {
+    let Ok(CallAnswer::Kv(KvAnswer::Entry(entry))) = answer else { panic!("{answer:?}") };
+    entry.map(|entry| entry.value)
+}
+
+#[tokio::test]
+async fn a_store_needs_its_grant_and_the_grant_suffices() {
+    let room = room(json!({"kv": ["own", "shared:a", "shared:b:read"]})).await;
+    let task = room.submitted(&json!({"module": "m"})).await;
+    assert!(kv(&room, task, "own", set("1")).await.is_ok());
+    assert!(kv(&room, task, "shared:a", set("2")).await.is_ok());
+    assert_eq!(found(kv(&room, task, "own", get()).await), Some(Bytes::from_static(b"1")));
+    assert_eq!(found(kv(&room, task, "shared:b", get()).await), None);
+    let denied = kv(&room, task, "shared:b", set("3")).await;
+    assert!(matches!(denied, Err(CallError::Denied(_))), "{denied:?}");
+    let denied = kv(&room, task, "shared:c", get()).await;
+    assert!(matches!(denied, Err(CallError::Denied(_))), "{denied:?}");
+    let shown = room.get("/api/v1/kv/module:m/k").await.json();
+    assert_eq!(shown["value"], "1", "an operator sees it");
+}
+
+#[tokio::test]
+async fn without_grants_nothing_is_had() {
+    let room = room(json!({})).await;
+    let task = room.submitted(&json!({"module": "m"})).await;
+    let denied = kv(&room, task, "own", get()).await;
+    assert!(matches!(denied, Err(CallError::Denied(_))), "{denied:?}");
+    let (denied, _) = secret(&room, task, "a").await;
+    assert!(matches!(denied, Err(CallError::Denied(_))), "{denied:?}");
+}
+
+#[tokio::test]
+async fn an_ended_or_unknown_task_asks_nothing_more() {
+    let room = room(json!({"kv": ["own"]})).await;
+    let task = room.submitted(&json!({"module": "m"})).await;
+    room.succeed(task, b"").await;
+    for task in [task, TaskId::new()] {
+        let denied = kv(&room, task, "own", get()).await;
+        assert!(matches!(denied, Err(CallError::Denied(_))), "{denied:?}");
+    }
+}
+
+#[tokio::test]
+async fn namespaces_do_not_meet() {
+    let room = room(json!({"kv": ["own", "shared:a"], "secrets": ["s"]})).await;
+    let one = room.submitted(&json!({"module": "m", "namespace": "one"})).await;
+    let two = room.submitted(&json!({"module": "m", "namespace": "two"})).await;
+    for store in ["own", "shared:a"] {
+        kv(&room, one, store, set("1")).await.unwrap();
+        assert_eq!(found(kv(&room, two, store, get()).await), None, "{store}");
+    }
+    room.request("PUT", "/api/v1/secrets/s?namespace=one", &json!({"value": "hunter22"})).await;
+    let (Ok(CallAnswer::Secret(Some(_))), _) = secret(&room, one, "s").await else { panic!("not had") };
+    let (Ok(CallAnswer::Secret(None)), _) = secret(&room, two, "s").await else { panic!("another's was had") };
+}
+
+async fn secret(room: &Room, task: TaskId, name: &str) -> (Called, Recipient) {
+    let recipient = Recipient::new().unwrap();
+    let call = Call::Secret { name: name.parse().unwrap(), to: recipient.public() };
+    (room.nats.call(CallRequest { task, call }).await, recipient)
+}
+
+#[tokio::test]
+async fn a_secret_is_sealed_for_who_asked() {
+    let room = room(json!({"secrets": ["stripe-key"]})).await;
+    room.request("PUT", "/api/v1/secrets/stripe-key", &json!({"value": "hunter22"})).await;
+    let task = room.submitted(&json!({"module": "m"})).await;
+    let (answer, recipient) = secret(&room, task, "stripe-key").await;
+    let Ok(CallAnswer::Secret(Some(envelope))) = answer else { panic!("{answer:?}") };
+    let Envelope { sealed, .. } = &envelope;
+    assert!(!sealed.windows(8).any(|part| part == b"hunter22"));
+    let name = "stripe-key".parse().unwrap();
+    assert_eq!(recipient.open(context(task, &name).as_bytes(), &envelope).unwrap().reveal(), b"hunter22");
+    let (denied, _) = secret(&room, task, "other").await;
+    assert!(matches!(denied, Err(CallError::Denied(_))), "{denied:?}");
+}
+
+#[tokio::test]
+async fn a_missing_key_is_named_to_the_guest() {
+    let room = room(json!({"secrets": ["a"]})).await;
+    room.request("PUT", "/api/v1/secrets/a", &json!({"value": "hunter22"})).await;
+    let other = room.again(keyed(&[&line()]));
+    let task = other.submitted(&json!({"module": "m"})).await;
+    // The room that answers has the key; one that has not cannot reseal it.
+    other.post("/api/v1/cluster/secrets/reseal", &json!({})).await.problem(409, "secret_key_unknown");
+    let (answer, _) = secret(&room, task, "a").await;
+    assert!(answer.is_ok(), "{answer:?}");
+}

@@ -1,0 +1,104 @@
+//! `taskctl kv …`.
+
+use std::io::Read;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tasklane_api_types::{KvEntryView, KvKeyList, KvRequest, KvStoreList};
+
+use crate::cli::{Format, Kv, KvArgs};
+use crate::client::{Client, segment};
+use crate::failure::{FAILED, Failure};
+use crate::output;
+
+const PATH: &str = "/api/v1/kv";
+/// Keys asked for at once.
+const PAGE_KEYS: u32 = 1_000;
+
+fn path(store: &KvArgs, key: &str) -> String {
+    format!("{PATH}/{}/{}?namespace={}", segment(&store.store), segment(key), segment(&store.namespace))
+}
+
+/// Carries one out.
+pub(crate) async fn run(client: &Client, format: Format, command: Kv) -> anyhow::Result<()> {
+    match command {
+        Kv::Stores { namespace } => {
+            stores(format, &client.get(&format!("{PATH}?namespace={}", segment(&namespace))).await?)
+        }
+        Kv::Keys { store, prefix } => keys(client, format, &store, &prefix).await,
+        Kv::Get { store, key } => value(format, &client.get(&path(&store, &key)).await?),
+        Kv::Set { store, key, value, ttl } => {
+            let entry: KvEntryView = client.put(&path(&store, &key), &request(&value, ttl)?).await?;
+            if format == Format::Json {
+                return output::json(&entry);
+            }
+            output::note(&format!("{key} is set (revision {})", entry.revision));
+            Ok(())
+        }
+        Kv::Delete { store, key } => {
+            client.delete(&path(&store, &key)).await?;
+            output::note(&format!("{key} is deleted"));
+            Ok(())
+        }
+    }
+}
+
+fn request(value: &str, ttl: Option<String>) -> anyhow::Result<KvRequest> {
+    let bytes = if value == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes)?;
+        bytes
+    } else {
+        value.as_bytes().to_vec()
+    };
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => KvRequest { value: Some(text), value_base64: None, ttl },
+        Err(error) => KvRequest { value: None, value_base64: Some(STANDARD.encode(error.into_bytes())), ttl },
+    })
+}
+
+fn value(format: Format, entry: &KvEntryView) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(entry);
+    }
+    let bytes = match (&entry.value, &entry.value_base64) {
+        (Some(text), _) => text.clone().into_bytes(),
+        (None, Some(text)) => STANDARD.decode(text)?,
+        (None, None) => return Err(Failure::new(FAILED, "the server's answer has no value").into()),
+    };
+    Ok(output::foreign(&bytes)?)
+}
+
+fn stores(format: Format, list: &KvStoreList) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(list);
+    }
+    let rows: Vec<Vec<String>> =
+        list.stores.iter().map(|one| vec![one.store.clone(), one.keys.to_string(), output::size(one.bytes)]).collect();
+    output::table(&["STORE", "KEYS", "SIZE"], &rows);
+    Ok(())
+}
+
+/// All of them, page by page.
+async fn keys(client: &Client, format: Format, store: &KvArgs, prefix: &str) -> anyhow::Result<()> {
+    let base = format!(
+        "{PATH}/{}?namespace={}&prefix={}&limit={PAGE_KEYS}",
+        segment(&store.store),
+        segment(&store.namespace),
+        segment(prefix)
+    );
+    let mut all = KvKeyList { keys: Vec::new(), next: None };
+    loop {
+        let after = all.next.as_deref().map(|key| format!("&after={}", segment(key))).unwrap_or_default();
+        let page: KvKeyList = client.get(&format!("{base}{after}")).await?;
+        match format {
+            Format::Json => all.keys.extend(page.keys),
+            Format::Table => page.keys.iter().for_each(|key| output::data(&output::inert(key))),
+        }
+        all.next = page.next;
+        if all.next.is_none() {
+            break;
+        }
+    }
+    if format == Format::Json { output::json(&all) } else { Ok(()) }
+}
