@@ -46,7 +46,9 @@ fn base() -> wasmtime::Result<Config> {
         .consume_fuel(true)
         .operator_cost(operator_cost())
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
+        // Calls between parts of a component need it: the engine makes a module with the memory of both. Uploads may not use it
+        // (`inspect::features`).
+        .wasm_multi_memory(true)
         .wasm_relaxed_simd(false)
         .max_wasm_stack(STACK_BYTES)
         .async_stack_size(ASYNC_STACK_BYTES)
