@@ -1,10 +1,10 @@
-//! An RSS 2.0 or Atom feed in (XML, UTF-8), JSON out, the same shape for both: title, link and entries with absolute links, dates
+//! An RSS 2.0 or Atom feed in (XML, UTF-8, packed by gzip or not), JSON out, the same shape for both: title, link and entries with absolute links, dates
 //! in ISO 8601 and text without markup.
 //!
-//! An example to copy: TypeScript on StarlingMonkey, since it needs a web API (`URL`), with a library from npm, JSON out.
+//! An example to copy: TypeScript on StarlingMonkey, since it needs web APIs (`URL`, streams), with a library from npm, JSON out.
 
 import { XMLParser, XMLValidator } from "fast-xml-parser";
-import { config, log, Permanent, task, text, words } from "../../sdk/ts/tasklane.ts";
+import { config, log, Permanent, taskAsync, text, words } from "../../sdk/ts/tasklane.ts";
 
 /** Entries that are kept, if the manifest does not say. */
 const MAX_ENTRIES_DEFAULT = 500;
@@ -41,11 +41,23 @@ const parser = new XMLParser({
   trimValues: true,
 });
 
-export const handler = task((input) => {
-  const feed = read(parse(text(input)));
+export const handler = taskAsync(async (input) => {
+  const feed = read(parse(text(await unpacked(input))));
   log("info", "read", { format: feed.format, entries: feed.entries.length, dropped: feed.dropped });
   return feed;
 });
+
+/** The engine notices damage, but not that the end is missing: then the XML has no end either. */
+async function unpacked(input: Uint8Array): Promise<Uint8Array> {
+  if (input[0] !== 0x1f || input[1] !== 0x8b) return input;
+  try {
+    const packed = new Response(input as Uint8Array<ArrayBuffer>).body;
+    const stream = packed?.pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  } catch (error) {
+    throw new Permanent("bad_gzip", `the payload cannot be unpacked: ${words(error)}`);
+  }
+}
 
 function parse(xml: string): Element {
   const verdict = XMLValidator.validate(xml);

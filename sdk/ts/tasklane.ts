@@ -52,6 +52,21 @@ export function task(work: (input: Uint8Array, ctx: Context) => Result): {
   };
 }
 
+/** The same for a function that waits for promises, such as those of streams: on StarlingMonkey only. */
+export function taskAsync(work: (input: Uint8Array, ctx: Context) => Promise<Result>): {
+  run(ctx: Context, input: Uint8Array): Promise<Uint8Array>;
+} {
+  return {
+    async run(ctx, input) {
+      try {
+        return toBytes(await work(input, ctx));
+      } catch (error) {
+        throw toTaskError(error);
+      }
+    },
+  };
+}
+
 /** The payload as text; a permanent `bad_utf8` if it is none. */
 export function text(input: Uint8Array): string {
   return decode(input);

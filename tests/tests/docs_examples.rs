@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use tasklane_tests::{Dev, taskctl};
 
 /// The pages, in an order in which each finds what it needs.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 15] = [
     "examples",
     "dependences",
     "retries",
@@ -21,6 +21,9 @@ const PAGES: [&str; 12] = [
     "webhooks",
     "retention",
     "blobs",
+    "modules-typescript",
+    "modules-c",
+    "modules-wasi",
 ];
 /// Between the outputs of two blocks.
 const MARK: &str = "%%% next block %%%";

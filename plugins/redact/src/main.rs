@@ -1,7 +1,8 @@
 //! Text on stdin, the same on stdout without what should not be in a log: `redact email card ip token < in > out`.
 //!
 //! An example to copy: a plain Rust program that knows nothing of Tasklane, built as a WASI preview 2 command. It reads and writes
-//! line by line, so that its memory does not depend on its input. Exit status 64: the arguments are wrong; 65: the input is.
+//! line by line, so that its memory does not depend on its input. Exit status 64: the arguments are wrong; 65: the input is. Preview 2
+//! makes 1 of both.
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
