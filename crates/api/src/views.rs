@@ -96,8 +96,8 @@ pub(crate) fn module(record: ModuleRecord) -> ModuleView {
     }
 }
 
-pub(crate) fn stats(stats: Stats) -> ClusterStats {
-    let lane = |depth: tasklane_domain::query::LaneDepth| LaneView {
+pub(crate) fn stats(stats: &Stats) -> ClusterStats {
+    let lane = |depth: &tasklane_domain::query::LaneDepth| LaneView {
         queue: depth.lane.queue.to_string(),
         priority: depth.lane.priority.get(),
         queued: depth.queued,
@@ -105,6 +105,6 @@ pub(crate) fn stats(stats: Stats) -> ClusterStats {
     };
     ClusterStats {
         states: stats.states.iter().map(|one| (one.state.to_string(), one.count)).collect(),
-        lanes: stats.lanes.into_iter().map(lane).collect(),
+        lanes: stats.lanes.iter().map(lane).collect(),
     }
 }
