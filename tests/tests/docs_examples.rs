@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use tasklane_tests::{Dev, taskctl};
 
 /// The pages, in an order in which each finds what it needs.
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 19] = [
     "examples",
     "dependences",
     "retries",
@@ -25,6 +25,9 @@ const PAGES: [&str; 16] = [
     "egress",
     "kv",
     "secrets",
+    "modules-typescript",
+    "modules-c",
+    "modules-wasi",
 ];
 /// Between the outputs of two blocks.
 const MARK: &str = "%%% next block %%%";

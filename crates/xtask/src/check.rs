@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Documents that are checked.
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/ARCHITECTURE.md",
@@ -11,6 +11,11 @@ const DOCUMENTS: [&str; 9] = [
     "docs/cli.md",
     "docs/config.md",
     "docs/errors.md",
+    "docs/modules-c.md",
+    "docs/modules-python.md",
+    "docs/modules-rust.md",
+    "docs/modules-typescript.md",
+    "docs/modules-wasi.md",
     "bench/README.md",
     "plugins/README.md",
 ];

@@ -1,4 +1,4 @@
-//! Tasklane at work: a real `taskctl dev`, three modules built from source, real input, and what came of it.
+//! Tasklane at work: a real `taskctl dev`, four modules built from source, real input, and what came of it.
 
 mod show;
 mod work;

@@ -29,7 +29,7 @@ enum Command {
     Setup,
     /// Build the example plugins and the test guests from source.
     Plugins,
-    /// Show Tasklane at work: a real cluster, three real modules, real input.
+    /// Show Tasklane at work: a real cluster, four real modules, real input.
     Demo(demo::Options),
     /// Everything that CI checks.
     Test(test::Options),

@@ -1,5 +1,9 @@
 //! Builds the example plugins and the test guests from source; cargo's own freshness makes a second run quick.
 
+mod digest;
+mod foreign;
+mod toolchain;
+
 use std::path::Path;
 
 use crate::process::{cargo, run, step};
@@ -45,7 +49,8 @@ pub(crate) fn build() -> anyhow::Result<()> {
             "--force",
         ]))?;
         Ok(std::fs::write(Path::new("plugins/target/jq").join(format!(".{JAQ}")), "")?)
-    })
+    })?;
+    foreign::build()
 }
 
 fn build_one(package: &str, target: &str) -> anyhow::Result<()> {

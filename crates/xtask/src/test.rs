@@ -95,6 +95,8 @@ fn sdk() -> anyhow::Result<()> {
         "--package",
         "fan-out",
         "--package",
+        "redact",
+        "--package",
         "thumbnail",
     ])
 }

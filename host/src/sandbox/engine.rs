@@ -46,7 +46,9 @@ fn base() -> wasmtime::Result<Config> {
         .consume_fuel(true)
         .operator_cost(operator_cost())
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
+        // Calls between parts of a component need it: the engine makes a module with the memory of both. Uploads may not use it
+        // (`inspect::features`).
+        .wasm_multi_memory(true)
         .wasm_relaxed_simd(false)
         .max_wasm_stack(STACK_BYTES)
         .async_stack_size(ASYNC_STACK_BYTES)
@@ -111,6 +113,41 @@ mod tests {
         #[expect(unsafe_code, reason = "the bytes were compiled one line above")]
         // SAFETY: they come from the same library, unchanged.
         let loaded = unsafe { wasmtime::Module::deserialize(&engine, compiled) };
+        assert!(loaded.is_ok());
+    }
+
+    /// Two parts of a component, each with a memory, and a text that goes from one to the other: QuickJS components are made so.
+    const PARTS: &str = r#"(component
+        (component $reader
+            (core module $m
+                (memory (export "memory") 1)
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 16)
+                (func (export "read") (param i32 i32)))
+            (core instance $i (instantiate $m))
+            (func (export "read") (param "text" string) (canon lift (core func $i "read")
+                (memory $i "memory") (realloc (func $i "realloc")))))
+        (component $teller
+            (import "read" (func $read (param "text" string)))
+            (core module $libc (memory (export "memory") 1))
+            (core instance $libc (instantiate $libc))
+            (core func $lowered (canon lower (func $read) (memory $libc "memory")))
+            (core module $m
+                (import "host" "read" (func $read (param i32 i32)))
+                (func (export "tell") (call $read (i32.const 0) (i32.const 0))))
+            (core instance $i (instantiate $m (with "host" (instance (export "read" (func $lowered))))))
+            (func (export "tell") (canon lift (core func $i "tell"))))
+        (instance $reader (instantiate $reader))
+        (instance $teller (instantiate $teller (with "read" (func $reader "read"))))
+        (export "tell" (func $teller "tell")))"#;
+
+    #[test]
+    fn parts_with_a_memory_each_can_be_joined() {
+        let wasm = wat::parse_str(PARTS).unwrap();
+        let compiled = compiler().unwrap().precompile_component(&wasm).unwrap();
+        let engine = host(4, 1 << 20).unwrap();
+        #[expect(unsafe_code, reason = "the bytes were compiled two lines above")]
+        // SAFETY: they come from the same library, unchanged.
+        let loaded = unsafe { wasmtime::component::Component::deserialize(&engine, compiled) };
         assert!(loaded.is_ok());
     }
 

@@ -88,15 +88,16 @@ fn csv() -> String {
     text
 }
 
-const MODULES: [(&str, &str); 3] = [
+const MODULES: [(&str, &str); 4] = [
     ("plugins/thumbnail/tasklane.toml", "plugins/target/wasm32-wasip2/release/thumbnail.wasm"),
     ("plugins/csv-stats/tasklane.toml", "plugins/target/wasm32-wasip2/release/csv_stats.wasm"),
     ("plugins/jq/tasklane.toml", "plugins/target/jq/bin/jaq.wasm"),
+    ("plugins/markdown/tasklane.toml", "plugins/target/kinds/markdown.wasm"),
 ];
 
 /// Deploys, submits, watches, shows. `true` if every outcome was the expected one.
 pub(super) fn carry_out(taskctl: &Taskctl) -> anyhow::Result<bool> {
-    step("deploy three modules", || {
+    step("deploy four modules", || {
         for (manifest, wasm) in MODULES {
             run(&mut taskctl.command(&["deploy", wasm, "--manifest", manifest]))?;
         }
@@ -129,6 +130,8 @@ fn submit_all(taskctl: &Taskctl) -> anyhow::Result<Vec<Demo>> {
     demos.push(submit(taskctl, "statistics of 50,000 rows", "ok", file, &["csv-stats", "--input", &csv])?);
     let people = format!("{DIR}/people.json");
     demos.push(submit(taskctl, "teams, by a plain WASI program", "ok", None, &["jq", "--input", &people])?);
+    let page = Some(Path::new(DIR).join("readme.html"));
+    demos.push(submit(taskctl, "README as HTML, by TypeScript", "ok", page, &["markdown", "--input", "README.md"])?);
     let starved = ["csv-stats", "--input", &csv, "--fuel", "1000000"];
     demos.push(submit(taskctl, "too little fuel, on purpose", "out_of_fuel", None, &starved)?);
     Ok(demos)
