@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup | plugins | demo | test | bench`.
+//! The project's own commands: `cargo xtask setup | plugins | demo | test | fuzz | bench`.
 //!
 //! Guarantees: whatever they need, they fetch or build themselves, into `.tools/` and `target/`; a step that fails ends the command
 //! with its name and what to do. They presume rustup's stable toolchain, gcc, python3 with pip, and on Debian apt.
@@ -8,6 +8,7 @@
 mod bench;
 mod check;
 mod demo;
+mod fuzz;
 mod plugins;
 mod process;
 mod setup;
@@ -33,6 +34,8 @@ enum Command {
     Demo(demo::Options),
     /// Everything that CI checks.
     Test(test::Options),
+    /// Fuzz what reads what strangers send, for a bounded time.
+    Fuzz(fuzz::Options),
     /// Benchmarks beside their floors.
     Bench {
         #[command(subcommand)]
@@ -47,6 +50,7 @@ fn main() -> anyhow::Result<()> {
         Command::Plugins => plugins::build(),
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Bench { bench } => bench::run_bench(&bench),
     }
 }

