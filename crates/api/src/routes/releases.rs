@@ -12,7 +12,7 @@ use tasklane_api_types::{
 };
 use tasklane_domain::name::NameError;
 use tasklane_domain::release::{Alias, AliasChange, Availability, References, Route, check_routes};
-use tasklane_domain::{AliasName, ModuleName, ModuleRecord, ModuleRef, ModuleVersion};
+use tasklane_domain::{AliasName, ModuleName, ModuleRecord, ModuleRef, ModuleVersion, Timestamp};
 
 use crate::diff;
 use crate::error::{ApiError, ApiResult};
@@ -242,9 +242,12 @@ fn in_use(name: &ModuleName, version: &ModuleVersion, by: &References) -> ApiErr
 
 /// Switches a version off before it is removed, waits until no API process can take a task of it any more, and looks again.
 /// A caller that goes away in between leaves it switched off.
-async fn quiesce(room: &Room, name: &ModuleName, version: &ModuleVersion) -> ApiResult<()> {
-    let found = room.ports.modules.module(name, Some(version)).await?;
-    let was_off_since = found.and_then(|record| record.disabled_at);
+async fn quiesce(
+    room: &Room,
+    name: &ModuleName,
+    version: &ModuleVersion,
+    was_off_since: Option<Timestamp>,
+) -> ApiResult<()> {
     let now = room.clock.now();
     let wait = match was_off_since {
         None => {
@@ -289,12 +292,16 @@ pub(crate) async fn delete(
     params.only(&["force"])?;
     let forced = forced(&params)?;
     let (name, version): (ModuleName, ModuleVersion) = (named(&name)?, named(&version)?);
+    let found = room.ports.modules.module(&name, Some(&version)).await?;
+    if found.is_none() {
+        return Err(missing(room.ports.modules.as_ref(), &name, Some(&version)).await?);
+    }
     let references = room.ports.releases.references(&name, &version).await?;
     if !references.is_empty() && !forced {
         return Err(in_use(&name, &version, &references));
     }
     if !forced {
-        quiesce(&room, &name, &version).await?;
+        quiesce(&room, &name, &version, found.and_then(|record| record.disabled_at)).await?;
     }
     let in_spite_of = (!references.is_empty()).then(|| references.to_string());
     room.ports.releases.delete(name, version, in_spite_of, room.clock.now()).await?;
