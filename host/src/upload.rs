@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sha2::Digest as _;
 use tasklane_domain::compiled::CompiledStore;
-use tasklane_domain::ports::{InspectError, ModuleInspector};
+use tasklane_domain::ports::{InspectError, ModuleInspector, Surface};
 use tasklane_domain::{ModuleDigest, ModuleKind};
 use tasklane_jail::Sandbox;
 
@@ -116,5 +116,9 @@ impl ModuleInspector for Uploads {
             }
         }
         Ok(kind)
+    }
+
+    async fn surface(&self, wasm: Bytes) -> Result<Surface, InspectError> {
+        Inspector.surface(wasm).await
     }
 }

@@ -46,6 +46,14 @@ const UPLOAD_OVERHEAD_BYTES: usize = 1024 * 1024;
 )]
 struct Document;
 
+/// Whether versions get tasks.
+fn switches() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .routes(routes!(releases::disable))
+        .routes(routes!(releases::enable))
+        .routes(routes!(quarantine::release))
+}
+
 fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<State>> {
     let uploads = OpenApiRouter::new()
         .routes(routes!(modules::deploy, modules::list))
@@ -53,9 +61,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
     let rest = OpenApiRouter::new()
         .routes(routes!(modules::versions))
         .routes(routes!(modules::version, releases::delete))
-        .routes(routes!(releases::disable))
-        .routes(routes!(releases::enable))
-        .routes(routes!(quarantine::release))
+        .merge(switches())
         .routes(routes!(releases::aliases))
         .routes(routes!(releases::set_alias, releases::remove_alias))
         .routes(routes!(releases::promote))

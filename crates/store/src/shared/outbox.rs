@@ -63,6 +63,8 @@ fn changed(answer: &Answered) -> &[SettledTask] {
             | Answer::Deployed(_)
             | Answer::AliasChanged(_)
             | Answer::ModuleChanged
+            | Answer::Quarantined(_)
+            | Answer::ModuleReleased(_)
             | Answer::Term(_)
             | Answer::Promoted(_)
             | Answer::Redispatched(_)
