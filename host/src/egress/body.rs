@@ -82,6 +82,12 @@ pub(super) enum Length {
     OverLimit,
 }
 
+/// What nothing comes after.
+pub(super) struct Last {
+    pub(super) piece: Piece,
+    pub(super) length: Length,
+}
+
 /// How an answer's body is read.
 pub(super) struct Reading {
     pub(super) bytes_max: u64,
@@ -90,8 +96,8 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Hands over piece by piece, until the end, an error, or the guest's loss of interest.
-    pub(super) async fn hand_over(self, mut incoming: Incoming, pieces: mpsc::Sender<Piece>) -> Length {
+    /// Hands over piece by piece, until the guest loses interest, or to the last piece, the end or an error, which is not handed over.
+    pub(super) async fn hand_over(self, mut incoming: Incoming, pieces: &mpsc::Sender<Piece>) -> Option<Last> {
         let mut bytes = 0_u64;
         loop {
             let piece = match timeout(self.between_bytes, incoming.frame()).await {
@@ -109,10 +115,11 @@ impl Reading {
                     }
                 }
             };
-            let is_last = !matches!(piece, Ok(Some(_)));
-            if pieces.send(piece).await.is_err() || is_last {
-                return if bytes > self.bytes_max { Length::OverLimit } else { Length::WithinLimit };
+            if !matches!(piece, Ok(Some(_))) {
+                let length = if bytes > self.bytes_max { Length::OverLimit } else { Length::WithinLimit };
+                return Some(Last { piece, length });
             }
+            pieces.send(piece).await.ok()?;
         }
     }
 }
@@ -122,7 +129,8 @@ pub(super) struct Answer {
     pub(super) pieces: mpsc::Receiver<Piece>,
     pub(super) ended: bool,
     pub(super) _exchange: AbortOnDropJoinHandle<()>,
-    pub(super) _seat: Seat,
+    /// Until the end.
+    pub(super) seat: Option<Seat>,
 }
 
 impl Body for Answer {
@@ -134,7 +142,10 @@ impl Body for Answer {
             return Poll::Ready(None);
         }
         let piece = ready!(self.pieces.poll_recv(context));
-        self.ended = !matches!(piece, Some(Ok(Some(_))));
+        if !matches!(piece, Some(Ok(Some(_)))) {
+            self.ended = true;
+            self.seat = None;
+        }
         Poll::Ready(match piece {
             Some(piece) => piece.transpose(),
             // The exchange ended without telling its end.

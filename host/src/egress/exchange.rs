@@ -41,19 +41,21 @@ pub(crate) struct Exchange {
     pub(crate) until: Instant,
     pub(crate) request_bytes_max: u64,
     pub(crate) response_bytes_max: u64,
-    pub(crate) seat: Seat,
     pub(crate) voice: SharedVoice,
 }
 
 impl Gateway {
     /// Begins at once, on the host's own threads. Whoever drops what is returned, or the body in it, ends the exchange.
-    pub(crate) fn begin(self: &Arc<Self>, exchange: Exchange) -> impl Future<Output = Answered> + Send + use<> {
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        exchange: Exchange,
+        seat: Seat,
+    ) -> impl Future<Output = Answered> + Send + use<> {
         let (head, answered) = oneshot::channel();
-        let seat = exchange.seat.clone();
         let exchange = AbortOnDropJoinHandle::from(self.spawn(exchange.run(self.clone(), head)));
         async move {
             let (parts, pieces) = answered.await.unwrap_or(Err(Error::InternalError(None)))?;
-            let answer = Answer { pieces, ended: false, _exchange: exchange, _seat: seat };
+            let answer = Answer { pieces, ended: false, _exchange: exchange, seat: Some(seat) };
             Ok(Response::from_parts(parts, answer.boxed_unsync()))
         }
     }
@@ -92,15 +94,15 @@ impl From<Error> for Stopped {
 /// An answer whose head has come, with all that its body needs.
 struct Opened {
     response: Response<Incoming>,
-    _turn: OwnedSemaphorePermit,
-    _counted: Counted,
-    _connection: AbortOnDropJoinHandle<()>,
+    turn: OwnedSemaphorePermit,
+    counted: Counted,
+    connection: AbortOnDropJoinHandle<()>,
 }
 
 impl Exchange {
     async fn run(self, gateway: Arc<Gateway>, head: oneshot::Sender<Head>) {
         let times = gateway.settings.timeouts.of_request(self.options, self.until);
-        let (voice, _seat, bytes_max) = (self.voice.clone(), self.seat.clone(), self.response_bytes_max);
+        let (voice, bytes_max) = (self.voice.clone(), self.response_bytes_max);
         let opened = match self.open(&gateway, times).await {
             Ok(opened) => opened,
             Err(stopped) => return drop(head.send(Err(stopped.told(&gateway, &voice)))),
@@ -110,16 +112,20 @@ impl Exchange {
         }
         gateway.metrics.answered();
         let (sender, receiver) = pieces();
-        let Opened { response, _turn, _counted, _connection } = opened;
+        let Opened { response, turn, counted, connection } = opened;
         let (parts, incoming) = response.into_parts();
         if head.send(Ok((parts, receiver))).is_err() {
             return;
         }
         let counter = gateway.metrics.received();
         let reading = Reading { bytes_max, between_bytes: times.between_bytes, counter };
-        if reading.hand_over(incoming, sender).await == Length::OverLimit {
+        let Some(last) = reading.hand_over(incoming, &sender).await else { return };
+        // The network is done with, whenever the guest reads the rest.
+        drop((turn, counted, connection));
+        if last.length == Length::OverLimit {
             answer_too_long(bytes_max).told(&gateway, &voice);
         }
+        drop(sender.send(last.piece).await);
     }
 
     /// Connects, sends, and waits for the head of the answer.
@@ -142,7 +148,7 @@ impl Exchange {
             return Err(request_too_long(bytes_max));
         }
         let response = sent.map_err(|_| Error::HttpResponseTimeout)?.map_err(|error| failure(&error))?;
-        Ok(Opened { response, _turn: turn, _counted: counted, _connection: connection })
+        Ok(Opened { response, turn, counted, connection })
     }
 }
 

@@ -1,36 +1,29 @@
-//! How many requests one attempt has open: a seat is taken before a request begins, and left once.
+//! How many requests one attempt has open: a seat is taken before a request begins, and left when the guest has its error or the end of
+//! its answer, or lets go of it. An answer that nobody reads keeps its seat, since the host keeps pieces of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The open requests of one attempt.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Open(Arc<AtomicU32>);
 
+/// A request's seat; dropped, it is free again.
 #[derive(Debug)]
-struct Place {
-    open: Open,
-    left: AtomicBool,
-}
-
-/// A request's seat. It is free again as soon as either side of the request, the guest's or the network's, drops its clone.
-#[derive(Debug, Clone)]
-pub(crate) struct Seat(Arc<Place>);
+pub(crate) struct Seat(Open);
 
 impl Open {
     /// A seat, if fewer than `max` are taken.
     pub(crate) fn sit_down(&self, max: u32) -> Option<Seat> {
         let free = |taken: u32| (taken < max).then_some(taken.saturating_add(1));
         self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, free).ok()?;
-        Some(Seat(Arc::new(Place { open: self.clone(), left: AtomicBool::new(false) })))
+        Some(Seat(self.clone()))
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if !self.0.left.swap(true, Ordering::AcqRel) {
-            self.0.open.0.fetch_sub(1, Ordering::AcqRel);
-        }
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -39,15 +32,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seat_is_left_once_by_whoever_goes_first() {
+    fn there_are_so_many_seats_and_they_come_back() {
         let open = Open::default();
-        let first = open.sit_down(2).unwrap();
-        let (second, other_side) = (open.sit_down(2).unwrap(), first.clone());
+        let (first, second) = (open.sit_down(2).unwrap(), open.sit_down(2).unwrap());
         assert!(open.sit_down(2).is_none());
         drop(first);
         let third = open.sit_down(2).unwrap();
-        drop(other_side);
-        assert!(open.sit_down(2).is_none(), "it was left before");
+        assert!(open.sit_down(2).is_none());
         drop((second, third));
         assert_eq!(open.0.load(Ordering::Acquire), 0);
     }

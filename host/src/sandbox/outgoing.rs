@@ -109,18 +109,18 @@ impl Outgoing {
         judged: Judged,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
-    ) -> Result<Exchange, Denied> {
+    ) -> Result<(Exchange, Seat), Denied> {
         let Judged { target, path, seat } = judged;
-        Ok(Exchange {
+        let exchange = Exchange {
             request: on_the_wire(request, &target, path)?,
             target,
             options,
             until: self.until,
             request_bytes_max: self.limits.http_request_bytes,
             response_bytes_max: self.limits.http_response_bytes,
-            seat,
             voice: self.voice.clone(),
-        })
+        };
+        Ok((exchange, seat))
     }
 }
 
@@ -138,7 +138,7 @@ impl WasiHttpHooks for Outgoing {
     ) -> Sending {
         let judged = self.judge(&request).and_then(|judged| self.exchange(judged, request, options));
         match judged {
-            Ok(exchange) => Box::new(ended(self.gateway.begin(exchange))),
+            Ok((exchange, seat)) => Box::new(ended(self.gateway.begin(exchange, seat))),
             Err(Denied { reason, why, error }) => {
                 refuse(&self.gateway, &self.voice, reason, &why);
                 Box::new(ready(Err(error)))

@@ -108,7 +108,7 @@ async fn answer(request: Request<Incoming>, sni: &str) -> Response<Body> {
             Response::builder().status(302).header("location", query).body(Full::default().boxed_unsync()).unwrap()
         }
         "/big" => whole(200, "x".repeat(number())),
-        "/pieces" => in_pieces(stream::repeat_n(Bytes::from(vec![b'x'; 1_024]), number())),
+        "/pieces" => in_pieces(stream::repeat(Bytes::from(vec![b'x'; 1_024])).take(number())),
         "/stall" => in_pieces(stream::once(async { Bytes::from_static(b"x") }).chain(stream::pending())),
         "/silent" => {
             tokio::time::sleep(FOR_EVER).await;
