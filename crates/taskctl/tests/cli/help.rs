@@ -3,7 +3,7 @@
 use crate::support::{run, snapshot};
 
 /// Every command that has a page of its own and few options; the server roles' pages list every setting and are checked apart.
-const PAGES: [&[&str]; 27] = [
+const PAGES: [&[&str]; 30] = [
     &["deploy"],
     &["modules"],
     &["modules", "get"],
@@ -28,6 +28,9 @@ const PAGES: [&[&str]; 27] = [
     &["webhooks", "create"],
     &["webhooks", "deliveries"],
     &["tasks", "logs"],
+    &["secrets"],
+    &["secrets", "set"],
+    &["kv"],
     &["hosts"],
     &["cluster"],
     &["completions"],

@@ -14,6 +14,8 @@ mod failures;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]
+mod guests;
+#[cfg(test)]
 mod help;
 #[cfg(test)]
 mod life;
