@@ -18,7 +18,6 @@ use tasklane_domain::{
 use wasmtime::Engine;
 
 use crate::egress::{EgressSettings, Gateway};
-use crate::inspect;
 use crate::modules::Loaded;
 use crate::modules::compile::compile_here;
 use crate::modules::prepared::{Linkers, prepare};

@@ -25,8 +25,8 @@ mod topology;
 mod work;
 
 pub use blobs::{NatsBlobCache, NatsResultStore};
-pub use compiled::NatsCompiledStore;
 pub use calls::NatsCalls;
+pub use compiled::NatsCompiledStore;
 pub use connect::{Auth, ConnectOptions, Nats, Tls};
 pub use control::NatsControl;
 pub use deaths::NatsDeaths;

@@ -1,5 +1,6 @@
 //! One module of each kind of source, on a live host: TypeScript on both engines, Python, C, and commands of both previews of WASI.
 //! Real input comes out as it should; input that is no good is a permanent error with a sentence that says why.
+#![expect(clippy::print_stdout, reason = "measured figures are worth seeing")]
 #![expect(clippy::indexing_slicing, reason = "a missing field of a JSON answer is null, which the story then refuses")]
 
 use std::path::PathBuf;

@@ -185,6 +185,7 @@ impl Outcome {
             | Self::OutputTooLarge { .. }
             | Self::Cancelled
             | Self::Expired
+            | Self::Quarantined
             | Self::HostLost { .. }
             | Self::DependencyFailed { .. }
             | Self::Skipped { .. }

@@ -107,6 +107,8 @@ mod unblock;
 mod unique;
 #[path = "shared/values.rs"]
 mod values;
+#[path = "shared/webhook_port.rs"]
+mod webhook_port;
 #[path = "shared/webhooks.rs"]
 mod webhooks;
 

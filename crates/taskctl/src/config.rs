@@ -23,8 +23,8 @@ use tasklane_scheduler::SchedulerSettings;
 
 mod time;
 
-pub(crate) use jail::compiler;
 pub(crate) use guests::DEV_KEY_FILE;
+pub(crate) use jail::compiler;
 pub(crate) use time::Time;
 
 /// Shortest and longest time that an idempotency key can be remembered: 1 s and 365 days.

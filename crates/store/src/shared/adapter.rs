@@ -25,7 +25,7 @@ use tasklane_domain::{
 
 use super::{
     BEGIN, Db, WriteConnection, admit, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules, operations,
-    outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit, webhooks,
+    outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit, webhook_port, webhooks,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -157,19 +157,12 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         Op::Purge(term, leftover, before) => {
             led!(conn, term, Answer::Purged(retention::purge(conn, *leftover, *before).await?))
         }
-        Op::CreateWebhook(webhook) => webhooks::create(conn, webhook).await?.map(|()| Answer::WebhookChanged(true)),
-        Op::RemoveWebhook(name) => Ok(Answer::WebhookChanged(webhooks::remove(conn, name).await?)),
-        Op::SetStanding(name, standing) => {
-            Ok(Answer::WebhookChanged(webhooks::set_standing(conn, name, standing).await?))
-        }
-        Op::RotateSecret(name, secret, until) => {
-            Ok(Answer::WebhookChanged(webhooks::rotate(conn, name, secret, *until).await?))
-        }
-        Op::Enqueue(delivery) => {
-            webhooks::insert(conn, std::slice::from_ref(delivery.as_ref())).await?;
-            Ok(Answer::WebhookChanged(true))
-        }
-        Op::ReplayDelivery(name, event, now) => Ok(Answer::Replayed(webhooks::replay(conn, name, event, *now).await?)),
+        Op::CreateWebhook(_)
+        | Op::RemoveWebhook(_)
+        | Op::SetStanding(..)
+        | Op::RotateSecret(..)
+        | Op::Enqueue(_)
+        | Op::ReplayDelivery(..) => webhook_port::apply(conn, op).await?,
         Op::RecordDeliveries(term, tried) => {
             led!(conn, term, Answer::WebhookChanged(webhooks::record(conn, tried).await.map(|()| true)?))
         }
