@@ -5,6 +5,7 @@
 #![expect(clippy::indexing_slicing, reason = "a missing field of a JSON answer is null, and a figure of it an error")]
 #![expect(clippy::print_stdout, reason = "a benchmark's product is what it prints")]
 
+mod canary;
 mod due;
 mod fair;
 mod floors;
@@ -34,6 +35,22 @@ enum Bench {
     Due(DueOptions),
     /// How long ten tasks of one customer take alone, and beside ten thousand of another.
     Fair(FairOptions),
+    /// How much later an urgent task ends while a thousand runs of hostile modules have the host.
+    Canary(CanaryOptions),
+}
+
+/// How many, and where to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CanaryOptions {
+    /// Runs of hostile modules in a round.
+    #[arg(long, default_value_t = 1_000)]
+    crowd: usize,
+    /// Rounds; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Where the JSON goes.
+    #[arg(long, default_value = "target/bench/canary.json")]
+    json: PathBuf,
 }
 
 /// How many, and where to.
@@ -96,6 +113,7 @@ async fn main() -> anyhow::Result<()> {
         Bench::Throughput(options) => run_throughput(&options).await,
         Bench::Due(options) => run_due(&options).await,
         Bench::Fair(options) => run_fair(&options).await,
+        Bench::Canary(options) => run_canary(&options).await,
     }
 }
 
@@ -130,6 +148,12 @@ async fn run_fair(options: &FairOptions) -> anyhow::Result<()> {
         figures.push(figure);
     }
     write(&options.json, &json!({"bench": "fair", "large": options.large, "small": options.small, "work": figures}))
+}
+
+async fn run_canary(options: &CanaryOptions) -> anyhow::Result<()> {
+    let figure = canary::measure(options).await?;
+    println!("{}", figure.table());
+    write(&options.json, &json!({"bench": "canary", "crowd": options.crowd, "figure": figure}))
 }
 
 async fn run_throughput(options: &Options) -> anyhow::Result<()> {

@@ -10,13 +10,15 @@ use tasklane_domain::{Clock, HostId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Blobs;
+use crate::board::{Board, SlotKind};
 use crate::egress::{EgressError, Gateway};
 use crate::heartbeat;
+use crate::levels::GuestThreads;
 use crate::metrics::Metrics;
 use crate::modules::Modules;
 use crate::modules::aot::AotCache;
 use crate::modules::compile::Compiler;
-use crate::receive::{self, Board};
+use crate::receive;
 use crate::report::{self, Reporter};
 use crate::sandbox::engine;
 use crate::settings::HostSettings;
@@ -91,13 +93,15 @@ pub(crate) struct Room {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) metrics: Metrics,
     pub(crate) board: Board,
+    /// Where guests that compute for long go on.
+    pub(crate) long_guests: tokio::runtime::Handle,
     pub(crate) started_at: Timestamp,
 }
 
 /// A host process.
 pub struct Host {
     room: Arc<Room>,
-    guests: Option<tokio::runtime::Runtime>,
+    guests: Option<GuestThreads>,
 }
 
 impl Host {
@@ -123,19 +127,28 @@ impl Host {
         let modules =
             Modules::new(engine.clone(), ports.modules.clone(), disk, compiler, settings.modules_max, metrics.clone())
                 .map_err(failed)?;
-        let guests = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(settings.guest_threads)
-            .thread_name("guest")
-            .enable_all()
-            .build()
-            .map_err(HostError::Threads)?;
-        let board = Board::new(settings.slots);
+        let guests = GuestThreads::start(settings.guest_threads).map_err(HostError::Threads)?;
+        let long_guests = guests.long.handle().clone();
+        let board = Board::new(settings.slots, settings.urgent_slots());
         let blobs = Blobs::new(ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);
         let gateway = Gateway::new(settings.egress.clone())?;
         gateway.metrics.register(registry).map_err(|error| HostError::Metrics(error.to_string()))?;
         let started_at = clock.now();
         let id = HostId::new();
-        let room = Room { id, settings, ports, clock, engine, modules, blobs, gateway, metrics, board, started_at };
+        let room = Room {
+            id,
+            settings,
+            ports,
+            clock,
+            engine,
+            modules,
+            blobs,
+            gateway,
+            metrics,
+            board,
+            long_guests,
+            started_at,
+        };
         Ok(Self { room: Arc::new(room), guests: Some(guests) })
     }
 
@@ -157,8 +170,10 @@ impl Host {
             tokio::spawn(heartbeat::progress_acks(self.room.clone(), over.clone())),
             tokio::spawn(heartbeat::cancels(self.room.clone(), over.clone())),
         ];
-        for _ in 0..self.room.settings.slots {
-            guests.spawn(receive::slot(self.room.clone(), reporter.clone(), over.clone()));
+        let urgent = self.room.settings.urgent_slots();
+        for number in 0..self.room.settings.slots {
+            let kind = if number < urgent { SlotKind::Urgent } else { SlotKind::Any };
+            guests.short.spawn(receive::slot(self.room.clone(), kind, reporter.clone(), over.clone()));
         }
         receive::intake(&self.room, &reporter, &drain).await;
         receive::drain(&self.room, &reporter, &stop).await;
@@ -174,9 +189,8 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // A runtime must not be dropped inside another; its threads end by themselves.
         if let Some(guests) = self.guests.take() {
-            guests.shutdown_background();
+            guests.end();
         }
     }
 }
@@ -191,6 +205,7 @@ async fn bounded(otherwise: &'static str, last: impl Future<Output = ()>) {
 fn check(settings: &HostSettings) -> Result<(), HostError> {
     let bounded = |name, bounds, good: bool| if good { Ok(()) } else { Err(HostError::Setting { name, bounds }) };
     bounded("slots", "from 1 to 10000", (1..=10_000).contains(&settings.slots))?;
+    bounded("urgent_slots", "fewer than `slots`", settings.urgent_slots() < settings.slots)?;
     bounded("queues", "1 to 64 names", (1..=64).contains(&settings.queues.len()))?;
     bounded("deliveries_max", "from 1 to 100", (1..=100).contains(&settings.deliveries_max))?;
     bounded("egress_concurrent_max", "from 1 to 256", (1..=256).contains(&settings.egress.concurrent_max))?;

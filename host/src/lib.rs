@@ -6,10 +6,12 @@
 //! may be killed at any point. It never sees SQL.
 
 mod blobs;
+mod board;
 mod egress;
 mod heartbeat;
 mod host;
 pub mod inspect;
+mod levels;
 pub mod local;
 mod metrics;
 mod modules;

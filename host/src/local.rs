@@ -23,6 +23,7 @@ use crate::modules::compile::compile_here;
 use crate::modules::prepared::{Linkers, prepare};
 use crate::run::{Attempt, Wall};
 use crate::sandbox::engine;
+use crate::sandbox::meter::PollClock;
 
 /// Why nothing could be run.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +52,7 @@ pub struct LocalRun {
 /// A module compiled and linked in this process.
 pub struct LocalModule {
     engine: Engine,
-    loaded: Loaded,
+    loaded: Arc<Loaded>,
     reference: ModuleRef,
     enqueuer: Arc<dyn Enqueuer>,
     gateway: Arc<Gateway>,
@@ -89,7 +90,7 @@ impl LocalModule {
         let reference = ModuleRef { name: manifest.name.clone(), version: manifest.version.clone(), digest };
         Ok(Self {
             engine,
-            loaded: Loaded { manifest: Arc::new(manifest), prepared },
+            loaded: Arc::new(Loaded { manifest: Arc::new(manifest), prepared }),
             reference,
             enqueuer: Arc::new(Nobody),
             gateway: Gateway::new(EgressSettings::default()).map_err(engine_error)?,
@@ -139,8 +140,9 @@ impl LocalModule {
         };
         let time = Duration::from_millis(u64::from(limits.timeout_ms));
         let attempt = Attempt {
-            engine: &self.engine,
-            loaded: &self.loaded,
+            engine: self.engine.clone(),
+            loaded: self.loaded.clone(),
+            clock: PollClock::start(),
             order: Arc::new(order),
             wall: Wall { time, bound: TimeBound::Timeout },
             progress: Box::new(|_| {}),

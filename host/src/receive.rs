@@ -5,287 +5,52 @@
 //! runs is handed back. Guarantees: a delivery that was received is run, reported as handed back, or (when this process is
 //! killed) delivered to another host after its ack wait.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::FutureExt;
-use parking_lot::Mutex;
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::outcome::TimeBound;
 use tasklane_domain::ports::Parking;
 use tasklane_domain::settle::host_lost;
-use tasklane_domain::work::{AckToken, Delivery, Ended, HandBack, ReportBody};
-use tasklane_domain::{DeliveryId, Outcome, Priority, TaskId, Usage};
-use tokio::sync::{Notify, Semaphore};
+use tasklane_domain::work::{Delivery, Ended, HandBack, ReportBody};
+use tasklane_domain::{Outcome, Usage};
 use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Stored;
+use crate::board::{SlotKind, StopReason, Wanted};
 use crate::host::Room;
+use crate::levels::Leveled;
 use crate::report::Reporter;
 use crate::run::{Attempt, Ran, Saturated, Wall};
+use crate::sandbox::meter::PollClock;
 
-/// Most deliveries that wait in this host, whatever the rate.
-const BUFFERED_MAX: usize = 1_024;
 /// A delivery that has waited this long while every slot was taken is handed back.
 const BUFFERED_TIME_MAX: Duration = Duration::from_secs(2);
 /// How often that is looked at.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
-/// Over which the rate of ended attempts is measured.
-const RATE_WINDOW: Duration = Duration::from_millis(100);
 /// Deliveries taken at once that were on their way when the intake had enough.
 const STRAGGLERS_MAX: usize = 64;
 /// Wait after an error of the queue.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
-/// Cancelled tasks that are remembered, so that a later delivery of one does not start.
-const CANCELLED_MAX: usize = 100_000;
-
-/// A delivery that waits for a slot; the most urgent is the greatest, then the one that came first.
-struct Waiting {
-    priority: Priority,
-    order: Reverse<u64>,
-    since: Instant,
-    delivery: Delivery,
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Waiting {}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.priority, self.order).cmp(&(other.priority, other.order))
-    }
-}
-
-/// Ended attempts in the window before the present one.
-struct Rate {
-    window: Instant,
-    ended_before: u64,
-    in_buffer_time: usize,
-}
-
-/// Who waits, who runs, and what is held.
-pub(crate) struct Board {
-    slots: u32,
-    waiting: Mutex<BinaryHeap<Waiting>>,
-    /// One permit for each that waits.
-    available: Semaphore,
-    /// The intake is woken when no more than this many wait.
-    low_water: AtomicUsize,
-    room: Notify,
-    arrivals: AtomicU64,
-    running: AtomicU32,
-    pub(crate) ended: AtomicU64,
-    /// Every delivery that is not yet acknowledged, with what stops its guest.
-    held: Mutex<HashMap<(TaskId, DeliveryId), Held>>,
-    cancelled: Mutex<(HashSet<TaskId>, VecDeque<TaskId>)>,
-    rate: Mutex<Rate>,
-}
-
-struct Held {
-    token: AckToken,
-    stop: Arc<Stop>,
-}
-
-/// Stops one guest.
-#[derive(Default)]
-struct Stop {
-    reason: Mutex<Option<StopReason>>,
-    asked: Notify,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum StopReason {
-    Cancelled,
-    Draining,
-}
-
-impl Stop {
-    fn ask(&self, reason: StopReason) {
-        self.reason.lock().get_or_insert(reason);
-        self.asked.notify_one();
-    }
-
-    async fn asked(&self) -> StopReason {
-        loop {
-            if let Some(reason) = *self.reason.lock() {
-                return reason;
-            }
-            self.asked.notified().await;
-        }
-    }
-}
-
-impl Board {
-    pub(crate) fn new(slots: u32) -> Self {
-        Self {
-            slots,
-            waiting: Mutex::default(),
-            available: Semaphore::new(0),
-            low_water: AtomicUsize::new(0),
-            room: Notify::new(),
-            arrivals: AtomicU64::new(0),
-            running: AtomicU32::new(0),
-            ended: AtomicU64::new(0),
-            held: Mutex::default(),
-            cancelled: Mutex::default(),
-            rate: Mutex::new(Rate { window: Instant::now(), ended_before: 0, in_buffer_time: 0 }),
-        }
-    }
-
-    pub(crate) fn running(&self) -> u32 {
-        self.running.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn buffered(&self) -> usize {
-        self.waiting.lock().len()
-    }
-
-    fn free_slots(&self) -> usize {
-        usize::try_from(self.slots.saturating_sub(self.running())).unwrap_or(0)
-    }
-
-    /// Attempts that end in `buffer_time` at the present rate.
-    fn predicted(&self, buffer_time: Duration) -> usize {
-        let mut rate = self.rate.lock();
-        let passed = rate.window.elapsed();
-        if passed >= RATE_WINDOW {
-            let ended = self.ended.load(Ordering::Relaxed);
-            let count = u32::try_from(ended - rate.ended_before).unwrap_or(u32::MAX);
-            let windows = buffer_time.as_secs_f64() / passed.as_secs_f64();
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count, rounded down")]
-            let predicted = (f64::from(count) * windows) as usize;
-            *rate = Rate { window: Instant::now(), ended_before: ended, in_buffer_time: predicted };
-        }
-        rate.in_buffer_time
-    }
-
-    /// How many more deliveries to ask for: none until a quarter of the buffer is used up, so that one pull brings many.
-    fn wanted(&self, buffer_time: Duration) -> usize {
-        let target = (self.predicted(buffer_time) + self.free_slots()).min(BUFFERED_MAX);
-        let low_water = target - target.div_ceil(4);
-        self.low_water.store(low_water, Ordering::Relaxed);
-        let buffered = self.buffered();
-        if buffered > low_water { 0 } else { target - buffered }
-    }
-
-    /// Wakes the intake if it should ask for more.
-    fn wake_if_low(&self, buffered: usize) {
-        if buffered <= self.low_water.load(Ordering::Relaxed) {
-            self.room.notify_one();
-        }
-    }
-
-    fn push(&self, deliveries: Vec<Delivery>) {
-        let count = deliveries.len();
-        let since = Instant::now();
-        let mut waiting = self.waiting.lock();
-        let mut held = self.held.lock();
-        for delivery in deliveries {
-            let stop = Arc::new(Stop::default());
-            held.insert((delivery.order.task, delivery.id), Held { token: delivery.token.clone(), stop });
-            let order = Reverse(self.arrivals.fetch_add(1, Ordering::Relaxed));
-            waiting.push(Waiting { priority: delivery.order.priority, order, since, delivery });
-        }
-        drop((waiting, held));
-        self.available.add_permits(count);
-    }
-
-    async fn pop(&self) -> Option<Delivery> {
-        self.available.acquire().await.ok()?.forget();
-        let mut waiting = self.waiting.lock();
-        let next = waiting.pop()?;
-        // Before the lock is given up, so that a drain finds it either waiting or running.
-        self.running.fetch_add(1, Ordering::Relaxed);
-        let left = waiting.len();
-        drop(waiting);
-        self.wake_if_low(left);
-        Some(next.delivery)
-    }
-
-    /// A slot is free again.
-    fn end(&self) {
-        self.running.fetch_sub(1, Ordering::Relaxed);
-        self.ended.fetch_add(1, Ordering::Relaxed);
-        self.wake_if_low(self.buffered());
-    }
-
-    /// Takes out what has waited too long, or everything.
-    fn take_waiting(&self, longer_than: Duration) -> Vec<Delivery> {
-        let mut waiting = self.waiting.lock();
-        let (late, rest): (Vec<Waiting>, Vec<Waiting>) =
-            waiting.drain().partition(|one| one.since.elapsed() >= longer_than);
-        *waiting = rest.into();
-        // Slots that have taken a permit meanwhile find one less and go on waiting.
-        self.available.forget_permits(late.len());
-        late.into_iter().map(|one| one.delivery).collect()
-    }
-
-    pub(crate) fn tokens(&self) -> Vec<AckToken> {
-        self.held.lock().values().map(|held| held.token.clone()).collect()
-    }
-
-    pub(crate) fn release(&self, task: TaskId, delivery: DeliveryId) -> Option<AckToken> {
-        self.held.lock().remove(&(task, delivery)).map(|held| held.token)
-    }
-
-    fn stop_of(&self, delivery: &Delivery) -> Arc<Stop> {
-        let held = self.held.lock();
-        held.get(&(delivery.order.task, delivery.id)).map(|held| held.stop.clone()).unwrap_or_default()
-    }
-
-    /// Remembers a cancelled task, and stops its guest if it runs here.
-    pub(crate) fn cancel(&self, task: TaskId) {
-        let mut cancelled = self.cancelled.lock();
-        let (known, order) = &mut *cancelled;
-        if known.insert(task) {
-            order.push_back(task);
-        }
-        if order.len() > CANCELLED_MAX
-            && let Some(oldest) = order.pop_front()
-        {
-            known.remove(&oldest);
-        }
-        drop(cancelled);
-        let held = self.held.lock();
-        held.iter().filter(|((id, _), _)| *id == task).for_each(|(_, held)| held.stop.ask(StopReason::Cancelled));
-    }
-
-    fn is_cancelled(&self, task: TaskId) -> bool {
-        self.cancelled.lock().0.contains(&task)
-    }
-
-    fn stop_all(&self) {
-        self.held.lock().values().for_each(|held| held.stop.ask(StopReason::Draining));
-    }
-}
 
 /// Fills the buffer until `drain`.
 pub(crate) async fn intake(room: &Arc<Room>, reporter: &Reporter, drain: &CancellationToken) {
     let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
     loop {
-        let want = room.board.wanted(room.settings.buffer_time);
-        let parking = if want > 0 { Parking::Allowed } else { Parking::Withheld };
+        let wanted = room.board.wanted(room.settings.buffer_time);
+        let (most, parking) = match wanted {
+            Wanted::Any(count) => (count, Parking::Allowed),
+            Wanted::Urgent(count) => (count, Parking::Urgent),
+            Wanted::Nothing => (STRAGGLERS_MAX, Parking::Withheld),
+        };
         tokio::select! {
             () = drain.cancelled() => return,
             _ = sweep.tick() => hand_back_late(room, reporter).await,
-            () = room.board.room.notified(), if want == 0 => {}
-            received = room.ports.work.receive(if want > 0 { want } else { STRAGGLERS_MAX }, parking) => match received {
+            () = room.board.wants_more(), if parking != Parking::Allowed => {}
+            received = room.ports.work.receive(most, parking) => match received {
                 Ok(deliveries) => room.board.push(deliveries),
                 Err(error) => {
                     tracing::warn!(%error, "no work could be received");
@@ -332,18 +97,18 @@ pub(crate) async fn drain(room: &Arc<Room>, reporter: &Reporter, stop: &Cancella
 }
 
 /// One slot: runs one delivery after the other, on the guests' runtime.
-pub(crate) async fn slot(room: Arc<Room>, reporter: Reporter, over: CancellationToken) {
+pub(crate) async fn slot(room: Arc<Room>, kind: SlotKind, reporter: Reporter, over: CancellationToken) {
     loop {
         let delivery = tokio::select! {
             () = over.cancelled() => return,
-            delivery = room.board.pop() => delivery,
+            delivery = room.board.pop(kind) => delivery,
         };
         let Some(delivery) = delivery else { continue };
         room.metrics.running.inc();
         let body = run_contained(&room, &reporter, &delivery).await;
         reporter.report(&room, &delivery, body).await;
         room.metrics.running.dec();
-        room.board.end();
+        room.board.end(kind);
     }
 }
 
@@ -390,8 +155,9 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         Err(outcome) => return unrun(room, outcome),
     };
     let attempt = Attempt {
-        engine: &room.engine,
-        loaded: &loaded,
+        engine: room.engine.clone(),
+        loaded,
+        clock: PollClock::start(),
         order: fetched.order.clone(),
         wall: wall(room, delivery),
         progress: reporter.progress_sink(room, delivery),
@@ -399,18 +165,25 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         gateway: room.gateway.clone(),
     };
     let started_at = room.clock.now();
-    let run = attempt.run();
-    tokio::pin!(run);
+    let mut run = Leveled::new(attempt.clock.clone(), room.long_guests.clone(), attempt.run());
     let ran = tokio::select! {
         biased;
-        ran = &mut run => ran,
-        reason = stop.asked() => return stopped(room, reason),
+        ran = &mut run => Ok(ran),
+        reason = stop.asked() => Err(reason),
         () = tokio::time::sleep(room.settings.running_report_after) => {
             reporter.tell(room, delivery, ReportBody::Started { at: started_at }).await;
             tokio::select! {
-                ran = &mut run => ran,
-                reason = stop.asked() => return stopped(room, reason),
+                ran = &mut run => Ok(ran),
+                reason = stop.asked() => Err(reason),
             }
+        }
+    };
+    let ran = match ran {
+        Ok(ran) => ran,
+        Err(reason) => {
+            // Its instance is given back before its slot is.
+            run.stop().await;
+            return stopped(room, reason);
         }
     };
     match ran {

@@ -50,9 +50,11 @@ pub(crate) struct Wall {
 }
 
 /// What runs an attempt.
-pub(crate) struct Attempt<'a> {
-    pub(crate) engine: &'a Engine,
-    pub(crate) loaded: &'a Loaded,
+pub(crate) struct Attempt {
+    pub(crate) engine: Engine,
+    pub(crate) loaded: Arc<Loaded>,
+    /// Measures it; to be read while it runs.
+    pub(crate) clock: Arc<PollClock>,
     pub(crate) order: Arc<WorkOrder>,
     pub(crate) wall: Wall,
     pub(crate) progress: ProgressSink,
@@ -60,10 +62,10 @@ pub(crate) struct Attempt<'a> {
     pub(crate) gateway: Arc<Gateway>,
 }
 
-impl Attempt<'_> {
+impl Attempt {
     /// Runs it.
     pub(crate) async fn run(self) -> Result<Ran, Saturated> {
-        let clock = PollClock::start();
+        let clock = self.clock;
         let limits = &self.order.limits;
         let stdout = match self.loaded.prepared {
             Prepared::Component(_) => Stdout::Log,
@@ -74,7 +76,7 @@ impl Attempt<'_> {
             Prepared::CommandP1(_) => Streams::AtOnce,
             Prepared::Component(_) | Prepared::CommandP2(_) => Streams::Bounded,
         };
-        let (engine, order, wall) = (self.engine, &*self.order, self.wall);
+        let (engine, order, wall) = (&self.engine, &*self.order, self.wall);
         let call = Call { engine, streams, order, wall, clock, voice: voice.clone() };
         let setup = Setup {
             order: self.order.clone(),
@@ -155,8 +157,10 @@ impl Call<'_> {
             Ok(store) => store,
             Err(error) => return Ok(self.host_error(&error)),
         };
-        let metered = Metered::new(guest(&mut store), self.clock.clone());
-        let answer = tokio::time::timeout(self.wall.time, metered).await;
+        let answer = {
+            let guest = std::pin::pin!(guest(&mut store));
+            tokio::time::timeout(self.wall.time, Metered::new(guest, self.clock.clone())).await
+        };
         let fuel = self.order.limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         let (outcome, result) = match answer {
             Err(_) => (Outcome::TimedOut { bound: self.wall.bound }, Bytes::new()),

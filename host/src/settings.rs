@@ -23,6 +23,9 @@ pub struct HostSettings {
     pub name: String,
     /// Guests that can run at once. 1 to 10,000, default 16 for each core.
     pub slots: u32,
+    /// How many of the slots are kept for tasks of priority 8 to 10, so that long work never takes all. Fewer than `slots`. Default:
+    /// an eighth of `slots`, rounded down.
+    pub urgent_slots: Option<u32>,
     /// Queues to serve. Default: `default`.
     pub queues: Vec<QueueName>,
     /// Where compiled modules and their key lie; private to this user.
@@ -55,7 +58,16 @@ pub struct HostSettings {
     pub version: String,
 }
 
+/// Of so many slots one is kept for urgent tasks.
+const SLOTS_FOR_ONE_URGENT: u32 = 8;
+
 impl HostSettings {
+    /// Slots that are kept for urgent tasks.
+    #[must_use]
+    pub fn urgent_slots(&self) -> u32 {
+        self.urgent_slots.unwrap_or(self.slots / SLOTS_FOR_ONE_URGENT)
+    }
+
     /// The defaults, for what has one.
     #[must_use]
     pub fn new(cache_dir: PathBuf, compiler: CompilerCommand) -> Self {
@@ -63,6 +75,7 @@ impl HostSettings {
         Self {
             name: String::new(),
             slots: u32::try_from(cores).unwrap_or(1).saturating_mul(16),
+            urgent_slots: None,
             queues: vec![QueueName::default()],
             cache_dir,
             cache_bytes_max: 2 * 1024 * 1024 * 1024,

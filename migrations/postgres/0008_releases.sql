@@ -21,3 +21,12 @@ CREATE TABLE module_events (
     action TEXT   NOT NULL
 );
 CREATE INDEX module_events_module ON module_events (module, seq);
+
+-- A version that was removed: its number stays that of its bytes.
+CREATE TABLE removed_modules (
+    name       TEXT   NOT NULL,
+    version    TEXT   NOT NULL,
+    digest     BYTEA  NOT NULL,
+    removed_at BIGINT NOT NULL,
+    PRIMARY KEY (name, version)
+);

@@ -4,9 +4,11 @@
 //! directory, and ends them by pid. Nothing here is a fake.
 #![expect(clippy::indexing_slicing, reason = "a missing field of a JSON answer is null, which the stories then refuse")]
 
+pub mod canary;
 mod client;
 mod cluster;
 mod dev;
+pub mod hostile;
 mod process;
 mod receiver;
 

@@ -61,6 +61,11 @@ pub struct AliasList {
     pub aliases: Vec<AliasView>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// What one version has and the other has not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 pub struct Changes {
@@ -70,6 +75,9 @@ pub struct Changes {
     /// Only the first has it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<String>,
+    /// How many more there are: at most 1,000 of each are named.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: usize,
 }
 
 /// The difference of two versions.

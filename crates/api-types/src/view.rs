@@ -224,6 +224,9 @@ pub struct TaskView {
     pub version: String,
     /// SHA-256 of its module.
     pub digest: String,
+    /// The alias that chooses the version anew when the task first becomes queued; left out when the version is settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
     /// Where it waits.
     pub queue: String,
     /// 1 to 10.
@@ -518,7 +521,7 @@ pub struct FiringView {
     /// Its task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
-    /// Why there is none: `missed`, `overlap`, `superseded`, `module_missing`.
+    /// Why there is none: `missed`, `overlap`, `superseded`, `module_missing`, `module_disabled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub passed: Option<Passed>,

@@ -7,6 +7,9 @@ use tasklane_api_types::{Changes, ModuleDiff};
 use tasklane_domain::ModuleRecord;
 use tasklane_domain::ports::Surface;
 
+/// Changes of one kind and direction that are named in one answer.
+const NAMED_MAX: usize = 1_000;
+
 /// What `to` has that `from` has not, and the other way round.
 pub(crate) fn diff(from: &ModuleRecord, from_has: Surface, to: &ModuleRecord, to_has: Surface) -> ModuleDiff {
     let (from_lines, to_lines) = (Lines::of(from), Lines::of(to));
@@ -26,7 +29,12 @@ pub(crate) fn diff(from: &ModuleRecord, from_has: Surface, to: &ModuleRecord, to
 
 fn changes(from: Vec<String>, to: Vec<String>) -> Changes {
     let (from, to): (BTreeSet<String>, BTreeSet<String>) = (from.into_iter().collect(), to.into_iter().collect());
-    Changes { added: to.difference(&from).cloned().collect(), removed: from.difference(&to).cloned().collect() }
+    let (added, removed) = (to.difference(&from), from.difference(&to));
+    let all = added.clone().count() + removed.clone().count();
+    let (added, removed): (Vec<_>, Vec<_>) =
+        (added.take(NAMED_MAX).cloned().collect(), removed.take(NAMED_MAX).cloned().collect());
+    let left_out = all.saturating_sub(added.len() + removed.len());
+    Changes { added, removed, left_out }
 }
 
 /// A manifest as `key = value`, what it asks for apart.
@@ -92,10 +100,18 @@ mod tests {
         let changes = |added: &[&str], removed: &[&str]| Changes {
             added: added.iter().map(|one| (*one).to_owned()).collect(),
             removed: removed.iter().map(|one| (*one).to_owned()).collect(),
+            left_out: 0,
         };
         assert_eq!(found.imports, changes(&["c"], &["a"]));
         assert_eq!(found.permissions, changes(&["enqueue = \"csv\""], &[]));
         assert_eq!(found.manifest, changes(&["config.quality = \"90\""], &["config.quality = \"80\""]));
         assert!(found.same_bytes);
+    }
+
+    #[test]
+    fn what_is_too_much_is_counted() {
+        let many: Vec<String> = (0..NAMED_MAX + 5).map(|number| number.to_string()).collect();
+        let found = changes(Vec::new(), many);
+        assert_eq!((found.added.len(), found.left_out), (NAMED_MAX, 5));
     }
 }

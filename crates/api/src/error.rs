@@ -97,6 +97,7 @@ impl From<StoreError> for ApiError {
                 ErrorCode::ModuleConflict,
                 format!("module {name} {version} is already deployed with other content"),
             ),
+            StoreError::VersionRemoved { .. } => Self::new(ErrorCode::ModuleConflict, error.to_string()),
             StoreError::AlreadyEnded { id, state } => {
                 Self::new(ErrorCode::TaskAlreadyEnded, format!("task {id} has already ended as {state}"))
             }
@@ -107,7 +108,8 @@ impl From<StoreError> for ApiError {
             StoreError::VersionNotFound { .. } => Self::new(ErrorCode::ModuleVersionNotFound, error.to_string()),
             StoreError::AliasNotFound { .. } => Self::new(ErrorCode::AliasNotFound, error.to_string()),
             StoreError::NothingBefore { .. } => Self::new(ErrorCode::AliasNothingBefore, error.to_string()),
-            StoreError::AliasesFull(_) => Self::new(ErrorCode::AliasInvalid, error.to_string()),
+            StoreError::AliasesFull(_) => Self::new(ErrorCode::AliasInvalid, error.to_string())
+                .hint("Remove one that is not used: DELETE /api/v1/modules/{name}/aliases/{alias}."),
             StoreError::ScheduleExists(_) => Self::new(ErrorCode::ScheduleExists, error.to_string()),
             StoreError::SchedulesFull(_) => Self::new(ErrorCode::SchedulesFull, error.to_string()),
             StoreError::WebhookExists(_) => Self::new(ErrorCode::WebhookExists, error.to_string()),

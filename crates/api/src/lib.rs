@@ -7,6 +7,7 @@
 mod background;
 mod blobs;
 mod children;
+mod counts;
 mod diff;
 mod error;
 mod extract;

@@ -8,14 +8,14 @@ use parking_lot::Mutex;
 use tasklane_api_types::ErrorCode;
 use tasklane_domain::name::NameError;
 use tasklane_domain::ports::ModuleStore;
-use tasklane_domain::release::{Alias, ModuleSpec, Unresolved, resolve};
+use tasklane_domain::release::{Alias, ModuleSpec, Selector, Unresolved, resolve};
 use tasklane_domain::{ModuleName, ModuleRecord, ModuleRef, ModuleVersion, TaskId};
 
 use crate::error::{ApiError, ApiResult};
 use crate::state::ApiPorts;
 
 /// How long a module's versions and aliases are remembered; another API process may have changed them.
-const KNOWN_TTL: Duration = Duration::from_secs(1);
+pub(crate) const KNOWN_TTL: Duration = Duration::from_secs(1);
 /// Modules remembered.
 const REMEMBERED_MAX: usize = 10_000;
 /// How alike a suggestion must be, 0 to 1.
@@ -62,8 +62,7 @@ impl ModuleBook {
 
     /// What `name`, `name@version` or `name@alias` is for this task.
     pub(crate) async fn find(&self, ports: &ApiPorts, text: &str, task: TaskId) -> ApiResult<Arc<ModuleRecord>> {
-        let wrong = |error: NameError| ApiError::new(ErrorCode::InvalidRequest, error.to_string());
-        self.resolve(ports, &text.parse().map_err(wrong)?, task).await
+        self.resolve(ports, &spec(text)?, task).await
     }
 
     /// The version that this task gets.
@@ -82,7 +81,7 @@ impl ModuleBook {
         let known = self.read(ports, &spec.name).await?;
         match look(&known) {
             Ok(record) => Ok(record),
-            Err(why) => Err(unresolved(ports.modules.as_ref(), &spec.name, &known, why).await?),
+            Err(why) => Err(unresolved(ports.modules.as_ref(), spec, &known, why).await?),
         }
     }
 
@@ -99,12 +98,18 @@ impl ModuleBook {
     }
 }
 
+/// `name`, `name@version` or `name@alias`.
+pub(crate) fn spec(text: &str) -> ApiResult<ModuleSpec> {
+    text.parse().map_err(|error: NameError| ApiError::new(ErrorCode::InvalidRequest, error.to_string()))
+}
+
 async fn unresolved(
     modules: &dyn ModuleStore,
-    name: &ModuleName,
+    spec: &ModuleSpec,
     known: &Known,
     why: Unresolved,
 ) -> ApiResult<ApiError> {
+    let name = &spec.name;
     match why {
         Unresolved::NoModule => missing(modules, name, None).await,
         Unresolved::NoVersion(version) => missing(modules, name, Some(&version)).await,
@@ -113,9 +118,15 @@ async fn unresolved(
             let names: Vec<&str> = known.aliases.iter().map(|one| one.name.as_str()).collect();
             Ok(if names.is_empty() { error } else { error.hint(format!("Its aliases: {}.", names.join(", "))) })
         }
-        Unresolved::Disabled => {
-            Ok(ApiError::new(ErrorCode::ModuleDisabled, format!("every version of {name} that this leads to is off")))
-        }
+        Unresolved::Disabled => Ok(ApiError::new(ErrorCode::ModuleDisabled, switched_off(spec))),
+    }
+}
+
+fn switched_off(spec: &ModuleSpec) -> String {
+    let name = &spec.name;
+    match &spec.selector {
+        Selector::Version(version) => format!("{name}@{version} is switched off"),
+        Selector::Alias(alias) => format!("every version that {name}@{alias} leads to is switched off or removed"),
     }
 }
 

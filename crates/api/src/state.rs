@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 
 use crate::background::DispatchQueue;
 use crate::blobs::UPLOADS_AT_ONCE_MAX;
+use crate::counts::Counts;
 use crate::metrics::Metrics;
 use crate::modules::ModuleBook;
 use crate::serve::ServeSettings;
@@ -120,6 +121,7 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     pub(crate) modules: ModuleBook,
     pub(crate) waiters: Waiters,
+    pub(crate) counts: Counts,
     pub(crate) dispatch: DispatchQueue,
     /// Places of uploads of blobs.
     pub(crate) uploads: Semaphore,
@@ -142,6 +144,7 @@ impl State {
             metrics,
             modules: ModuleBook::default(),
             waiters: Waiters::default(),
+            counts: Counts::default(),
             dispatch,
             uploads: Semaphore::new(UPLOADS_AT_ONCE_MAX),
         })

@@ -17,6 +17,7 @@ use tasklane_domain::{
 };
 
 use crate::error::{ApiError, ApiResult};
+use crate::modules::spec;
 use crate::state::State;
 use crate::{blobs, flow};
 
@@ -33,7 +34,8 @@ pub(crate) async fn resolve(
     id: TaskId,
     traceparent: Option<String>,
 ) -> ApiResult<NewTask> {
-    let module = state.modules.find(&state.ports, &request.module, id).await?;
+    let wanted = spec(&request.module)?;
+    let module = state.modules.resolve(&state.ports, &wanted, id).await?;
     let now = state.clock.now();
     let manifest = &module.manifest;
     let wished = Wish { run_at: request.run_at, delay_ms: request.delay_ms, delay: request.delay.as_deref() };
@@ -49,6 +51,7 @@ pub(crate) async fn resolve(
     let mut task = NewTask {
         id,
         module: module.reference(),
+        alias: wanted.selector.alias(),
         queue: queue.or_else(|| manifest.queue.clone()).unwrap_or_default(),
         priority: request.priority.or(manifest.priority).unwrap_or_default(),
         limits: limits.map_err(|error| ApiError::new(ErrorCode::LimitOutOfBounds, error.to_string()))?,

@@ -17,6 +17,7 @@ pub(crate) fn task(task: Task) -> TaskView {
         module: task.module.name.to_string(),
         version: task.module.version.to_string(),
         digest: task.module.digest.to_string(),
+        alias: task.alias.map(|alias| alias.to_string()),
         queue: task.queue.to_string(),
         priority: task.priority.get(),
         state: task.state,
@@ -97,8 +98,8 @@ pub(crate) fn module(record: ModuleRecord) -> ModuleView {
     }
 }
 
-pub(crate) fn stats(stats: Stats) -> ClusterStats {
-    let lane = |depth: tasklane_domain::query::LaneDepth| LaneView {
+pub(crate) fn stats(stats: &Stats) -> ClusterStats {
+    let lane = |depth: &tasklane_domain::query::LaneDepth| LaneView {
         queue: depth.lane.queue.to_string(),
         priority: depth.lane.priority.get(),
         queued: depth.queued,
@@ -106,6 +107,6 @@ pub(crate) fn stats(stats: Stats) -> ClusterStats {
     };
     ClusterStats {
         states: stats.states.iter().map(|one| (one.state.to_string(), one.count)).collect(),
-        lanes: stats.lanes.into_iter().map(lane).collect(),
+        lanes: stats.lanes.iter().map(lane).collect(),
     }
 }

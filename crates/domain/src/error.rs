@@ -53,6 +53,16 @@ pub enum StoreError {
         /// The version.
         version: ModuleVersion,
     },
+    /// The version had other bytes before it was removed.
+    #[error(
+        "{name}@{version} was removed, and its number stays that of its bytes: deploy others under another version"
+    )]
+    VersionRemoved {
+        /// The module.
+        name: ModuleName,
+        /// The version.
+        version: ModuleVersion,
+    },
     /// The task has ended.
     #[error("task {id} has already ended as {state}")]
     AlreadyEnded {

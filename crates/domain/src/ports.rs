@@ -183,7 +183,8 @@ pub trait Dispatcher: Send + Sync + 'static {
 #[async_trait]
 pub trait WorkSource: Send + Sync + 'static {
     /// Waits for work and returns 1 to `want` deliveries. [`Parking::Allowed`] permits standing pulls on empty lanes, so that a
-    /// lone urgent task arrives at once; a saturated host passes [`Parking::Withheld`] to leave it to others.
+    /// lone urgent task arrives at once; a saturated host passes [`Parking::Withheld`] to leave it to others, or
+    /// [`Parking::Urgent`] to be asked for urgent work only.
     async fn receive(&self, want: usize, parking: Parking) -> Result<Vec<Delivery>, QueueError>;
 
     /// Says that the deliveries are done with. Best effort: a lost ack means a redelivery, which settle refuses.
@@ -201,6 +202,8 @@ pub trait WorkSource: Send + Sync + 'static {
 pub enum Parking {
     /// A slot is free or soon will be.
     Allowed,
+    /// Only slots for urgent tasks are free: only urgent lanes are asked.
+    Urgent,
     /// Every slot is taken by long work.
     Withheld,
 }

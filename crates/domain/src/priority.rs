@@ -26,6 +26,12 @@ impl Priority {
     /// 2.
     pub const LOW: Self = Self(2);
 
+    /// Whether hosts keep slots for it: 8 to 10.
+    #[must_use]
+    pub const fn is_urgent(self) -> bool {
+        self.0 >= Self::HIGH.0
+    }
+
     /// The number, 1 to 10.
     #[must_use]
     pub const fn get(self) -> u8 {

@@ -1,7 +1,7 @@
 //! Which version of a module a task gets: aliases with weights, versions that are switched off, and the record of who changed what.
 //!
 //! Called by the API (submits, `/api/v1/modules`), the scheduler (firings) and the store (rows). The choice is pure and depends on the
-//! task's own id, so it is the same whoever makes it. It guarantees nothing about tasks that were submitted before: they are pinned.
+//! task's own id, so it is the same whoever makes it. It guarantees nothing about tasks that were queued before: they are pinned.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -22,6 +22,8 @@ pub const ROUTES_MAX: usize = 8;
 pub const WEIGHT_MAX: u16 = 10_000;
 /// Most aliases of one module.
 pub const ALIASES_MAX: u32 = 100;
+/// Open tasks of a version that are counted before one stops counting.
+pub const OPEN_TASKS_COUNTED_MAX: u64 = 10_000;
 /// Changes of one module in one answer.
 pub const EVENTS_MAX: u32 = 200;
 /// The alias that a bare module name means. Until somebody sets it, it is the newest version.
@@ -43,6 +45,17 @@ pub enum Selector {
     Version(ModuleVersion),
     /// What an alias leads to; a bare name is `latest`.
     Alias(AliasName),
+}
+
+impl Selector {
+    /// The alias, if the version is not named.
+    #[must_use]
+    pub fn alias(self) -> Option<AliasName> {
+        match self {
+            Self::Version(_) => None,
+            Self::Alias(alias) => Some(alias),
+        }
+    }
 }
 
 impl FromStr for ModuleSpec {
@@ -226,7 +239,7 @@ fn chance(task: TaskId) -> u64 {
 /// What still needs a version.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct References {
-    /// Tasks of it that have not ended.
+    /// Tasks of it that have not ended, counted up to [`OPEN_TASKS_COUNTED_MAX`].
     pub open_tasks: u64,
     /// Schedules that name it, or the module of which it is the last version.
     pub schedules: Vec<ScheduleName>,
@@ -246,8 +259,13 @@ impl fmt::Display for References {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |names: Vec<&str>| names.join(", ");
         let mut parts = Vec::new();
-        if self.open_tasks > 0 {
-            parts.push(format!("{} tasks that have not ended", self.open_tasks));
+        match self.open_tasks {
+            0 => {}
+            1 => parts.push("1 task that has not ended".to_owned()),
+            OPEN_TASKS_COUNTED_MAX.. => {
+                parts.push(format!("{OPEN_TASKS_COUNTED_MAX} or more tasks that have not ended"))
+            }
+            count => parts.push(format!("{count} tasks that have not ended")),
         }
         if !self.schedules.is_empty() {
             parts.push(format!("schedules {}", names(self.schedules.iter().map(ScheduleName::as_str).collect())));

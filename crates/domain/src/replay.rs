@@ -63,6 +63,7 @@ pub fn replay(task: &Task, payload: Payload, changes: &Changes, id: TaskId, now:
     NewTask {
         id,
         module: changes.module.clone().unwrap_or_else(|| task.module.clone()),
+        alias: None,
         queue: task.queue.clone(),
         priority: changes.priority.unwrap_or(task.priority),
         payload,

@@ -188,6 +188,8 @@ pub enum Passed {
     Superseded,
     /// The module, or its pinned version, is not there any more.
     ModuleMissing,
+    /// The version, or every version that the alias leads to, is switched off.
+    ModuleDisabled,
 }
 
 impl Passed {
@@ -199,6 +201,7 @@ impl Passed {
             Self::Overlap => "overlap",
             Self::Superseded => "superseded",
             Self::ModuleMissing => "module_missing",
+            Self::ModuleDisabled => "module_disabled",
         }
     }
 }
@@ -297,6 +300,7 @@ impl Schedule {
         NewTask {
             id,
             module,
+            alias: template.spec().selector.alias(),
             queue: template.queue.clone(),
             priority: template.priority,
             payload: self.payload.clone(),

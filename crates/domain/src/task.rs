@@ -14,7 +14,7 @@ use crate::id::{Attempt, BatchId, DeliveryId, HostId, TaskId};
 use crate::limits::Limits;
 use crate::log::LogCapture;
 use crate::module::ModuleRef;
-use crate::name::{Labels, Namespace, QueueName, TaskName};
+use crate::name::{AliasName, Labels, Namespace, QueueName, TaskName};
 use crate::outcome::{Outcome, Usage};
 use crate::payload::Payload;
 use crate::priority::Priority;
@@ -30,8 +30,10 @@ use crate::work::{Progress, WorkOrder};
 pub struct NewTask {
     /// Made by the API, so that a retry of the commit cannot double it.
     pub id: TaskId,
-    /// Pinned version of the module.
+    /// Pinned version of the module; if the task has an alias and waits, until it becomes queued.
     pub module: ModuleRef,
+    /// The alias that chose the version, where none was named. It chooses again when a task that waited first becomes queued.
+    pub alias: Option<AliasName>,
     /// Where it waits.
     pub queue: QueueName,
     /// How urgent it is.
@@ -198,8 +200,10 @@ impl Submitted {
 pub struct Task {
     /// Its name for ever.
     pub id: TaskId,
-    /// What it runs.
+    /// What it runs; with an alias, what it would run if it became queued as things were when it was submitted.
     pub module: ModuleRef,
+    /// The alias that chooses the version when the task becomes queued; `None` once it has been, or if the version was named.
+    pub alias: Option<AliasName>,
     /// Where it waits.
     pub queue: QueueName,
     /// How urgent it is.

@@ -73,6 +73,8 @@ mod news;
 mod operations;
 #[path = "shared/outbox.rs"]
 mod outbox;
+#[path = "shared/pin.rs"]
+mod pin;
 #[path = "shared/read.rs"]
 mod read;
 #[path = "shared/release_port.rs"]

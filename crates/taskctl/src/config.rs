@@ -88,6 +88,9 @@ pub(crate) struct Settings {
     /// Guests that a host runs at once. Default 16 for each core.
     #[arg(long, env = "TASKLANE_SLOTS", value_name = "N")]
     pub(crate) slots: Option<u32>,
+    /// How many of the slots are kept for tasks of priority 8 to 10. Default: an eighth, rounded down.
+    #[arg(long, env = "TASKLANE_URGENT_SLOTS", value_name = "N")]
+    pub(crate) urgent_slots: Option<u32>,
     /// Queues that a host serves. Default `default`.
     #[arg(long, env = "TASKLANE_QUEUES", value_delimiter = ',', value_name = "NAME")]
     pub(crate) queues: Option<Vec<QueueName>>,
@@ -220,7 +223,7 @@ impl Settings {
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let file: Self = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
         fill!(self, file: data_dir listen ops_listen database_url nats_url nats_credentials nats_user nats_password
-            nats_token nats_nkey_file nats_ca nats_cert nats_key nats_tls_required nats_server replicas name slots
+            nats_token nats_nkey_file nats_ca nats_cert nats_key nats_tls_required nats_server replicas name slots urgent_slots
             queues cache_dir ack_wait_ms host_ttl_ms deliveries_max drain_timeout_ms lease_ttl_ms rescue_interval_ms
             rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max keep_tasks keep_payloads keep_results keep_logs
             retention_interval idempotency_ttl log log_format limits public_url webhook_allow webhook_grant_networks

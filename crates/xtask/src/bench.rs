@@ -26,6 +26,12 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// An urgent task, alone and while a thousand runs of hostile modules have the host.
+    Canary {
+        /// Passed on: `--crowd N --rounds N --json FILE`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
 }
 
 /// Runs one.
@@ -45,6 +51,7 @@ pub(crate) fn run_bench(bench: &Bench) -> anyhow::Result<()> {
         Bench::Throughput { rest } => ("throughput", rest),
         Bench::Due { rest } => ("due", rest),
         Bench::Fair { rest } => ("fair", rest),
+        Bench::Canary { rest } => ("canary", rest),
     };
     let mut command = Command::new("target/release/tasklane-bench");
     command.arg(name).args(rest).env("TASKLANE_NATS_SERVER", setup::nats_server()?);

@@ -51,18 +51,18 @@ impl PollClock {
 }
 
 /// Measures each poll of a future.
-pub(crate) struct Metered<F> {
-    future: Pin<Box<F>>,
+pub(crate) struct Metered<'a, F> {
+    future: Pin<&'a mut F>,
     clock: Arc<PollClock>,
 }
 
-impl<F: Future> Metered<F> {
-    pub(crate) fn new(future: F, clock: Arc<PollClock>) -> Self {
-        Self { future: Box::pin(future), clock }
+impl<'a, F: Future> Metered<'a, F> {
+    pub(crate) fn new(future: Pin<&'a mut F>, clock: Arc<PollClock>) -> Self {
+        Self { future, clock }
     }
 }
 
-impl<F: Future> Future for Metered<F> {
+impl<F: Future> Future for Metered<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {

@@ -9,7 +9,7 @@ use serde_json::json;
 use tasklane_domain::error::QueueError;
 use tasklane_domain::ports::Parking;
 use tasklane_domain::work::Delivery;
-use tasklane_domain::{Lane, QueueName};
+use tasklane_domain::{Lane, Priority, QueueName};
 
 use super::SHARE;
 use super::message::{delivery, metadata};
@@ -53,6 +53,7 @@ enum Pull {
 
 struct LaneState {
     consumer: String,
+    priority: Priority,
     pull: Pull,
     /// Messages known to wait.
     pending: u64,
@@ -69,6 +70,14 @@ impl LaneState {
         };
         if over {
             self.pull = Pull::None;
+        }
+    }
+
+    fn is_asked(&self, parking: Parking) -> bool {
+        match parking {
+            Parking::Allowed => true,
+            Parking::Urgent => self.priority.is_urgent(),
+            Parking::Withheld => false,
         }
     }
 
@@ -103,7 +112,13 @@ impl Intake {
         let now = Instant::now();
         let lanes: Vec<LaneState> = lane_list
             .iter()
-            .map(|lane| LaneState { consumer: lane_consumer(lane), pull: Pull::None, pending: 0, served: now })
+            .map(|lane| LaneState {
+                consumer: lane_consumer(lane),
+                priority: lane.priority,
+                pull: Pull::None,
+                pending: 0,
+                served: now,
+            })
             .collect();
         let by_consumer = lanes.iter().enumerate().map(|(index, lane)| (lane.consumer.clone(), index)).collect();
         let mut intake = Self {
@@ -218,13 +233,13 @@ impl Intake {
         if parking == Parking::Withheld || pulling || room == 0 {
             return Ok(());
         }
-        let Some(index) = self.whose_turn() else { return Ok(()) };
+        let Some(index) = self.whose_turn(parking) else { return Ok(()) };
         self.batches = self.batches.wrapping_add(1);
         self.pull(index, json!({"batch": room, "no_wait": true}), Pull::Batch { left: room, since: now }).await
     }
 
-    fn whose_turn(&self) -> Option<usize> {
-        let waiting = |lane: &LaneState| lane.pending > 0 && lane.is_free();
+    fn whose_turn(&self, parking: Parking) -> Option<usize> {
+        let waiting = |lane: &LaneState| lane.pending > 0 && lane.is_free() && lane.is_asked(parking);
         let most_urgent = self.lanes.iter().position(waiting)?;
         if !self.batches.is_multiple_of(SHARE) {
             return Some(most_urgent);
@@ -243,7 +258,7 @@ impl Intake {
             .lanes
             .iter()
             .enumerate()
-            .filter(|(_, lane)| lane.pending == 0 && lane.is_free())
+            .filter(|(_, lane)| lane.pending == 0 && lane.is_free() && lane.is_asked(parking))
             .map(|(index, _)| index)
             .collect();
         for index in empty {

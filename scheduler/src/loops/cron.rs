@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use tasklane_domain::error::StoreError;
+use tasklane_domain::release::Unresolved;
 use tasklane_domain::schedule::{Fire, Look, Passed, Plan, Previous, Schedule, look as instants, plan};
 use tasklane_domain::{NewTask, StateKind, TaskId, Term, Timestamp, release};
 use tasklane_recurrence::{Recurrence, Zone};
@@ -138,7 +139,8 @@ async fn tasks_of(
             Ok(record) => tasks.push((at, schedule.task(id, record.reference(), at, now))),
             Err(why) => {
                 tracing::warn!(schedule = %schedule.name, module = %spec.name, ?why, "a schedule's module cannot be had");
-                pass.push((at, Passed::ModuleMissing));
+                let is_off = why == Unresolved::Disabled;
+                pass.push((at, if is_off { Passed::ModuleDisabled } else { Passed::ModuleMissing }));
             }
         }
     }

@@ -59,5 +59,5 @@ pub(crate) async fn info(State(room): State<Arc<Room>>, params: Params) -> ApiRe
 )]
 pub(crate) async fn stats(State(room): State<Arc<Room>>, params: Params) -> ApiResult<Json<ClusterStats>> {
     params.only(&[])?;
-    Ok(Json(views::stats(room.ports.tasks.stats().await?)))
+    Ok(Json(views::stats(&*room.counts.get(&*room.ports.tasks).await?)))
 }

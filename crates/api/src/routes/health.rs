@@ -72,7 +72,7 @@ pub(crate) async fn health(State(room): State<Arc<Room>>) -> Response {
 /// Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "The metrics")))]
 pub(crate) async fn metrics(State(room): State<Arc<Room>>) -> Response {
-    match room.ports.tasks.stats().await {
+    match room.counts.get(&*room.ports.tasks).await {
         Ok(stats) => room.metrics.show(&stats),
         Err(error) => tracing::warn!(%error, "the metrics lack what the database counts"),
     }

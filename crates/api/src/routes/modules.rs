@@ -54,6 +54,7 @@ pub(crate) async fn deploy(
         disabled_at: None,
     };
     let deployed = room.ports.modules.deploy(record.clone(), wasm.clone()).await?;
+    let record = as_it_is(&room, record).await?;
     room.modules.forget();
     if let Err(error) = room.ports.cache.put(&record.reference(), &record.manifest, wasm).await {
         tracing::warn!(%error, "the module is not in the object store yet; hosts will ask for it");
@@ -61,6 +62,12 @@ pub(crate) async fn deploy(
     let status = if deployed == Deployed::Created { StatusCode::CREATED } else { StatusCode::OK };
     let location = format!("/api/v1/modules/{}/{}", record.manifest.name, record.manifest.version);
     Ok((status, [(header::LOCATION, location)], Json(views::module(record))).into_response())
+}
+
+/// The record of what was deployed: that of the first time, if it was deployed before.
+async fn as_it_is(room: &Room, new: ModuleRecord) -> ApiResult<ModuleRecord> {
+    let (name, version) = (&new.manifest.name, &new.manifest.version);
+    Ok(room.ports.modules.module(name, Some(version)).await?.unwrap_or(new))
 }
 
 async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiResult<(Manifest, Bytes)> {

@@ -1,6 +1,7 @@
 //! `/api/v1/modules/{name}/aliases…`, `/diff`, `/events`, and what is done to one version: on, off, away.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -10,15 +11,18 @@ use tasklane_api_types::{
     PromoteRequest, RouteBody,
 };
 use tasklane_domain::name::NameError;
-use tasklane_domain::release::{Alias, AliasChange, Availability, Route, check_routes};
-use tasklane_domain::{AliasName, ModuleName, ModuleRecord, ModuleRef, ModuleVersion};
+use tasklane_domain::release::{Alias, AliasChange, Availability, References, Route, check_routes};
+use tasklane_domain::{AliasName, ModuleName, ModuleRecord, ModuleRef, ModuleVersion, Timestamp};
 
 use crate::diff;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params, TextPath};
-use crate::modules::missing;
+use crate::modules::{KNOWN_TTL, missing};
 use crate::state::State as Room;
 use crate::views;
+
+/// How long a version is off before it is removed: what other API processes remember, and a second for submits on their way.
+const OFF_BEFORE_REMOVAL: Duration = KNOWN_TTL.saturating_add(Duration::from_secs(1));
 
 fn named<T: std::str::FromStr<Err = NameError>>(text: &str) -> ApiResult<T> {
     text.parse().map_err(|error: NameError| ApiError::new(ErrorCode::InvalidRequest, error.to_string()))
@@ -232,6 +236,40 @@ fn forced(params: &Params) -> ApiResult<bool> {
     }
 }
 
+fn in_use(name: &ModuleName, version: &ModuleVersion, by: &References) -> ApiError {
+    ApiError::new(ErrorCode::ModuleInUse, format!("{name}@{version} is needed by {by}"))
+}
+
+/// Switches a version off before it is removed, waits until no API process can take a task of it any more, and looks again.
+/// A caller that goes away in between leaves it switched off.
+async fn quiesce(
+    room: &Room,
+    name: &ModuleName,
+    version: &ModuleVersion,
+    was_off_since: Option<Timestamp>,
+) -> ApiResult<()> {
+    let now = room.clock.now();
+    let wait = match was_off_since {
+        None => {
+            room.ports.releases.switch(name.clone(), version.clone(), Availability::Disabled, now).await?;
+            room.modules.forget();
+            OFF_BEFORE_REMOVAL
+        }
+        Some(since) => OFF_BEFORE_REMOVAL.saturating_sub(now.since(since)),
+    };
+    tokio::time::sleep(wait).await;
+    let references = room.ports.releases.references(name, version).await?;
+    if references.is_empty() {
+        return Ok(());
+    }
+    if was_off_since.is_none() {
+        let now = room.clock.now();
+        room.ports.releases.switch(name.clone(), version.clone(), Availability::Enabled, now).await?;
+        room.modules.forget();
+    }
+    Err(in_use(name, version, &references))
+}
+
 /// Remove a version that nothing needs any more; with `force=true`, also one that something needs, which is written down.
 #[utoipa::path(
     delete, path = "/api/v1/modules/{name}/{version}", tag = "modules",
@@ -254,9 +292,16 @@ pub(crate) async fn delete(
     params.only(&["force"])?;
     let forced = forced(&params)?;
     let (name, version): (ModuleName, ModuleVersion) = (named(&name)?, named(&version)?);
+    let found = room.ports.modules.module(&name, Some(&version)).await?;
+    if found.is_none() {
+        return Err(missing(room.ports.modules.as_ref(), &name, Some(&version)).await?);
+    }
     let references = room.ports.releases.references(&name, &version).await?;
     if !references.is_empty() && !forced {
-        return Err(ApiError::new(ErrorCode::ModuleInUse, format!("{name}@{version} is needed by {references}")));
+        return Err(in_use(&name, &version, &references));
+    }
+    if !forced {
+        quiesce(&room, &name, &version, found.and_then(|record| record.disabled_at)).await?;
     }
     let in_spite_of = (!references.is_empty()).then(|| references.to_string());
     room.ports.releases.delete(name, version, in_spite_of, room.clock.now()).await?;

@@ -104,12 +104,12 @@ async fn only_what_nothing_needs_is_removed() {
     let id = room.submitted(&json!({"module": "noop@1.0.0"})).await;
     let path = "/api/v1/modules/noop/1.0.0";
     let problem = room.request("DELETE", path, &Value::Null).await.problem(409, "module_in_use");
-    assert!(problem["detail"].as_str().unwrap().contains("1 tasks that have not ended"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("1 task that has not ended"), "{problem}");
     room.post(&format!("/api/v1/tasks/{id}/cancel"), &json!({})).await;
     room.request("PUT", STABLE, &json!({"routes": [{"version": "1.0.0"}]})).await;
     let problem = room.request("DELETE", path, &Value::Null).await.problem(409, "module_in_use");
     assert!(problem["detail"].as_str().unwrap().contains("aliases stable"), "{problem}");
-    room.request("DELETE", &format!("{path}?force=perhaps"), &Value::Null).await.problem(422, "invalid_query");
+    room.request("DELETE", &format!("{path}?force=perhaps"), &Value::Null).await.problem(400, "invalid_query");
     let gone = room.request("DELETE", &format!("{path}?force=true"), &Value::Null).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT, "{}", gone.text());
     room.get(path).await.problem(404, "module_version_not_found");
@@ -140,6 +140,50 @@ async fn two_versions_are_compared() {
     assert_eq!(diff["permissions"]["added"], json!(["enqueue = \"csv\"", "http = \"GET https://a.test:443\""]));
     assert_eq!(diff["manifest"]["added"], json!(["queue = \"slow\""]));
     assert_eq!((&diff["same_bytes"], &diff["imports"]), (&json!(true), &json!({})));
-    room.get("/api/v1/modules/noop/diff?from=1.0.0").await.problem(422, "invalid_query");
+    room.get("/api/v1/modules/noop/diff?from=1.0.0").await.problem(400, "invalid_query");
     room.get("/api/v1/modules/noop/diff?from=1.0.0&to=3.0.0").await.problem(404, "module_version_not_found");
+}
+
+#[tokio::test]
+async fn a_removed_version_keeps_its_number() {
+    let room = two_versions().await;
+    let path = "/api/v1/modules/noop/1.0.0";
+    room.post(&format!("{path}/disable"), &json!({})).await;
+    let gone = room.request("DELETE", path, &Value::Null).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT, "{}", gone.text());
+    let other = [COMMAND, b"\0\x02\x01x"].concat();
+    let manifest = json!({"name": "noop", "version": "1.0.0"});
+    let problem = room.deploy(&manifest, &other).await.problem(409, "module_conflict");
+    assert!(problem["detail"].as_str().unwrap().contains("was removed"), "{problem}");
+    room.deployed("noop", "1.0.0").await;
+}
+
+#[tokio::test]
+async fn a_refused_removal_leaves_a_version_on() {
+    let room = two_versions().await;
+    room.submitted(&json!({"module": "noop@1.0.0"})).await;
+    room.request("DELETE", "/api/v1/modules/noop/1.0.0", &Value::Null).await.problem(409, "module_in_use");
+    let version = room.get("/api/v1/modules/noop/1.0.0").await.json();
+    assert!(version.get("disabled_at").is_none(), "{version}");
+}
+
+#[tokio::test]
+async fn deploying_a_version_again_does_not_switch_it_on() {
+    let room = two_versions().await;
+    room.post("/api/v1/modules/noop/1.0.0/disable", &json!({})).await;
+    let again = room.deploy(&json!({"name": "noop", "version": "1.0.0"}), COMMAND).await;
+    assert_eq!(again.status, StatusCode::OK, "{}", again.text());
+    assert!(again.json()["disabled_at"].is_string());
+}
+
+#[tokio::test]
+async fn a_task_that_waits_names_the_alias_that_will_choose() {
+    let room = two_versions().await;
+    let task = async |request: Value| {
+        let id = room.submitted(&request).await;
+        room.get(&format!("/api/v1/tasks/{id}")).await.json()
+    };
+    assert_eq!(task(json!({"module": "noop", "delay": "1h"})).await["alias"], "latest");
+    assert!(task(json!({"module": "noop"})).await.get("alias").is_none());
+    assert!(task(json!({"module": "noop@1.0.0", "delay": "1h"})).await.get("alias").is_none());
 }

@@ -128,3 +128,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_needs_a_version_is_told_in_words() {
+    let needs = |open_tasks| References { open_tasks, ..References::default() }.to_string();
+    assert_eq!(needs(1), "1 task that has not ended");
+    assert_eq!(needs(9_999), "9999 tasks that have not ended");
+    assert_eq!(needs(OPEN_TASKS_COUNTED_MAX), "10000 or more tasks that have not ended");
+    let all = References {
+        open_tasks: 2,
+        schedules: vec!["nightly".parse().unwrap(), "hourly".parse().unwrap()],
+        aliases: vec!["stable".parse().unwrap()],
+    };
+    assert_eq!(all.to_string(), "2 tasks that have not ended; schedules nightly, hourly; aliases stable");
+    assert!(References::default().is_empty() && !all.is_empty());
+}

@@ -7,7 +7,7 @@ use tasklane_domain::{DeliveryId, Lane, Lease, Outcome, OutcomeKind, StateKind, 
 use super::dependence::{End, release};
 use super::row::{DbRow, Ending, ORDER_COLUMNS, delivery, get, id_bytes, order, parsed, task_id, to_json};
 use super::values::{list, pieces};
-use super::{Db, LOCK_ROWS, flow, news};
+use super::{Db, LOCK_ROWS, flow, news, pin};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -64,11 +64,12 @@ pub(super) async fn promote_due(conn: &mut Conn, now: Timestamp, limit: u32) -> 
         .fetch_all(&mut *conn)
         .await
         .map_err(unavailable)?;
-    let orders = orders(&rows, now, |row| {
+    let mut orders = orders(&rows, now, |row| {
         let delivery = delivery(row)?;
         let retrying = parsed::<StateKind>(row, "state")? == StateKind::Retrying;
         Ok(if retrying { delivery.redispatched() } else { delivery })
     })?;
+    pin::pin_all(conn, &rows, &mut orders).await?;
     let (held, ready) = apart(conn, &rows, orders).await?;
     publish(conn, &ready, now, "queued_at = $1, due_at = NULL, published_at = $1,").await?;
     publish(conn, &held, now, "queued_at = $1, due_at = NULL, published_at = NULL, slotted = 0,").await?;

@@ -55,6 +55,9 @@ pub(super) async fn deploy(
         let conflict = || StoreError::ModuleConflict { name: name.clone(), version: version.clone() };
         return Ok(if same { Ok(Deployed::Unchanged) } else { Err(conflict()) });
     }
+    if releases::removed(conn, name, version).await?.is_some_and(|before| before != new.digest) {
+        return Ok(Err(StoreError::VersionRemoved { name: name.clone(), version: version.clone() }));
+    }
     insert(conn, new, wasm).await?;
     let action = Action::Deployed { version: version.clone(), digest: new.digest };
     releases::note(conn, name, &action, new.created_at).await?;
@@ -85,14 +88,17 @@ async fn insert(conn: &mut Conn, new: &ModuleRecord, wasm: &Bytes) -> Result<(),
 }
 
 /// Every version of a module, the newest first, or of all modules by name.
-pub(super) async fn modules(pool: &Pool, name: Option<&ModuleName>) -> Result<Vec<ModuleRecord>, StoreError> {
+pub(super) async fn modules<'e, E>(executor: E, name: Option<&ModuleName>) -> Result<Vec<ModuleRecord>, StoreError>
+where
+    E: sqlx::Executor<'e, Database = Db>,
+{
     let filter = if name.is_some() { "WHERE name = $2" } else { "" };
     let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM modules {filter} ORDER BY name LIMIT $1"));
     let mut query = sqlx::query::<Db>(sql).bind(RECORDS_MAX);
     if let Some(name) = name {
         query = query.bind(name.as_str().to_owned());
     }
-    let rows = query.fetch_all(pool).await.map_err(unavailable)?;
+    let rows = query.fetch_all(executor).await.map_err(unavailable)?;
     let mut records = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
     records.sort_by(|a, b| {
         let by_name = a.manifest.name.cmp(&b.manifest.name);

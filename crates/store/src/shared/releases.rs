@@ -5,7 +5,8 @@
 
 use tasklane_domain::error::StoreError;
 use tasklane_domain::release::{
-    ALIASES_MAX, Action, Alias, AliasChange, Availability, EVENTS_MAX, ModuleEvent, References, Route,
+    ALIASES_MAX, Action, Alias, AliasChange, Availability, EVENTS_MAX, ModuleEvent, OPEN_TASKS_COUNTED_MAX, References,
+    Route,
 };
 use tasklane_domain::schedule::Template;
 use tasklane_domain::{AliasName, ModuleDigest, ModuleName, ModuleVersion, ScheduleName, Timestamp};
@@ -18,8 +19,6 @@ type Conn = <Db as sqlx::Database>::Connection;
 type Pool = sqlx::Pool<Db>;
 type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
 
-/// Open tasks that are counted before one stops counting.
-const COUNTED_MAX: i64 = 10_000;
 const ALIAS: &str = "SELECT name, routes, previous, changed_at FROM module_aliases WHERE module = $1";
 
 fn alias(row: &DbRow) -> Result<Alias, StoreError> {
@@ -52,6 +51,7 @@ pub(super) async fn change_alias(
     let all = aliases(&mut *conn, module).await?;
     let count = all.len();
     let before = all.into_iter().find(|one| one.name == *name);
+    let old = before.clone();
     let missing = || StoreError::AliasNotFound { module: module.clone(), alias: name.clone() };
     let after = match (change, before) {
         (AliasChange::Remove, None) | (AliasChange::RollBack, None) => return Ok(Err(missing())),
@@ -65,6 +65,9 @@ pub(super) async fn change_alias(
         }
         (AliasChange::Lead(routes), before) => Some(Alias::led_to(name.clone(), before, routes.clone(), now)),
     };
+    if after.is_some() && after == old {
+        return Ok(Ok(after));
+    }
     if let Some(after) = &after
         && let Some(version) = undeployed(conn, module, &after.routes).await?
     {
@@ -165,9 +168,43 @@ pub(super) async fn delete(
         .execute(&mut *conn)
         .await
         .map_err(unavailable)?;
+    keep_number(conn, module, version, digest, now).await?;
     forget_bytes(conn, digest).await?;
     let in_spite_of = in_spite_of.map(str::to_owned);
     note(conn, module, &Action::Deleted { version: version.clone(), digest, in_spite_of }, now).await.map(Ok)
+}
+
+/// The number of a version that was removed stays that of its bytes: who names it never gets others.
+async fn keep_number(
+    conn: &mut Conn,
+    module: &ModuleName,
+    version: &ModuleVersion,
+    digest: ModuleDigest,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO removed_modules (name, version, digest, removed_at) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (name, version) DO NOTHING";
+    sqlx::query::<Db>(sql)
+        .bind(module.as_str().to_owned())
+        .bind(version.to_string())
+        .bind(digest.as_bytes().to_vec())
+        .bind(now.as_micros())
+        .execute(conn)
+        .await
+        .map(drop)
+        .map_err(unavailable)
+}
+
+/// The bytes that a version had before it was removed, if it was.
+pub(super) async fn removed(
+    conn: &mut Conn,
+    module: &ModuleName,
+    version: &ModuleVersion,
+) -> Result<Option<ModuleDigest>, StoreError> {
+    let sql = "SELECT digest FROM removed_modules WHERE name = $1 AND version = $2";
+    let query = sqlx::query::<Db>(sql).bind(module.as_str().to_owned()).bind(version.to_string());
+    let row = query.fetch_optional(conn).await.map_err(unavailable)?;
+    row.map(|row| digest(&row, "digest")).transpose()
 }
 
 /// Unless another version, or another module, has the same bytes.
@@ -220,7 +257,10 @@ async fn open_tasks(pool: &Pool, module: &ModuleName, version: &ModuleVersion) -
     let sql = "SELECT COUNT(*) AS count FROM (SELECT 1 AS one FROM tasks \
                WHERE state IN ('scheduled', 'blocked', 'queued', 'running', 'retrying') \
                AND module_name = $1 AND module_version = $2 LIMIT $3) AS open_tasks";
-    let query = sqlx::query::<Db>(sql).bind(module.as_str().to_owned()).bind(version.to_string()).bind(COUNTED_MAX);
+    let query = sqlx::query::<Db>(sql)
+        .bind(module.as_str().to_owned())
+        .bind(version.to_string())
+        .bind(i64::try_from(OPEN_TASKS_COUNTED_MAX).unwrap_or(i64::MAX));
     let count = get::<i64>(&query.fetch_one(pool).await.map_err(unavailable)?, "count")?;
     Ok(u64::try_from(count).unwrap_or(0))
 }

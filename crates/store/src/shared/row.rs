@@ -9,8 +9,8 @@ use tasklane_domain::flow::Flow;
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::task::{Lineage, NewTask, Parent, Task};
 use tasklane_domain::{
-    Attempt, BatchId, BlobDigest, BlobRef, DeliveryId, HostId, Labels, Limits, ModuleDigest, ModuleRef, Outcome,
-    Payload, PayloadKind, Priority, RetryPolicy, StateKind, TaskId, Timestamp, Usage, WorkOrder,
+    AliasName, Attempt, BatchId, BlobDigest, BlobRef, DeliveryId, HostId, Labels, Limits, ModuleDigest, ModuleRef,
+    Outcome, Payload, PayloadKind, Priority, RetryPolicy, StateKind, TaskId, Timestamp, Usage, WorkOrder,
 };
 
 use super::Db;
@@ -40,6 +40,9 @@ pub(super) struct Spec {
     pub(super) bindings: Vec<(String, TaskId)>,
     #[serde(default, skip_serializing_if = "Flow::is_empty")]
     pub(super) flow: Flow,
+    /// The alias that chooses the version when the task first becomes queued: only of those that waited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) alias: Option<AliasName>,
 }
 
 /// What an ended attempt left.
@@ -166,6 +169,7 @@ fn task_of(row: &DbRow) -> Result<Task, StoreError> {
     Ok(Task {
         id: task_id(row, "id")?,
         module: module(row)?,
+        alias: spec.alias.filter(|_| waits(state)),
         queue: parsed(row, "queue")?,
         priority: priority(row)?,
         state,
@@ -282,7 +286,13 @@ pub(super) fn spec_of(task: &NewTask, bindings: &[(String, TaskId)]) -> Result<S
         traceparent: task.traceparent.clone(),
         bindings: bindings.to_vec(),
         flow: task.flow.clone(),
+        alias: task.alias.clone().filter(|_| waits(task.initial_state())),
     })
+}
+
+/// Whether a task in this state was never queued.
+pub(super) fn waits(state: StateKind) -> bool {
+    matches!(state, StateKind::Scheduled | StateKind::Blocked)
 }
 
 /// The state's name as stored.

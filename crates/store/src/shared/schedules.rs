@@ -92,6 +92,7 @@ fn firing(row: &DbRow) -> Result<Firing, StoreError> {
         Some("overlap") => Err(Passed::Overlap),
         Some("superseded") => Err(Passed::Superseded),
         Some("module_missing") => Err(Passed::ModuleMissing),
+        Some("module_disabled") => Err(Passed::ModuleDisabled),
         Some(other) => return Err(corrupt("passed", other)),
     };
     Ok(Firing { instant: required_time(row, "instant")?, came_to })

@@ -13,6 +13,7 @@ use tasklane_domain::state::TaskEvent;
 use tasklane_domain::{BlobRef, Outcome, Payload, PayloadKind, StateKind, TaskId, TaskState, Timestamp, WorkOrder};
 
 use super::dependence::{End, Released, end_blocked, shifted, unblocked};
+use super::pin::Pins;
 use super::read::there;
 use super::row::{DbRow, ORDER_COLUMNS, blob, delivery, get, id_bytes, order, payload, spec, task_id};
 use super::values::{list, pieces};
@@ -32,7 +33,7 @@ pub(super) async fn unblock(
     released: &mut Released,
 ) -> Result<Vec<End>, StoreError> {
     let (mut queued, mut held) = (Vec::new(), Vec::new());
-    let mut ends = Vec::new();
+    let (mut ends, mut pins) = (Vec::new(), Pins::default());
     if ids.is_empty() {
         return Ok(ends);
     }
@@ -46,7 +47,11 @@ pub(super) async fn unblock(
         let query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql));
         let query = piece.iter().fold(query, |query, id| query.bind(id_bytes(*id)));
         for row in &query.fetch_all(&mut *conn).await.map_err(unavailable)? {
-            match unblock_one(conn, row, now, released).await? {
+            let mut unblocked = unblock_one(conn, row, now, released).await?;
+            if let Unblocked::Queued(order) = &mut unblocked {
+                pins.pin(conn, row, order).await?;
+            }
+            match unblocked {
                 Unblocked::Queued(order) if flow::holds(&rules, row)? => held.push(*order),
                 Unblocked::Queued(order) => queued.push(*order),
                 Unblocked::Scheduled => {}
@@ -58,6 +63,7 @@ pub(super) async fn unblock(
             }
         }
     }
+    pins.write(conn).await?;
     publish(conn, &queued, now, "$1").await?;
     publish(conn, &held, now, "NULL").await?;
     released.held |= !held.is_empty();

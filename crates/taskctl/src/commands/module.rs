@@ -137,6 +137,9 @@ async fn diff(client: &Client, format: Format, from: &str, to: &str) -> anyhow::
 fn lines(what: &str, changes: &Changes) {
     changes.removed.iter().for_each(|one| output::data(&format!("- {what:<10}  {}", output::inert(one))));
     changes.added.iter().for_each(|one| output::data(&format!("+ {what:<10}  {}", output::inert(one))));
+    if changes.left_out > 0 {
+        output::data(&format!("… {what:<10}  and {} more", changes.left_out));
+    }
 }
 
 fn events(format: Format, list: &ModuleEventList) -> anyhow::Result<()> {

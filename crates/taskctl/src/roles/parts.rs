@@ -180,6 +180,7 @@ fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
     Ok(HostSettings {
         name: settings.name(),
         slots: settings.slots.unwrap_or(default.slots),
+        urgent_slots: settings.urgent_slots,
         queues: settings.queues(),
         deliveries_max: settings.deliveries_max.unwrap_or(default.deliveries_max),
         drain_timeout: settings.drain_timeout(),

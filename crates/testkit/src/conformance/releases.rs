@@ -4,12 +4,15 @@
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
+use tasklane_domain::dependence::After;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::release::{ALIASES_MAX, Action, Alias, AliasChange, Availability, Route};
-use tasklane_domain::{AliasName, Manifest, ModuleDigest, ModuleKind, ModuleName, ModuleRecord, ModuleVersion};
+use tasklane_domain::{
+    AliasName, Manifest, ModuleDigest, ModuleKind, ModuleName, ModuleRecord, ModuleVersion, NewTask, Outcome, Term,
+};
 
 use super::World;
-use super::world::{NOW, at, task};
+use super::world::{NOW, at, ended, failing, report, task};
 
 fn record(version: &str, digest: u8) -> anyhow::Result<ModuleRecord> {
     let manifest = Manifest::bare("thumb".parse()?, version.parse()?);
@@ -71,6 +74,9 @@ pub async fn an_alias_leads_and_rolls_back(world: World) -> anyhow::Result<()> {
     let events = world.stores.releases.events(&module).await?;
     ensure!(matches!(events[0].action, Action::AliasRemoved { .. }), "{events:?}");
     ensure!(matches!(&events[1].action, Action::AliasSet { routes, .. } if *routes == first.routes), "{events:?}");
+    lead(&world, "edge", &[("1.0.0", 1)]).await?;
+    lead(&world, "edge", &[("1.0.0", 1)]).await?;
+    ensure!(world.stores.releases.events(&module).await?.len() == 7, "what changes nothing is no event");
     ensure!(events.len() == 6, "two deploys, three settings, one removal: {events:?}");
     Ok(())
 }
@@ -122,11 +128,11 @@ pub async fn a_version_is_removed_with_its_bytes(world: World) -> anyhow::Result
     };
     delete("1.0.0", None).await?;
     ensure!(world.stores.modules.wasm(digest).await?.is_some(), "1.0.1 has the same bytes");
-    delete("1.0.1", Some("1 tasks that have not ended")).await?;
+    delete("1.0.1", Some("1 task that have not ended")).await?;
     ensure!(world.stores.modules.wasm(digest).await?.is_none());
     ensure!(delete("1.0.1", None).await.is_err());
     let events = world.stores.releases.events(&module).await?;
-    let forced = matches!(&events[0].action, Action::Deleted { in_spite_of: Some(why), .. } if why.contains("1 tasks"));
+    let forced = matches!(&events[0].action, Action::Deleted { in_spite_of: Some(why), .. } if why.contains("1 task"));
     ensure!(forced, "{events:?}");
     Ok(())
 }
@@ -140,5 +146,80 @@ pub async fn aliases_have_a_limit(world: World) -> anyhow::Result<()> {
     let more = lead(&world, "more", &[("1.0.0", 1)]).await;
     ensure!(matches!(more, Err(StoreError::AliasesFull(_))), "{more:?}");
     ensure!(lead(&world, "a0", &[("2.0.0", 1)]).await?.is_some());
+    Ok(())
+}
+
+/// Also after the version was removed: the same bytes may come back, others not.
+pub async fn a_number_stays_that_of_its_bytes(world: World) -> anyhow::Result<()> {
+    let module = deployed(&world, &[("1.0.0", 1)]).await?;
+    world.stores.releases.delete(module.clone(), "1.0.0".parse()?, None, at(1)).await?;
+    let other = world.stores.modules.deploy(record("1.0.0", 2)?, Bytes::from_static(b"\0asm")).await;
+    ensure!(matches!(other, Err(StoreError::VersionRemoved { .. })), "{other:?}");
+    ensure!(world.stores.modules.modules(Some(&module)).await?.is_empty());
+    deployed(&world, &[("1.0.0", 1)]).await?;
+    ensure!(world.stores.modules.modules(Some(&module)).await?.len() == 1);
+    Ok(())
+}
+
+/// A task of `thumb` as a submit makes it while 1.0.0 is what `stable` leads to.
+fn of_stable() -> anyhow::Result<NewTask> {
+    let module = record("1.0.0", 1)?.reference();
+    Ok(NewTask { module, alias: Some("stable".parse()?), ..task()? })
+}
+
+async fn led_to_one(world: &World) -> anyhow::Result<Term> {
+    deployed(world, &[("1.0.0", 1), ("2.0.0", 2)]).await?;
+    lead(world, "stable", &[("1.0.0", 1)]).await?;
+    world.lead().await
+}
+
+/// What the alias leads to then, in the order and in the row.
+pub async fn what_waits_gets_its_version_when_it_is_queued(world: World) -> anyhow::Result<()> {
+    let term = led_to_one(&world).await?;
+    let id = world.submit(NewTask { run_at: Some(at(60)), ..of_stable()? }).await?;
+    let waiting = world.task(id).await?;
+    ensure!(waiting.alias == Some("stable".parse()?) && waiting.module.version == "1.0.0".parse()?);
+    lead(&world, "stable", &[("2.0.0", 1)]).await?;
+    let ready = world.stores.leader.promote_due(term, at(60), 10).await?.ready;
+    let newer = record("2.0.0", 2)?.reference();
+    ensure!(ready.first().context("an order")?.module == newer, "{ready:?}");
+    let queued = world.task(id).await?;
+    ensure!(queued.module == newer && queued.alias.is_none(), "{queued:?}");
+    lead(&world, "stable", &[("1.0.0", 1)]).await?;
+    ensure!(world.task(id).await?.module == newer, "it is pinned");
+    Ok(())
+}
+
+/// Those that waited for tasks, likewise.
+pub async fn what_is_released_gets_its_version_then(world: World) -> anyhow::Result<()> {
+    led_to_one(&world).await?;
+    let first = task()?;
+    let on = first.id;
+    let waiting = NewTask { after: After { on: vec![on], ..After::default() }, ..of_stable()? };
+    let id = waiting.id;
+    world.stores.tasks.submit(vec![first, waiting]).await?;
+    lead(&world, "stable", &[("2.0.0", 1)]).await?;
+    let answer = world.settle(report(on, ended(Outcome::Ok)), at(2)).await?;
+    let newer = record("2.0.0", 2)?.reference();
+    ensure!(answer.ready.first().context("an order")?.module == newer, "{:?}", answer.ready);
+    ensure!(world.task(id).await?.module == newer);
+    Ok(())
+}
+
+/// Nor does an alias that leads nowhere any more change anything.
+pub async fn what_was_queued_or_named_its_version_keeps_it(world: World) -> anyhow::Result<()> {
+    let term = led_to_one(&world).await?;
+    let queued = world.submit(of_stable()?).await?;
+    let named = world.submit(NewTask { alias: None, run_at: Some(at(60)), ..of_stable()? }).await?;
+    let lost = NewTask { alias: Some("gone".parse()?), run_at: Some(at(60)), ..of_stable()? };
+    let lost = world.submit(lost).await?;
+    lead(&world, "stable", &[("2.0.0", 1)]).await?;
+    ensure!(world.stores.leader.promote_due(term, at(60), 10).await?.ready.len() == 2);
+    for id in [queued, named, lost] {
+        ensure!(world.task(id).await?.module == record("1.0.0", 1)?.reference());
+    }
+    world.settle(report(queued, ended(failing())), at(61)).await?;
+    world.stores.leader.promote_due(term, at(3_600), 10).await?;
+    ensure!(world.task(queued).await?.module.version == "1.0.0".parse()?, "a later attempt is of the same version");
     Ok(())
 }

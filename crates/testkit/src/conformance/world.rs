@@ -128,6 +128,7 @@ pub fn task() -> anyhow::Result<NewTask> {
     Ok(NewTask {
         id: TaskId::new(),
         module: module("resize")?,
+        alias: None,
         queue: QueueName::default(),
         priority: Priority::MEDIUM,
         payload: Payload::json(Bytes::from_static(b"{\"width\":64}")),

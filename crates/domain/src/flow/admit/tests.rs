@@ -37,6 +37,7 @@ fn task(flow: Flow, namespace: &str) -> NewTask {
             version: "1.0.0".parse().unwrap(),
             digest: crate::ModuleDigest::from_bytes([0; 32]),
         },
+        alias: None,
         queue: QueueName::default(),
         priority: Priority::MEDIUM,
         payload: crate::Payload::empty(),

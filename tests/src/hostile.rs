@@ -1,6 +1,8 @@
 //! The corpus of hostile modules in `plugins/fixtures/hostile`: for each a `.toml` that says what it tries and how it must end,
 //! and, where that says nothing else, a `.wat` that is assembled here.
 //!
+//! Called by `tests/hostile`, which judges each, and by `cargo xtask bench canary`, which has them in the background.
+//!
 //! Two directives in comments keep the texts short: `;;! repeat N text` stands for N copies of the text, `;;! include name` for the
 //! file `name.inc`.
 
@@ -11,12 +13,13 @@ use anyhow::Context;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tasklane_domain::LimitsPatch;
-use tasklane_tests::{guest, workspace};
+
+use crate::{guest, workspace};
 
 /// Where a module ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Stage {
+pub enum Stage {
     /// The upload is refused with an error code.
     Upload,
     /// It is deployed and run; the task comes to an outcome.
@@ -26,17 +29,18 @@ pub(crate) enum Stage {
 /// One hostile module.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Hostile {
+pub struct Hostile {
     /// The file's name.
     #[serde(skip)]
-    pub(crate) name: String,
+    pub name: String,
     /// A sentence.
-    pub(crate) tries: String,
+    pub tries: String,
     /// `component`, `wasi_p1`, `wasi_p2`, or `none` for what is no module.
-    pub(crate) kind: String,
-    pub(crate) stage: Stage,
+    pub kind: String,
+    /// Where it ends.
+    pub stage: Stage,
     /// The error code of the upload, or the outcome of the task.
-    pub(crate) ends: String,
+    pub ends: String,
     /// Limits to ask for.
     #[serde(default)]
     limits: LimitsPatch,
@@ -58,23 +62,24 @@ pub(crate) struct Hostile {
     pad: Option<usize>,
     /// Everything that the error must name.
     #[serde(default)]
-    pub(crate) names: Vec<String>,
+    pub names: Vec<String>,
     /// What the manifest grants.
     #[serde(default)]
     may_enqueue: Vec<String>,
     /// Whether it must have lost a part of its log, and nothing else.
     #[serde(default)]
-    pub(crate) log_dropped: bool,
+    pub log_dropped: bool,
     /// Whether what the command line shows of it must be searched for characters that steer.
     #[serde(default)]
-    pub(crate) inert: bool,
+    pub inert: bool,
     /// Whether a task bound to its result must end as `input_unresolved`.
     #[serde(default)]
-    pub(crate) bound: bool,
+    pub bound: bool,
 }
 
 /// Where the corpus is.
-pub(crate) fn dir() -> PathBuf {
+#[must_use]
+pub fn dir() -> PathBuf {
     workspace().join("plugins/fixtures/hostile")
 }
 
@@ -92,7 +97,10 @@ fn names(extension: &str) -> anyhow::Result<Vec<String>> {
 }
 
 /// All of it, by name.
-pub(crate) fn all() -> anyhow::Result<Vec<Hostile>> {
+///
+/// # Errors
+/// When a file of the corpus is missing or says what is not understood.
+pub fn all() -> anyhow::Result<Vec<Hostile>> {
     names("toml")?.into_iter().map(read).collect()
 }
 
@@ -104,7 +112,10 @@ fn read(name: String) -> anyhow::Result<Hostile> {
 }
 
 /// Texts that no expectation stands beside.
-pub(crate) fn orphans() -> anyhow::Result<Vec<String>> {
+///
+/// # Errors
+/// When a file of the corpus is missing or says what is not understood.
+pub fn orphans() -> anyhow::Result<Vec<String>> {
     let known = names("toml")?;
     Ok(names("wat")?.into_iter().filter(|name| !known.contains(name)).collect())
 }
@@ -146,7 +157,10 @@ fn padding(bytes: usize) -> Vec<u8> {
 
 impl Hostile {
     /// What is uploaded.
-    pub(crate) fn bytes(&self) -> anyhow::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// When a file of the corpus is missing or says what is not understood.
+    pub fn bytes(&self) -> anyhow::Result<Vec<u8>> {
         let mut bytes = self.source()?;
         if let Some(at) = self.flip {
             *bytes.get_mut(at).context("a byte to change")? ^= 0x55;
@@ -176,16 +190,20 @@ impl Hostile {
     }
 
     /// Its name in the cluster.
-    pub(crate) fn module(&self) -> String {
+    #[must_use]
+    pub fn module(&self) -> String {
         format!("hostile-{}", self.name)
     }
 
-    pub(crate) fn manifest(&self) -> Value {
+    /// What it is deployed with.
+    #[must_use]
+    pub fn manifest(&self) -> Value {
         json!({"name": self.module(), "version": "1.0.0", "permissions": {"enqueue": self.may_enqueue}})
     }
 
     /// One task of it, with a single attempt.
-    pub(crate) fn task(&self) -> Value {
+    #[must_use]
+    pub fn task(&self) -> Value {
         json!({
             "module": format!("{}@1.0.0", self.module()),
             "payload_text": self.payload,
@@ -195,7 +213,8 @@ impl Hostile {
     }
 
     /// Its row in `docs/hostile-modules.md`.
-    pub(crate) fn row(&self) -> String {
+    #[must_use]
+    pub fn row(&self) -> String {
         let ends = match self.stage {
             Stage::Upload => format!("upload refused: [`{0}`](errors.md#{0})", self.ends),
             Stage::Run => format!("`{}`", self.ends),
@@ -205,7 +224,10 @@ impl Hostile {
 }
 
 /// Compares `text` with a file, or writes it where `write` says so.
-pub(crate) fn kept(path: &Path, text: &str, write: bool) -> anyhow::Result<bool> {
+///
+/// # Errors
+/// When a file of the corpus is missing or says what is not understood.
+pub fn kept(path: &Path, text: &str, write: bool) -> anyhow::Result<bool> {
     if write {
         std::fs::write(path, text)?;
     }

@@ -1,0 +1,115 @@
+//! How much later an urgent task of a harmless module ends while a thousand runs of hostile modules have the host.
+//!
+//! The corpus is the one of the tests: endless loops, memory and log floods, import loops, all at once on one host, at the default
+//! priority. The canary is one task after the other at priority 10, from submit to its answer. Separate processes on one machine.
+
+use anyhow::Context;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tasklane_tests::canary::{self, canaries, canary, percentile};
+use tasklane_tests::hostile::{self, Hostile, Stage};
+use tasklane_tests::{Client, Cluster, ClusterSettings, wait_for};
+use tokio_util::sync::CancellationToken;
+
+use crate::CanaryOptions;
+use crate::stats::median;
+
+/// Canaries on the calm host, in each round.
+const CALM: usize = 500;
+/// Tasks run before anything is measured, so that everything is compiled.
+const WARM_UP: usize = 200;
+
+/// Milliseconds; medians of the rounds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Figure {
+    canaries: usize,
+    calm_p50_ms: f64,
+    calm_p99_ms: f64,
+    crowd_p50_ms: f64,
+    crowd_p99_ms: f64,
+    p99_ratio: f64,
+}
+
+impl Figure {
+    pub(crate) fn table(&self) -> String {
+        format!(
+            "canary alone          p50 {:>7.1} ms   p99 {:>7.1} ms\n\
+             canary in the crowd   p50 {:>7.1} ms   p99 {:>7.1} ms   ({} canaries in the shortest round)\n\
+             ratio of p99                           {:>7.2}",
+            self.calm_p50_ms, self.calm_p99_ms, self.crowd_p50_ms, self.crowd_p99_ms, self.canaries, self.p99_ratio
+        )
+    }
+}
+
+/// Rounds of both in turn on one cluster.
+pub(crate) async fn measure(options: &CanaryOptions) -> anyhow::Result<Figure> {
+    let cluster = Cluster::start(ClusterSettings::default()).await?;
+    let client = &cluster.client;
+    canary::deploy(client).await?;
+    let crowd = deploy(client).await?;
+    over(client, &gather(client, &crowd, WARM_UP).await?, WARM_UP).await?;
+    let (mut calm, mut crowded) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
+    let mut canaries_least = usize::MAX;
+    for _ in 0..options.rounds {
+        note(&mut calm, &alone(client).await?);
+        let times = in_the_crowd(client, &crowd, options.crowd).await?;
+        canaries_least = canaries_least.min(times.len());
+        note(&mut crowded, &times);
+    }
+    let ([calm_p50_ms, calm_p99_ms], [crowd_p50_ms, crowd_p99_ms]) =
+        (calm.map(|of| median(&of)), crowded.map(|of| median(&of)));
+    let p99_ratio = crowd_p99_ms / calm_p99_ms;
+    Ok(Figure { canaries: canaries_least, calm_p50_ms, calm_p99_ms, crowd_p50_ms, crowd_p99_ms, p99_ratio })
+}
+
+/// Adds a round's p50 and p99.
+fn note([p50, p99]: &mut [Vec<f64>; 2], times: &[std::time::Duration]) {
+    let of = |percent| percentile(times.to_vec(), percent).as_secs_f64() * 1_000.0;
+    p50.push(of(50));
+    p99.push(of(99));
+}
+
+async fn alone(client: &Client) -> anyhow::Result<Vec<std::time::Duration>> {
+    let mut times = Vec::with_capacity(CALM);
+    for _ in 0..CALM {
+        times.push(canary(client).await?);
+    }
+    Ok(times)
+}
+
+async fn in_the_crowd(client: &Client, crowd: &[Hostile], count: usize) -> anyhow::Result<Vec<std::time::Duration>> {
+    let batch = gather(client, crowd, count).await?;
+    let ended = CancellationToken::new();
+    let timed = tokio::spawn(canaries(client.clone(), ended.clone()));
+    over(client, &batch, count).await?;
+    ended.cancel();
+    timed.await?
+}
+
+/// Those of the corpus that can be deployed.
+async fn deploy(client: &Client) -> anyhow::Result<Vec<Hostile>> {
+    let all = hostile::all()?.into_iter().filter(|hostile| hostile.stage == Stage::Run);
+    let mut deployed = Vec::new();
+    for hostile in all {
+        let (status, answer) = client.try_deploy(&hostile.manifest(), hostile.bytes()?).await?;
+        anyhow::ensure!(status == 201, "{}: {answer}", hostile.name);
+        deployed.push(hostile);
+    }
+    Ok(deployed)
+}
+
+/// Submits so many runs, and answers their batch.
+async fn gather(client: &Client, crowd: &[Hostile], count: usize) -> anyhow::Result<String> {
+    let tasks: Vec<Value> = crowd.iter().cycle().take(count).map(Hostile::task).collect();
+    let answer = client.post("/api/v1/tasks/batch", &json!({"tasks": tasks})).await?;
+    Ok(answer["batch"].as_str().context("a batch")?.to_owned())
+}
+
+async fn over(client: &Client, batch: &str, count: usize) -> anyhow::Result<()> {
+    wait_for("the crowd to end", || async {
+        let batch = client.get(&format!("/api/v1/batches/{batch}")).await?;
+        let ended = ["succeeded", "failed"].iter().filter_map(|state| batch["states"][state].as_u64()).sum::<u64>();
+        Ok((usize::try_from(ended)? == count).then_some(()))
+    })
+    .await
+}

@@ -1,0 +1,211 @@
+//! levels: a guest that has computed for long makes way for those that have not.
+//!
+//! Each attempt begins on the guests' threads. Once it has used [`SHORT_CPU`] of processor time, its future goes on, on threads of lower
+//! priority ([`LONG_NICE`]), where all that are long share the rest. So an attempt of microseconds never waits behind loops that use up
+//! every core: the two-level feedback queue of operating systems. Long attempts do not starve: the kernel gives them about a tenth
+//! of a core that short ones would take whole. Called by [`crate::receive`]; attempts without a cluster ([`crate::local`]) have
+//! one level only.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
+
+use crate::sandbox::meter::PollClock;
+
+/// Processor time after which an attempt is long.
+const SHORT_CPU: Duration = Duration::from_millis(5);
+/// Nice value of the threads for long attempts: the kernel's weight of it is 110, that of others 1,024.
+const LONG_NICE: i32 = 10;
+
+/// The threads of both levels.
+pub(crate) struct GuestThreads {
+    pub(crate) short: Runtime,
+    pub(crate) long: Runtime,
+}
+
+fn runtime(name: &str, threads: usize, nice: i32) -> std::io::Result<Runtime> {
+    let begin = move || {
+        // Without it, long attempts are as important as short ones: slower for those, and no reason not to run.
+        if let Err(error) = rustix::process::setpriority_process(None, nice) {
+            tracing::warn!(%error, "the threads of long guests keep their priority");
+        }
+    };
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(threads).thread_name(name).enable_all();
+    if nice != 0 {
+        builder.on_thread_start(begin);
+    }
+    builder.build()
+}
+
+impl GuestThreads {
+    /// Starts `threads` threads for each level.
+    pub(crate) fn start(threads: usize) -> std::io::Result<Self> {
+        Ok(Self { short: runtime("guest", threads, 0)?, long: runtime("guest-long", threads, LONG_NICE)? })
+    }
+
+    /// A runtime must not be dropped inside another; its threads end by themselves.
+    pub(crate) fn end(self) {
+        self.short.shutdown_background();
+        self.long.shutdown_background();
+    }
+}
+
+enum Stage<T> {
+    Short(Pin<Box<dyn Future<Output = T> + Send>>),
+    Long(JoinHandle<T>),
+    Stopped,
+}
+
+/// An attempt that changes its level by itself. Dropping it stops the guest soon; [`Leveled::stop`] waits for that.
+pub(crate) struct Leveled<T> {
+    clock: Arc<PollClock>,
+    long: Handle,
+    stage: Stage<T>,
+}
+
+impl<T: Send + 'static> Leveled<T> {
+    pub(crate) fn new(clock: Arc<PollClock>, long: Handle, attempt: impl Future<Output = T> + Send + 'static) -> Self {
+        Self { clock, long, stage: Stage::Short(Box::pin(attempt)) }
+    }
+
+    fn is_long(&self) -> bool {
+        Duration::from_micros(self.clock.cpu_us()) >= SHORT_CPU
+    }
+
+    fn demote(&mut self) {
+        match std::mem::replace(&mut self.stage, Stage::Stopped) {
+            Stage::Short(attempt) => self.stage = Stage::Long(self.long.spawn(attempt)),
+            other => self.stage = other,
+        }
+    }
+
+    /// Stops the guest, and returns when everything that it had is given back.
+    pub(crate) async fn stop(mut self) {
+        if let Stage::Long(attempt) = &mut self.stage {
+            attempt.abort();
+            // Whether it was aborted or came to its end meanwhile: it is over.
+            let _over = attempt.await;
+        }
+    }
+}
+
+impl<T: Send + 'static> Future for Leveled<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        if let Stage::Short(attempt) = &mut self.stage {
+            let polled = attempt.as_mut().poll(context);
+            if polled.is_ready() || !self.is_long() {
+                return polled;
+            }
+            self.demote();
+        }
+        let Stage::Long(attempt) = &mut self.stage else { return Poll::Pending };
+        match Pin::new(attempt).poll(context) {
+            Poll::Ready(Ok(ended)) => Poll::Ready(ended),
+            Poll::Ready(Err(error)) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Its runtime ends, and with it this process.
+                Err(_) => Poll::Pending,
+            },
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<T> Drop for Leveled<T> {
+    fn drop(&mut self) {
+        if let Stage::Long(attempt) = &self.stage {
+            attempt.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::sandbox::meter::Metered;
+
+    fn threads() -> GuestThreads {
+        GuestThreads::start(1).unwrap()
+    }
+
+    /// Where it begins and where it ends, after polls that take so long together.
+    async fn wander(clock: Arc<PollClock>, polls: u32) -> (String, String) {
+        let name = || thread::current().name().unwrap_or_default().to_owned();
+        let begun = name();
+        let work = std::pin::pin!(async {
+            for _ in 0..polls {
+                thread::sleep(Duration::from_millis(1));
+                tokio::task::yield_now().await;
+            }
+        });
+        Metered::new(work, clock).await;
+        (begun, name())
+    }
+
+    fn run(threads: &GuestThreads, polls: u32) -> (String, String) {
+        let clock = PollClock::start();
+        let leveled = Leveled::new(clock.clone(), threads.long.handle().clone(), wander(clock, polls));
+        threads.short.block_on(threads.short.spawn(leveled)).unwrap()
+    }
+
+    #[test]
+    fn only_what_takes_long_changes_its_level() {
+        let threads = threads();
+        assert_eq!(run(&threads, 1), ("guest".to_owned(), "guest".to_owned()));
+        assert_eq!(run(&threads, 50), ("guest".to_owned(), "guest-long".to_owned()));
+        threads.end();
+    }
+
+    #[test]
+    fn threads_of_long_guests_are_nicer() {
+        let threads = threads();
+        let nice = async { rustix::process::getpriority_process(None).unwrap() };
+        assert_eq!(threads.long.block_on(threads.long.spawn(nice)).unwrap(), LONG_NICE);
+        threads.end();
+    }
+
+    /// What was told to stop has given everything back, on whichever level it was.
+    #[test]
+    fn stop_waits_for_the_end() {
+        let threads = threads();
+        for polls in [0, 20] {
+            let (clock, held) = (PollClock::start(), Arc::new(()));
+            let (guest, metered) = (held.clone(), clock.clone());
+            let attempt = async move {
+                let _held = guest;
+                wander(metered, polls).await;
+                std::future::pending::<()>().await;
+            };
+            let mut leveled = Leveled::new(clock, threads.long.handle().clone(), attempt);
+            threads.short.block_on(async {
+                let some_time = Duration::from_millis(50);
+                assert!(tokio::time::timeout(some_time, &mut leveled).await.is_err());
+                leveled.stop().await;
+            });
+            assert_eq!(Arc::strong_count(&held), 1);
+        }
+        threads.end();
+    }
+
+    #[test]
+    #[should_panic(expected = "on behalf of a guest")]
+    fn a_panic_on_the_long_level_is_a_panic_of_the_attempt() {
+        let threads = threads();
+        let clock = PollClock::start();
+        let metered = clock.clone();
+        let attempt = async move {
+            wander(metered, 20).await;
+            panic!("on behalf of a guest");
+        };
+        threads.short.block_on(Leveled::new(clock, threads.long.handle().clone(), attempt));
+    }
+}
