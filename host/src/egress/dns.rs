@@ -6,11 +6,12 @@
 
 mod message;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use wasmtime_wasi_http::Error;
 
@@ -23,6 +24,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(1_500);
 const TRIES_MAX: u32 = 3;
 /// Longest answer over UDP, in bytes.
 const DATAGRAM_BYTES_MAX: usize = 4_096;
+/// Look-ups by the system at once: each keeps a thread of those that other work of the host needs too.
+static SYSTEM_LOOKUPS: Semaphore = Semaphore::const_new(64);
 /// The system's look-up wants a port, which is not used.
 const NO_PORT: u16 = 0;
 
@@ -34,10 +37,7 @@ pub(super) fn failure(rcode: &str) -> Error {
 /// All addresses of a name.
 pub(super) async fn resolve(server: NameServer, name: &str) -> Result<Vec<IpAddr>, Error> {
     match server {
-        NameServer::System => {
-            let found = tokio::net::lookup_host((name, NO_PORT)).await.map_err(|_| failure("no address"))?;
-            Ok(found.map(|address| address.ip()).collect())
-        }
+        NameServer::System => by_system(name).await,
         NameServer::At(server) => {
             let (v4, v6) = tokio::join!(ask(server, name, Kind::A), ask(server, name, Kind::Aaaa));
             match (v4, v6) {
@@ -48,6 +48,19 @@ pub(super) async fn resolve(server: NameServer, name: &str) -> Result<Vec<IpAddr
             }
         }
     }
+}
+
+/// The system's look-up cannot be ended: its place is taken until it returns, whether or not anybody waits for it.
+async fn by_system(name: &str) -> Result<Vec<IpAddr>, Error> {
+    let place = SYSTEM_LOOKUPS.acquire().await.map_err(|_| Error::DnsTimeout)?;
+    let name = name.to_owned();
+    let looked_up = tokio::task::spawn_blocking(move || {
+        let found = (name.as_str(), NO_PORT).to_socket_addrs();
+        drop(place);
+        found
+    });
+    let found = looked_up.await.map_err(|_| Error::DnsTimeout)?.map_err(|_| failure("no address"))?;
+    Ok(found.map(|address| address.ip()).collect())
 }
 
 async fn ask(server: SocketAddr, name: &str, kind: Kind) -> Result<Vec<IpAddr>, Error> {

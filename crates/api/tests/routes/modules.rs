@@ -68,6 +68,10 @@ async fn a_wrong_manifest_or_form_is_refused_and_not_stored() {
     ] {
         room.deploy(&manifest, COMMAND).await.problem(422, "manifest_invalid");
     }
+    let rules = json!(["https://a.test", {"host": "a.test", "port": "any"}]);
+    let manifest = json!({"name": "bad", "version": "1.0.0", "permissions": {"http": rules}});
+    let problem = room.deploy(&manifest, COMMAND).await.problem(422, "manifest_invalid");
+    assert!(problem["detail"].as_str().unwrap().contains("permissions.http[1]: `port`"), "{problem}");
     room.upload(&[("module", COMMAND)]).await.problem(422, "manifest_invalid");
     room.upload(&[("manifest", br#"{"name":"bad","version":"1.0.0"}"#)]).await.problem(422, "manifest_invalid");
     room.upload(&[("extra", b"x")]).await.problem(422, "invalid_request");

@@ -133,10 +133,11 @@ async fn a_schedule_keeps_the_last_version() {
 async fn two_versions_are_compared() {
     let room = Room::new().await;
     room.deployed("noop", "1.0.0").await;
-    let newer = json!({"name": "noop", "version": "1.1.0", "permissions": {"enqueue": ["csv"]}, "queue": "slow"});
+    let newer = json!({"name": "noop", "version": "1.1.0", "queue": "slow",
+        "permissions": {"enqueue": ["csv"], "http": [{"host": "a.test", "methods": ["GET"]}]}});
     room.deploy(&newer, COMMAND).await;
     let diff = room.get("/api/v1/modules/noop/diff?from=1.0.0&to=1.1.0").await.json();
-    assert_eq!(diff["permissions"]["added"], json!(["enqueue = \"csv\""]));
+    assert_eq!(diff["permissions"]["added"], json!(["enqueue = \"csv\"", "http = \"GET https://a.test:443\""]));
     assert_eq!(diff["manifest"]["added"], json!(["queue = \"slow\""]));
     assert_eq!((&diff["same_bytes"], &diff["imports"]), (&json!(true), &json!({})));
     room.get("/api/v1/modules/noop/diff?from=1.0.0").await.problem(400, "invalid_query");

@@ -16,7 +16,7 @@ fn versions_are_led_from_the_terminal() {
 
 fn second_version(dev: &Dev) {
     dev.file("echo-2.wasm", &wasm::echo());
-    dev.file("echo-2.toml", b"name = \"echo\"\nversion = \"2.0.0\"\nqueue = \"default\"\n");
+    dev.file("echo-2.toml", b"name = \"echo\"\nversion = \"2.0.0\"\nqueue = \"default\"\n[permissions]\nhttp = [\"GET https://*.test:8443\"]\n");
     let deployed = dev.run(&["deploy", "echo-2.wasm", "--manifest", "echo-2.toml"]);
     assert_eq!(deployed.code, 0, "{deployed:?}");
 }
@@ -56,6 +56,10 @@ fn differences(dev: &Dev) {
     let diff = dev.run(&["modules", "diff", "echo@1.0.0", "2.0.0"]).out();
     assert!(diff.starts_with("echo 1.0.0 -> 2.0.0:") && diff.contains("the same bytes"), "{diff}");
     assert!(diff.contains("+ manifest    queue = \"default\""), "{diff}");
+    assert!(diff.contains("+ permission  http = \"GET https://*.test:8443\""), "{diff}");
+    dev.file("wrong.toml", b"name = \"echo\"\nversion = \"3.0.0\"\n[permissions]\nhttp = [\"https://a.test/x\"]\n");
+    let wrong = dev.run(&["deploy", "echo-2.wasm", "--manifest", "wrong.toml"]);
+    wrong.fails(2, &["permissions.http[0]", "scheme://host"]);
     dev.run(&["modules", "diff", "echo", "2.0.0"]).fails(2, &["echo@VERSION"]);
 }
 

@@ -1,7 +1,8 @@
 //! What is allowed goes out as it was written, and comes back whole, over HTTP and TLS.
 
 use serde_json::json;
-use tasklane_host::EgressSettings;
+use tasklane_domain::egress::Policy;
+use tasklane_host::{EgressSettings, NameServer};
 
 use super::world::World;
 
@@ -18,6 +19,21 @@ async fn a_request_goes_to_the_host_that_it_names() {
     }
     let query = caller.get(&format!("http://api.test:{port}?x=1")).await;
     assert!(query.contains("GET /?x=1 "), "{query}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_may_be_looked_up_by_the_machine() {
+    let world = World::new().await;
+    let policy = Policy::guests(vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
+    let settings = EgressSettings { name_server: NameServer::System, policy, ..world.settings() };
+    let told = World::caller_with(&["http://*:*"], settings).get(&world.url("localhost")).await;
+    assert!(told.starts_with("200 "), "{told}");
+    let inner = EgressSettings { name_server: NameServer::System, ..world.settings() };
+    let policy = Policy::guests(Vec::new());
+    let told =
+        World::caller_with(&["http://*:*"], EgressSettings { policy, ..inner }).get(&world.url("localhost")).await;
+    assert_eq!(told, "DestinationIpProhibited");
+    assert_eq!(world.names.asked("localhost"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,7 +54,7 @@ async fn a_host_has_so_many_connections_and_requests_wait_their_turn() {
         World::caller_with(&["http://*:*"], patient).told(&json!({ "url": world.url("api.test"), "at_once": 6 })).await;
     assert!(told.iter().all(|told| told.starts_with("200 ")), "{told:?}");
     let hasty = EgressSettings { connections_max: 1, timeouts: short(), ..world.settings() };
-    let stalled = json!({ "url": format!("{}silent", world.url("api.test")), "at_once": 2, "first_byte_ms": 5_000 });
+    let stalled = json!({ "url": format!("{}silent", world.url("api.test")), "at_once": 2, "first_byte_ms": 2_000 });
     let told = World::caller_with(&["http://*:*"], hasty).told(&stalled).await;
     assert!(told.contains(&"ConnectionLimitReached".to_owned()), "{told:?}");
 }
