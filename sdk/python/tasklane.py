@@ -5,6 +5,7 @@ error of the task with a code and a message; without this it would be a trap. Do
 """
 
 import json as _json
+import re
 import traceback
 from typing import Any, Callable, Mapping, Union
 
@@ -16,6 +17,11 @@ from wit_world.imports import progress as _progress
 from wit_world.imports.types import Context, Failure, Retry, TaskError_Permanent, TaskError_Retryable
 
 Result = Union[bytes, str, int, float, bool, None, list, dict]
+
+
+NESTING_MAX = 200
+"""Deepest list or object in JSON that `json` reads: each level takes stack, and a full stack would end the attempt without words."""
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 
 
 class Permanent(Exception):
@@ -61,9 +67,12 @@ def text(input: bytes) -> str:
 
 def json(input: bytes) -> Any:
     """The payload as JSON; a permanent `bad_json` if it is none. Numbers with a point come as `str`, exactly as they are written."""
+    document = text(input)
+    if _is_too_deep(document):
+        raise Permanent("bad_json", f"the payload is nested deeper than {NESTING_MAX} levels")
     try:
-        return _json.loads(text(input), parse_float=str, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+        return _json.loads(document, parse_float=str, parse_constant=_refuse)
+    except ValueError as error:
         raise Permanent("bad_json", f"the payload is no JSON: {error}") from None
 
 
@@ -82,6 +91,17 @@ def config(key: str, default: str | None = None) -> str | None:
     """A setting of the manifest's `[config]`."""
     value = _attempt(lambda: _config.get(key))
     return default if value is None else value
+
+
+def _is_too_deep(document: str) -> bool:
+    if document.count("[") + document.count("{") <= NESTING_MAX:
+        return False
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(document):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token.group(), 0)
+        if depth > NESTING_MAX:
+            return True
+    return False
 
 
 def _refuse(constant: str) -> None:

@@ -18,6 +18,9 @@ export type Result = Uint8Array | string | number | boolean | null | object;
 /** Characters that are made into text in one call: more would overflow the engine's stack. */
 const CHUNK_CHARACTERS = 4096;
 
+/** Deepest list or object in JSON that `json` reads: each level takes stack, and a full stack ends the attempt without words. */
+const NESTING_MAX = 200;
+
 /** An error that no other attempt mends. */
 export class Permanent extends Error {
   /** `code` is short and stable, for programs; `message` is for people; `details` becomes JSON. */
@@ -74,11 +77,30 @@ export function text(input: Uint8Array): string {
 
 /** The payload as JSON; a permanent `bad_json` if it is none. */
 export function json(input: Uint8Array): unknown {
+  if (isTooDeep(input)) throw new Permanent("bad_json", `the payload is nested deeper than ${NESTING_MAX} levels`);
+  const document = decode(input);
   try {
-    return JSON.parse(decode(input));
+    return JSON.parse(document);
   } catch (error) {
-    throw error instanceof Permanent ? error : new Permanent("bad_json", `the payload is no JSON: ${words(error)}`);
+    throw new Permanent("bad_json", `the payload is no JSON: ${words(error)}`);
   }
+}
+
+/** Counts brackets outside of strings; in UTF-8 no other character has their bytes. */
+function isTooDeep(input: Uint8Array): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < input.length; at++) {
+    const byte = input[at];
+    if (inString) {
+      if (byte === 0x5c) at++;
+      else if (byte === 0x22) inString = false;
+    } else if (byte === 0x22) inString = true;
+    else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > NESTING_MAX) return true;
+    } else if (byte === 0x5d || byte === 0x7d) depth--;
+  }
+  return false;
 }
 
 /** Adds a line to the task's log. What the host does not take is no reason to fail. */

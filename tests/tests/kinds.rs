@@ -132,7 +132,9 @@ fn invoice() -> Story {
         bad: vec![
             bad(RUBBISH, "bad_utf8", "byte 2 is wrong"),
             bad("[", "bad_json", "no JSON"),
-            bad("[".repeat(100_000), "bad_json", "no JSON"),
+            bad("[".repeat(100_000), "bad_json", "nested deeper"),
+            bad("[".repeat(200) + &"]".repeat(200), "bad_invoice", "must be a JSON object"),
+            bad(r#"["[[[[[[[["]"#.repeat(100), "bad_json", "no JSON"),
             bad("[]", "bad_invoice", "must be a JSON object"),
             bad(with(json!([])), "bad_invoice", "at least one line"),
             bad(priced(json!("x")), "bad_line", "line 1: `price` must be a number, not 'x'"),

@@ -49,7 +49,9 @@ fn as_locked(lock: &Path, installed: &Path) -> anyhow::Result<()> {
     let packages = installed["packages"].as_object().context("npm's list of what it installed has no packages")?;
     let is_locked = |name: &String, package: &Value| {
         let hash = &package["integrity"];
-        package["link"] == true || (hash.is_string() && lock["packages"][name]["integrity"] == *hash)
+        // The plugins themselves are in the list too: outside of `node_modules`, and as links within.
+        let is_own = !name.contains("node_modules/") || package["link"] == true;
+        is_own || (hash.is_string() && lock["packages"][name]["integrity"] == *hash)
     };
     let foreign: Vec<&str> =
         packages.iter().filter(|(name, package)| !is_locked(name, package)).map(|(name, _)| name.as_str()).collect();
