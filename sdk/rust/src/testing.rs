@@ -85,7 +85,8 @@ pub(crate) fn config(key: &str) -> Option<String> {
 #[cfg(not(target_family = "wasm"))]
 pub(crate) fn http(request: &crate::http::Request) -> Result<crate::http::Response, crate::http::HttpError> {
     RECORDED.with_borrow_mut(|recorded| recorded.requests.push(request.clone()));
-    let refused = || crate::http::HttpError::new("HTTP-request-denied", format!("no answer is set for {}", request.url));
+    let refused =
+        || crate::http::HttpError::new("HTTP-request-denied", format!("no answer is set for {}", request.url));
     ANSWERS.with_borrow(|answers| answers.get(&request.url).cloned()).ok_or_else(refused)
 }
 
