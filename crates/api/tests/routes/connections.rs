@@ -21,7 +21,7 @@ struct Served {
 }
 
 async fn serve(settings: ServeSettings) -> Served {
-    let room = Room::with(ApiSettings { serve: settings, ..ApiSettings::default() }).await;
+    let room = Box::pin(Room::with(ApiSettings { serve: settings, ..ApiSettings::default() })).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (api, stop) = (Arc::clone(&room.api), room.background.clone());

@@ -63,7 +63,7 @@ impl HostChild {
             match self.spawn() {
                 Ok(child) => {
                     let began = tokio::time::Instant::now();
-                    let Some(ended) = self.watch(child).await else { return None };
+                    let ended = self.watch(child).await?;
                     let code = ended.and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
                     if self.is_alone && is_first && began.elapsed() < STARTED_AFTER && code.is_some_and(|code| code > 0)
                     {
