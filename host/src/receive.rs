@@ -16,7 +16,7 @@ use tasklane_domain::outcome::TimeBound;
 use tasklane_domain::ports::Parking;
 use tasklane_domain::settle::host_lost;
 use tasklane_domain::work::{Delivery, Ended, HandBack, ReportBody};
-use tasklane_domain::{Outcome, Usage};
+use tasklane_domain::{Outcome, Timestamp, Usage};
 use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Stored;
@@ -125,25 +125,26 @@ async fn run_contained(room: &Arc<Room>, reporter: &Reporter, delivery: &Deliver
     })
 }
 
-/// Why an attempt need not begin.
-fn too_late(room: &Room, delivery: &Delivery, now: tasklane_domain::Timestamp) -> Option<Outcome> {
-    if room.board.is_cancelled(delivery.order.task) {
+/// The outcome of a delivery that is not run at all.
+fn forgone(room: &Room, delivery: &Delivery, now: Timestamp) -> Option<Outcome> {
+    let order = &delivery.order;
+    if room.board.is_cancelled(order.task) {
         return Some(Outcome::Cancelled);
     }
     if delivery.id.redelivery() > room.settings.deliveries_max {
         return Some(host_lost(delivery.id));
     }
-    delivery.order.deadline.is_some_and(|deadline| deadline <= now).then_some(Outcome::Expired)
+    if order.deadline.is_some_and(|deadline| deadline <= now) {
+        return Some(Outcome::Expired);
+    }
+    room.quarantine.holds(&order.module.digest).then_some(Outcome::Quarantined)
 }
 
 async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> ReportBody {
     let order = &delivery.order;
     let now = room.clock.now();
-    if let Some(outcome) = too_late(room, delivery, now) {
+    if let Some(outcome) = forgone(room, delivery, now) {
         return unrun(room, outcome);
-    }
-    if room.quarantine.holds(&order.module.digest) {
-        return unrun(room, Outcome::Quarantined);
     }
     room.metrics.queue_wait_seconds.observe(now.since(order.queued_at).as_secs_f64());
     let stop = room.board.stop_of(delivery);
@@ -223,7 +224,7 @@ fn wall(room: &Room, delivery: &Delivery) -> Wall {
     }
 }
 
-fn ended(room: &Room, ran: Ran, Stored(result_blob): Stored, started_at: tasklane_domain::Timestamp) -> ReportBody {
+fn ended(room: &Room, ran: Ran, Stored(result_blob): Stored, started_at: Timestamp) -> ReportBody {
     room.metrics.attempts.with_label_values(&[ran.outcome.kind().as_str()]).inc();
     room.metrics.attempt_seconds.observe(Duration::from_micros(ran.usage.wall_us).as_secs_f64());
     ReportBody::Ended(Box::new(Ended {
