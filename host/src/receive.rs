@@ -122,17 +122,23 @@ async fn run_contained(room: &Arc<Room>, reporter: &Reporter, delivery: &Deliver
     })
 }
 
+/// What a delivery came to that must not run.
+fn over_before(room: &Room, delivery: &Delivery, now: tasklane_domain::Timestamp) -> Option<Outcome> {
+    let order = &delivery.order;
+    if room.board.is_cancelled(order.task) {
+        return Some(Outcome::Cancelled);
+    }
+    if delivery.id.redelivery() > room.settings.deliveries_max {
+        return Some(host_lost(delivery.id));
+    }
+    order.deadline.is_some_and(|deadline| deadline <= now).then_some(Outcome::Expired)
+}
+
 async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> ReportBody {
     let order = &delivery.order;
     let now = room.clock.now();
-    if room.board.is_cancelled(order.task) {
-        return unrun(room, Outcome::Cancelled);
-    }
-    if delivery.id.redelivery() > room.settings.deliveries_max {
-        return unrun(room, host_lost(delivery.id));
-    }
-    if order.deadline.is_some_and(|deadline| deadline <= now) {
-        return unrun(room, Outcome::Expired);
+    if let Some(outcome) = over_before(room, delivery, now) {
+        return unrun(room, outcome);
     }
     room.metrics.queue_wait_seconds.observe(now.since(order.queued_at).as_secs_f64());
     let stop = room.board.stop_of(delivery);
