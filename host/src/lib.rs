@@ -7,6 +7,7 @@
 
 mod blobs;
 mod board;
+mod fit;
 mod heartbeat;
 mod host;
 pub mod inspect;

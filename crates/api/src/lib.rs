@@ -19,6 +19,7 @@ mod modules;
 pub mod ops;
 mod routes;
 mod schedules;
+mod schemas;
 mod secrets;
 mod serve;
 mod state;

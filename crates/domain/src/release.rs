@@ -296,6 +296,9 @@ pub enum Action {
         version: ModuleVersion,
         /// SHA-256 of its bytes.
         digest: ModuleDigest,
+        /// What it was granted, as `kind: what`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        permissions: Vec<String>,
     },
     /// No new tasks of it.
     Disabled {

@@ -39,4 +39,6 @@ mod preemption;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod stains;
