@@ -20,6 +20,11 @@ use crate::sandbox::meter::PollClock;
 const SHORT_CPU: Duration = Duration::from_millis(5);
 /// Nice value of the threads for long attempts: the kernel's weight of it is 110, that of others 1,024.
 const LONG_NICE: i32 = 10;
+/// Polls of guests between two looks at what came from elsewhere, such as a delivery for a slot. A poll may last a millisecond, and
+/// tokio's own choice of up to 127 polls would make an urgent delivery wait behind as many.
+const ARRIVALS_INTERVAL: u32 = 1;
+/// Polls of guests between two looks at timers and sockets. Tokio's default is 61.
+const EVENTS_INTERVAL: u32 = 8;
 
 /// The threads of both levels.
 pub(crate) struct GuestThreads {
@@ -36,6 +41,7 @@ fn runtime(name: &str, threads: usize, nice: i32) -> std::io::Result<Runtime> {
     };
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(threads).thread_name(name).enable_all();
+    builder.global_queue_interval(ARRIVALS_INTERVAL).event_interval(EVENTS_INTERVAL);
     if nice != 0 {
         builder.on_thread_start(begin);
     }
