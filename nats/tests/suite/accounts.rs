@@ -95,6 +95,7 @@ async fn a_host_and_a_control_plane_work_together_with_their_permissions() -> an
     control.control().cancel(&[task]).await?;
     assert_eq!(soon("the cancel", cancels.next()).await?, Some(task));
     modules(&control, &host, &topology).await?;
+    crate::calls::both_ways(&control, &host).await?;
     crate::blobs::both_ways(&control, &host, &topology).await
 }
 
