@@ -37,7 +37,10 @@ pub fn get(name: &str) -> Result<Secret, HostError> {
     let found = crate::guest::secret(name)?;
     #[cfg(not(target_family = "wasm"))]
     let found = crate::testing::secret(name);
-    let unset = || HostError { code: "invalid", message: format!("nobody has set the secret `{name}`: taskctl secrets set {name}") };
+    let unset = || HostError {
+        code: "invalid",
+        message: format!("nobody has set the secret `{name}`: taskctl secrets set {name}"),
+    };
     found.map(Secret).ok_or_else(unset)
 }
 
