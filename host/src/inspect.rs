@@ -5,6 +5,7 @@
 //! [`offered`] (imports).
 
 mod caps;
+mod embedded;
 mod needs;
 mod offered;
 
@@ -18,6 +19,7 @@ use wasmparser::{
 };
 
 use caps::Caps;
+pub use embedded::embedded_manifest;
 use needs::Pool;
 use offered::{Import, NAMED_MAX};
 
@@ -42,6 +44,10 @@ pub struct Inspector;
 impl ModuleInspector for Inspector {
     async fn inspect(&self, wasm: Bytes) -> Result<ModuleKind, InspectError> {
         in_turn(move || inspect(&wasm)).await
+    }
+
+    async fn embedded_manifest(&self, wasm: Bytes) -> Result<Option<Bytes>, InspectError> {
+        Ok(in_turn(move || embedded_manifest(&wasm)).await?.map(Bytes::from))
     }
 
     async fn surface(&self, wasm: Bytes) -> Result<ports::Surface, InspectError> {

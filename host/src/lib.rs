@@ -8,6 +8,7 @@
 mod blobs;
 mod board;
 mod egress;
+mod fit;
 mod heartbeat;
 mod host;
 mod in_flight;

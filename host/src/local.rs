@@ -109,7 +109,7 @@ impl LocalModule {
         let reference = ModuleRef { name: manifest.name.clone(), version: manifest.version.clone(), digest };
         Ok(Self {
             engine,
-            loaded: Arc::new(Loaded { manifest: Arc::new(manifest), prepared }),
+            loaded: Arc::new(Loaded::new(manifest, prepared).map_err(engine_error)?),
             reference,
             enqueuer: Arc::new(Nobody),
             gateway: Gateway::new(EgressSettings::default()).map_err(engine_error)?,

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use sha2::Digest as _;
 use tasklane_domain::ports::ModuleCache;
+use tasklane_domain::schema::{Compiled, Schema};
 use tasklane_domain::{Manifest, ModuleDigest, ModuleKind, ModuleRef};
 use tokio::sync::OnceCell;
 use wasmtime::Engine;
@@ -61,6 +62,22 @@ impl From<CompileError> for LoadError {
 pub(crate) struct Loaded {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) prepared: Prepared,
+    /// What its payloads must be.
+    pub(crate) input: Option<Compiled>,
+    /// What its results must be.
+    pub(crate) output: Option<Compiled>,
+}
+
+impl Loaded {
+    /// With the manifest's schemas ready.
+    pub(crate) fn new(manifest: Manifest, prepared: Prepared) -> Result<Self, LoadError> {
+        let ready = |schema: &Option<Schema>| {
+            let compiled = schema.as_ref().map(Schema::compile).transpose();
+            compiled.map_err(|error| LoadError::Link(format!("a schema of the manifest: {error}")))
+        };
+        let (input, output) = (ready(&manifest.input)?, ready(&manifest.output)?);
+        Ok(Self { manifest: Arc::new(manifest), prepared, input, output })
+    }
 }
 
 /// What a module came to: ready, or why not and since when.
@@ -148,7 +165,7 @@ impl Modules {
             }
             None => self.obtain(kind, digest, &wasm).await?,
         };
-        Ok(Loaded { manifest: Arc::new(manifest), prepared })
+        Loaded::new(manifest, prepared)
     }
 
     /// From another process, or compiled here.

@@ -15,6 +15,7 @@ use tasklane_domain::{Outcome, Usage, WorkOrder};
 use wasmtime::{Engine, Store};
 
 use crate::egress::Gateway;
+use crate::fit::{Side, misfit};
 use crate::modules::Loaded;
 use crate::modules::prepared::Prepared;
 use crate::sandbox::bindings::tasklane::task::types::Context;
@@ -37,6 +38,13 @@ pub(crate) struct Ran {
     pub(crate) result: Bytes,
     pub(crate) usage: Usage,
     pub(crate) log: LogCapture,
+}
+
+impl Ran {
+    /// No guest ran.
+    fn without(outcome: Outcome) -> Self {
+        Self { outcome, result: Bytes::new(), usage: Usage::default(), log: LogCapture::default() }
+    }
 }
 
 /// Why an attempt did not take place.
@@ -65,8 +73,22 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// Runs it.
+    /// Runs it, if its payload fits, and takes its result, if that does.
     pub(crate) async fn run(self) -> Result<Ran, Saturated> {
+        let loaded = self.loaded.clone();
+        if let Some(outcome) = misfit(&loaded, Side::Input, &self.order.payload.bytes).await {
+            return Ok(Ran::without(outcome));
+        }
+        let mut ran = self.run_guest().await?;
+        if ran.outcome == Outcome::Ok
+            && let Some(outcome) = misfit(&loaded, Side::Output, &ran.result).await
+        {
+            (ran.outcome, ran.result) = (outcome, Bytes::new());
+        }
+        Ok(ran)
+    }
+
+    async fn run_guest(self) -> Result<Ran, Saturated> {
         let clock = self.clock;
         let limits = &self.order.limits;
         let stdout = match self.loaded.prepared {

@@ -48,6 +48,7 @@ async fn values_outlive_hosts_and_jetstream() -> anyhow::Result<()> {
     assert_eq!(answer(&cluster, json!({"do": "kv", "op": "set", "key": "cursor", "value": "42"})).await?, "1");
     cluster.hosts[0].kill()?;
     cluster.add_host()?;
+    assert_eq!(answer(&cluster, json!({"do": "kv", "op": "get", "key": "cursor"})).await?, "42 at 1", "another host");
     cluster.nats.wipe_and_restart().await?;
     assert_eq!(answer(&cluster, json!({"do": "kv", "op": "get", "key": "cursor"})).await?, "42 at 1");
     Ok(())

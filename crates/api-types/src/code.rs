@@ -58,6 +58,8 @@ codes! {
     BlobIncomplete = "blob_incomplete", 409, "Upload the whole again.";
     /// The payload is given twice, or its base64 is wrong.
     InvalidPayload = "invalid_payload", 422, "Give one of `payload`, `payload_text`, `payload_base64` and `payload_blob`.";
+    /// The payload does not fit the schema of the module's manifest.
+    PayloadSchemaMismatch = "payload_schema_mismatch", 422, "Correct the place that the detail names; GET /api/v1/modules/{name}/{version} shows the schema as `manifest.input`.";
     /// A limit is zero or above the cluster's maximum.
     LimitOutOfBounds = "limit_out_of_bounds", 422, "Ask for less; GET /api/v1/cluster/info shows the maxima.";
     /// A retry setting is out of bounds.

@@ -20,6 +20,7 @@ pub mod ops;
 mod quarantine;
 mod routes;
 mod schedules;
+mod schemas;
 mod secrets;
 mod serve;
 mod state;

@@ -115,7 +115,6 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(flow::set_module, flow::unset_module))
         .routes(routes!(blobs::create))
         .routes(routes!(blobs::put, blobs::get))
-        .merge(of_guests())
         .routes(routes!(cluster::hosts))
         .routes(routes!(cluster::info))
         .routes(routes!(cluster::stats))
@@ -124,7 +123,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(health::health))
         .routes(routes!(health::metrics))
         .layer(DefaultBodyLimit::max(body_bytes_max));
-    uploads.merge(rest)
+    uploads.merge(rest).merge(of_guests().layer(DefaultBodyLimit::max(body_bytes_max)))
 }
 
 /// What guests keep and use.

@@ -13,6 +13,7 @@ use tasklane_domain::{NewTask, StateKind, TaskId, Timestamp};
 use tasklane_recurrence::{Recurrence, RecurrenceError, Zone};
 
 use crate::error::{ApiError, ApiResult};
+use crate::schemas;
 use crate::state::State;
 use crate::submit::{check_size, duration, resolve};
 
@@ -111,6 +112,7 @@ pub(crate) async fn new_schedule(state: &State, request: ScheduleRequest) -> Api
     };
     let task = resolve(state, request.task, TaskId::new(), None).await?;
     check_size(state, task.payload.bytes.len())?;
+    schemas::check(state, std::slice::from_ref(&task)).await?;
     if task.labels.iter().count() > TEMPLATE_LABELS_MAX {
         return Err(invalid(format!(
             "`task.labels` may have {TEMPLATE_LABELS_MAX} pairs: a schedule adds two of its own"

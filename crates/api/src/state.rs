@@ -29,6 +29,7 @@ use crate::blobs::UPLOADS_AT_ONCE_MAX;
 use crate::counts::Counts;
 use crate::metrics::Metrics;
 use crate::modules::ModuleBook;
+use crate::schemas::SchemaBook;
 use crate::serve::ServeSettings;
 use crate::waiters::Waiters;
 
@@ -141,6 +142,7 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     pub(crate) metrics: Metrics,
     pub(crate) modules: ModuleBook,
+    pub(crate) schemas: SchemaBook,
     pub(crate) waiters: Waiters,
     pub(crate) counts: Counts,
     pub(crate) dispatch: DispatchQueue,
@@ -164,6 +166,7 @@ impl State {
             registry,
             metrics,
             modules: ModuleBook::default(),
+            schemas: SchemaBook::default(),
             waiters: Waiters::default(),
             counts: Counts::default(),
             dispatch,

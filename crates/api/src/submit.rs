@@ -19,7 +19,7 @@ use tasklane_domain::{
 use crate::error::{ApiError, ApiResult};
 use crate::modules::spec;
 use crate::state::State;
-use crate::{blobs, flow};
+use crate::{blobs, flow, schemas};
 
 /// Bytes of an order beside its payload.
 const ORDER_OVERHEAD_BYTES: usize = 4 * 1024;
@@ -181,6 +181,7 @@ fn too_large(bytes: usize, max: u64) -> ApiError {
 
 /// Commits, then hands the orders on. Answers in the order given.
 pub(crate) async fn commit(state: &State, mut tasks: Vec<NewTask>) -> ApiResult<Vec<(Submitted, StateKind)>> {
+    schemas::check(state, &tasks).await?;
     blobs::keep_large(state, &mut tasks).await?;
     let count = tasks.len() as u64;
     let states: Vec<StateKind> = tasks.iter().map(NewTask::initial_state).collect();

@@ -34,6 +34,7 @@ pub mod replay;
 pub mod retention;
 pub mod retry;
 pub mod schedule;
+pub mod schema;
 pub mod secret;
 pub mod settle;
 pub mod state;

@@ -17,12 +17,16 @@ use crate::name::{ModuleName, ModuleVersion, QueueName, SecretName};
 use crate::permission::KvGrant;
 use crate::priority::Priority;
 use crate::retry::RetryPatch;
+use crate::schema::Schema;
 use crate::time::Timestamp;
 
 /// Most arguments, environment variables or config keys in a manifest.
 pub const MANIFEST_ENTRIES_MAX: usize = 128;
 /// Longest description, argument, variable or config value, in bytes.
 pub const MANIFEST_TEXT_BYTES_MAX: usize = 8 * 1024;
+
+/// Custom section of a .wasm file that holds its manifest, as TOML or JSON.
+pub const MANIFEST_SECTION: &str = "tasklane:manifest";
 
 /// Which contract a module keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,6 +81,12 @@ pub struct Manifest {
     /// Retry settings of tasks that name none.
     #[serde(default)]
     pub retry: RetryPatch,
+    /// What its payloads must be. Default: anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Schema>,
+    /// What its results must be. Default: anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Schema>,
     /// How many of its tasks may run at once and how fast they may start, in the whole cluster. Default: as many as there are slots.
     #[serde(default, skip_serializing_if = "ModuleFlow::is_empty")]
     pub flow: ModuleFlow,
@@ -128,6 +138,21 @@ impl Permissions {
         self.kv.iter().any(|grant| grant.covers(store, effect))
     }
 
+    /// Each thing that is granted, as `kind: what`, for people and records.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let Ok(serde_json::Value::Object(kinds)) = serde_json::to_value(self) else { return Vec::new() };
+        let mut lines = Vec::new();
+        for (kind, granted) in &kinds {
+            let all = granted.as_array().cloned().unwrap_or_else(|| vec![granted.clone()]);
+            lines.extend(all.iter().map(|one| match one.as_str() {
+                Some(text) => format!("{kind}: {text}"),
+                None => format!("{kind}: {one}"),
+            }));
+        }
+        lines
+    }
+
     /// Whether this secret may be had.
     #[must_use]
     pub fn may_have(&self, secret: &SecretName) -> bool {
@@ -169,6 +194,8 @@ impl Manifest {
             priority: None,
             limits: LimitsPatch::default(),
             retry: RetryPatch::default(),
+            input: None,
+            output: None,
             flow: ModuleFlow::default(),
             config: BTreeMap::new(),
             command: CommandSettings::default(),
@@ -182,6 +209,8 @@ impl Manifest {
     /// [`ManifestError`] names the first key that breaks one.
     pub fn check(&self) -> Result<(), ManifestError> {
         self.flow.check().map_err(|error| ManifestError { field: "flow", rule: error.to_string() })?;
+        check_schema("input", self.input.as_ref())?;
+        check_schema("output", self.output.as_ref())?;
         check_texts("description", [self.description.as_str()])?;
         check_texts("config", self.config.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]))?;
         check_texts("command.args", self.command.args.iter().map(String::as_str))?;
@@ -191,6 +220,11 @@ impl Manifest {
         let env = self.command.env.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
         check_texts("command.env", env)
     }
+}
+
+fn check_schema(field: &'static str, schema: Option<&Schema>) -> Result<(), ManifestError> {
+    let Some(schema) = schema else { return Ok(()) };
+    schema.compile().map(drop).map_err(|error| ManifestError { field, rule: format!("is no usable schema: {error}") })
 }
 
 fn check_texts<'a>(field: &'static str, texts: impl IntoIterator<Item = &'a str>) -> Result<(), ManifestError> {
@@ -259,3 +293,6 @@ impl ModuleRecord {
         ModuleRef { name: self.manifest.name.clone(), version: self.manifest.version.clone(), digest: self.digest }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -368,6 +368,9 @@ pub trait ModuleInspector: Send + Sync + 'static {
     /// Validates `wasm` and tells its kind.
     async fn inspect(&self, wasm: Bytes) -> Result<ModuleKind, InspectError>;
 
+    /// The manifest that `wasm` carries in its custom section [`crate::module::MANIFEST_SECTION`], as it was written there.
+    async fn embedded_manifest(&self, wasm: Bytes) -> Result<Option<Bytes>, InspectError>;
+
     /// What `wasm` needs of the host and offers to it, by name.
     async fn surface(&self, wasm: Bytes) -> Result<Surface, InspectError>;
 }

@@ -306,6 +306,9 @@ pub enum Action {
         version: ModuleVersion,
         /// SHA-256 of its bytes.
         digest: ModuleDigest,
+        /// What it was granted, as `kind: what`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        permissions: Vec<String>,
     },
     /// It does not run any more, since hosts died while it ran.
     Quarantined {

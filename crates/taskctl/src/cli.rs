@@ -186,9 +186,12 @@ pub(crate) struct DeployArgs {
     /// The module's version; overrides the manifest.
     #[arg(long = "module-version", visible_alias = "version", value_name = "VERSION")]
     pub(crate) version: Option<String>,
-    /// The manifest. Default: `tasklane.toml` beside the file or in the directory above its `target`.
+    /// The manifest. Default: `tasklane.toml` beside the file or in the directory above its `target`, or what the file carries.
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
+    /// Do not ask, on a terminal, before a version is deployed that may do more than the one before.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ mod look;
 mod module;
 mod operation;
 mod payload;
+mod permission;
 mod retention;
 mod run;
 mod schedule;

@@ -45,4 +45,6 @@ mod quarantine;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod stains;

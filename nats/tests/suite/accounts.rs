@@ -97,6 +97,7 @@ async fn a_host_and_a_control_plane_work_together_with_their_permissions() -> an
     modules(&control, &host, &topology).await?;
     crate::compiled::both_ways(&control, &host, &topology).await?;
     crate::deaths::both_ends(&control, &host).await?;
+    crate::calls::both_ways(&control, &host).await?;
     crate::blobs::both_ways(&control, &host, &topology).await
 }
 

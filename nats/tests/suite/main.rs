@@ -6,6 +6,7 @@
 
 mod accounts;
 mod blobs;
+mod calls;
 mod compiled;
 mod control;
 mod deaths;

@@ -22,7 +22,8 @@ use crate::views;
 /// Largest manifest, in bytes.
 const MANIFEST_BYTES_MAX: usize = 512 * 1024;
 
-/// Deploy a version: `multipart/form-data` with the parts `manifest` (JSON) and `module` (the .wasm file).
+/// Deploy a version: `multipart/form-data` with the parts `manifest` (JSON) and `module` (the .wasm file). Without the
+/// former, the manifest that the module carries in its custom section `tasklane:manifest` is taken.
 ///
 /// The bytes are looked at before anything is stored. The same content again is no error.
 #[utoipa::path(
@@ -45,6 +46,10 @@ pub(crate) async fn deploy(
     let parts = read_parts(multipart, room.settings.module_bytes_max);
     let (manifest, wasm) = in_time(room.settings.serve.upload_timeout, parts).await??;
     let kind = room.ports.inspector.inspect(wasm.clone()).await?;
+    let manifest = match manifest {
+        Some(manifest) => manifest,
+        None => embedded(&room, wasm.clone()).await?,
+    };
     let record = ModuleRecord {
         digest: ModuleDigest::from_bytes(Sha256::digest(&wasm).into()),
         kind,
@@ -71,7 +76,7 @@ async fn as_it_is(room: &Room, new: ModuleRecord) -> ApiResult<ModuleRecord> {
     Ok(room.ports.modules.module(name, Some(version)).await?.unwrap_or(new))
 }
 
-async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiResult<(Manifest, Bytes)> {
+async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiResult<(Option<Manifest>, Bytes)> {
     let (mut manifest, mut wasm) = (None, None);
     while let Some(field) = multipart.next_field().await.map_err(|error| upload_error(&error))? {
         match field.name() {
@@ -90,7 +95,22 @@ async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiRes
         }
     }
     let part = |name| ApiError::new(ErrorCode::ManifestInvalid, format!("the part `{name}` is missing"));
-    Ok((manifest.ok_or_else(|| part("manifest"))?, wasm.ok_or_else(|| part("module"))?))
+    Ok((manifest, wasm.ok_or_else(|| part("module"))?))
+}
+
+/// The manifest that the module carries: JSON, or TOML.
+async fn embedded(room: &Room, wasm: Bytes) -> ApiResult<Manifest> {
+    let missing = "the part `manifest` is missing, and the module has none in a custom section `tasklane:manifest`";
+    let bytes = room.ports.inspector.embedded_manifest(wasm).await?;
+    let bytes = bytes.ok_or_else(|| ApiError::new(ErrorCode::ManifestInvalid, missing))?;
+    let wrong = |why: String| ApiError::new(ErrorCode::ManifestInvalid, format!("the embedded manifest: {why}"));
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return parse_manifest(&bytes);
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|error| wrong(error.to_string()))?;
+    let manifest: Manifest = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    manifest.check().map_err(|error| wrong(error.to_string()))?;
+    Ok(manifest)
 }
 
 fn upload_error(error: &axum::extract::multipart::MultipartError) -> ApiError {

@@ -40,8 +40,11 @@ fn namespace(params: &Params) -> ApiResult<Namespace> {
 /// No part of the body may be in the error.
 fn value(body: Value) -> ApiResult<SecretValue> {
     let wrong = |why: &str| ApiError::new(ErrorCode::SecretInvalid, why);
-    let request: SecretRequest = serde_json::from_value(body)
-        .map_err(|_| wrong("the body must be {\"value\": \"TEXT\"} or {\"value_base64\": \"BASE64\"}"))?;
+    let shape = "the body must be {\"value\": \"TEXT\"} or {\"value_base64\": \"BASE64\"}";
+    if !body.is_object() {
+        return Err(wrong(shape));
+    }
+    let request: SecretRequest = serde_json::from_value(body).map_err(|_| wrong(shape))?;
     let bytes = match (request.value, request.value_base64) {
         (Some(text), None) => text.into_bytes(),
         (None, Some(text)) => base64::engine::general_purpose::STANDARD

@@ -146,6 +146,15 @@ fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'stat
         ("delete", "/api/v1/retention/default", "/api/v1/retention/default".to_owned(), 204),
         ("delete", "/api/v1/retention/queues/{name}", "/api/v1/retention/queues/images".to_owned(), 204),
         ("delete", "/api/v1/retention/modules/{name}", "/api/v1/retention/modules/noop".to_owned(), 204),
+        ("put", "/api/v1/kv/{store}/{key}", "/api/v1/kv/shared:carts/a".to_owned(), 200),
+        ("get", "/api/v1/kv/{store}/{key}", "/api/v1/kv/shared:carts/a".to_owned(), 200),
+        ("get", "/api/v1/kv/{store}", "/api/v1/kv/shared:carts".to_owned(), 200),
+        ("get", "/api/v1/kv", "/api/v1/kv".to_owned(), 200),
+        ("delete", "/api/v1/kv/{store}/{key}", "/api/v1/kv/shared:carts/a".to_owned(), 204),
+        ("put", "/api/v1/secrets/{name}", "/api/v1/secrets/stripe-key".to_owned(), 501),
+        ("get", "/api/v1/secrets", "/api/v1/secrets".to_owned(), 200),
+        ("delete", "/api/v1/secrets/{name}", "/api/v1/secrets/stripe-key".to_owned(), 404),
+        ("post", "/api/v1/cluster/secrets/reseal", "/api/v1/cluster/secrets/reseal".to_owned(), 501),
         ("get", "/api/v1/hosts", "/api/v1/hosts".to_owned(), 200),
         ("get", "/api/v1/cluster/info", "/api/v1/cluster/info".to_owned(), 200),
         ("get", "/api/v1/cluster/stats", "/api/v1/cluster/stats".to_owned(), 200),
@@ -174,6 +183,9 @@ fn request(method: &str, template: &str, path: &str) -> Request<Body> {
         ("post", "/api/v1/tasks/{id}/reschedule") => ("application/json", br#"{"delay":"1h"}"#.to_vec()),
         ("put", template) if template.starts_with("/api/v1/retention/") => {
             ("application/json", br#"{"logs":"1h"}"#.to_vec())
+        }
+        ("put", "/api/v1/kv/{store}/{key}" | "/api/v1/secrets/{name}") => {
+            ("application/json", br#"{"value":"one"}"#.to_vec())
         }
         ("put", "/api/v1/modules/{name}/aliases/{alias}") => {
             ("application/json", br#"{"routes":[{"version":"1.0.0"}]}"#.to_vec())

@@ -25,6 +25,8 @@ mod health;
 #[cfg(test)]
 mod kv;
 #[cfg(test)]
+mod manifests;
+#[cfg(test)]
 mod modules;
 #[cfg(test)]
 mod operations;

@@ -61,7 +61,11 @@ pub(super) async fn deploy(
         return Ok(Err(StoreError::VersionRemoved { name: name.clone(), version: version.clone() }));
     }
     insert(conn, new, wasm).await?;
-    let action = Action::Deployed { version: version.clone(), digest: new.digest };
+    let action = Action::Deployed {
+        version: version.clone(),
+        digest: new.digest,
+        permissions: new.manifest.permissions.lines(),
+    };
     releases::note(conn, name, &action, new.created_at).await?;
     Ok(Ok(Deployed::Created))
 }

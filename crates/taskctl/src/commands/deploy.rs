@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use futures::stream;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::multipart::{Form, Part};
+use serde_json::{Map, Value};
 use tasklane_api_types::ModuleView;
 use tasklane_domain::Manifest;
 
+use super::permission::{self, Consent};
 use crate::cli::{DeployArgs, Format};
 use crate::client::{Client, read_file};
 use crate::failure::{Failure, USAGE};
@@ -19,7 +21,9 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// Uploads and tells what is deployed.
 pub(crate) async fn run(client: &Client, format: Format, args: DeployArgs) -> anyhow::Result<()> {
     let wasm = read_file(&args.file)?;
-    let manifest = manifest(&args)?;
+    let manifest = manifest(&args, &wasm)?;
+    let consent = if args.yes { Consent::Given } else { Consent::Asked };
+    permission::review(client, &manifest, consent).await?;
     let size = wasm.len() as u64;
     let manifest = Part::text(serde_json::to_string(&manifest)?).mime_str("application/json")?;
     let body = reqwest::Body::wrap_stream(pieces(wasm, size));
@@ -53,34 +57,54 @@ fn pieces(wasm: Vec<u8>, size: u64) -> impl futures::Stream<Item = Result<bytes:
     })
 }
 
-fn manifest(args: &DeployArgs) -> anyhow::Result<Manifest> {
-    let mut table = match args.manifest.clone().or_else(|| find(&args.file)) {
-        Some(path) => parse(&path)?,
-        None => toml::Table::new(),
+/// What the author says: beside the file or in it, and on the command line.
+fn manifest(args: &DeployArgs, wasm: &[u8]) -> anyhow::Result<Manifest> {
+    let mut fields = match args.manifest.clone().or_else(|| find(&args.file)) {
+        Some(path) => with_schemas(parse(&path)?, &path)?,
+        None => embedded(wasm)?,
     };
     if let Some(name) = &args.name {
-        table.insert("name".to_owned(), name.clone().into());
+        fields.insert("name".to_owned(), name.clone().into());
     }
     if let Some(version) = &args.version {
-        table.insert("version".to_owned(), version.clone().into());
+        fields.insert("version".to_owned(), version.clone().into());
     }
-    if !table.contains_key("name") {
-        table.insert("name".to_owned(), name_of(&args.file).into());
-    }
-    if !table.contains_key("version") {
-        table.insert("version".to_owned(), "0.1.0".into());
-    }
-    let manifest: Manifest = table.try_into().map_err(|error: toml::de::Error| {
-        Failure::new(USAGE, format!("the manifest is wrong: {error}")).hint("docs/cli.md shows every key of a manifest")
+    fields.entry("name").or_insert_with(|| name_of(&args.file).into());
+    fields.entry("version").or_insert_with(|| "0.1.0".into());
+    let manifest = serde_json::from_value(Value::Object(fields)).map_err(|error| {
+        Failure::new(USAGE, format!("the manifest is wrong: {error}"))
+            .hint("docs/manifest.md shows every key of a manifest")
     })?;
     Ok(manifest)
 }
 
-fn parse(path: &Path) -> anyhow::Result<toml::Table> {
+/// What the file carries; nothing if it carries none. Whether it is wasm at all is the server's to judge.
+fn embedded(wasm: &[u8]) -> anyhow::Result<Map<String, Value>> {
+    let Ok(Some(bytes)) = tasklane_host::inspect::embedded_manifest(wasm) else { return Ok(Map::new()) };
+    let text = String::from_utf8(bytes)?;
+    let wrong = |error: String| Failure::new(USAGE, format!("the embedded manifest cannot be read: {error}"));
+    if text.trim_start().starts_with('{') {
+        return Ok(serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?);
+    }
+    Ok(toml::from_str(&text).map_err(|error| wrong(error.to_string()))?)
+}
+
+/// Schemas that are named by their files, in their place.
+fn with_schemas(mut fields: Map<String, Value>, manifest: &Path) -> anyhow::Result<Map<String, Value>> {
+    for key in ["input", "output"] {
+        let Some(name) = fields.get(key).and_then(Value::as_str) else { continue };
+        let path = manifest.parent().unwrap_or(Path::new(".")).join(name);
+        let wrong = |error| Failure::new(USAGE, format!("{} is not JSON: {error}", path.display()));
+        let schema: Value = serde_json::from_slice(&read_file(&path)?).map_err(wrong)?;
+        fields.insert(key.to_owned(), schema);
+    }
+    Ok(fields)
+}
+
+fn parse(path: &Path) -> anyhow::Result<Map<String, Value>> {
     let text = String::from_utf8(read_file(path)?)?;
-    let table =
-        text.parse().map_err(|error| Failure::new(USAGE, format!("{} is not TOML: {error}", path.display())))?;
-    Ok(table)
+    let wrong = |error| Failure::new(USAGE, format!("{} is not TOML: {error}", path.display()));
+    Ok(toml::from_str(&text).map_err(wrong)?)
 }
 
 /// `tasklane.toml` beside the file, or in a directory above it up to the one that holds `target`.

@@ -57,3 +57,27 @@ fn a_new_key_is_a_line_of_a_key_file() {
     assert_eq!(one.trim_end().len(), 44, "{one}");
     assert_ne!(one, two);
 }
+
+#[test]
+fn deploy_shows_what_is_asked_for_and_what_is_new_of_it() {
+    let dev = Dev::start();
+    dev.file("echo.wasm", &crate::wasm::echo());
+    dev.file("schema.json", br#"{"type": ["object", "null"]}"#);
+    let deploy = |version: &str, permissions: &str| {
+        let manifest = format!(
+            "name = \"asks\"\nversion = \"{version}\"\ninput = \"schema.json\"\n[permissions]\n{permissions}\n"
+        );
+        dev.file("asks.toml", manifest.as_bytes());
+        let run = dev.run(&["deploy", "echo.wasm", "--manifest", "asks.toml"]);
+        assert_eq!(run.code, 0, "{run:?}");
+        run.err
+    };
+    let first = deploy("1.0.0", "kv = [\"own\"]\nsecrets = [\"a\"]");
+    assert!(first.contains("asks@1.0.0 asks for:") && first.contains("+ kv: own"), "{first}");
+    let second = deploy("2.0.0", "kv = [\"own\", \"shared:b\"]");
+    for line in ["compared with 1.0.0", "    kv: own", "+ kv: shared:b", "- secrets: a"] {
+        assert!(second.contains(line), "`{line}` is missing: {second}");
+    }
+    assert!(dev.run(&["modules", "events", "asks"]).out().contains("kv: shared:b"));
+    dev.run(&["submit", "asks", "--input", "[1]"]).fails(2, &["payload_schema_mismatch", "`$`"]);
+}
