@@ -12,7 +12,7 @@ fn whole() -> Value {
         "input": {"type": "object"}, "output": true,
         "config": {"endpoint": "https://example.com"},
         "command": {"args": ["--compact"], "env": {"LANG": "C"}},
-        "permissions": {"enqueue": ["report"], "kv": ["own", "shared:a:read"], "secrets": ["stripe-key"]},
+        "permissions": {"enqueue": ["report"], "http": ["GET https://*.example.com", {"host": "a.example.com", "port": 8443}], "kv": ["own", "shared:a:read"], "secrets": ["stripe-key"]},
     })
 }
 
