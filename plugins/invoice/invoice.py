@@ -83,7 +83,7 @@ def amount(entry: dict, key: str, where: str) -> Decimal:
         number = Decimal(value)
     except (InvalidOperation, ValueError):
         raise Permanent("bad_line", f"{where}: `{key}` must be a number, not {value!r:.40}") from None
-    if not number.is_finite() or abs(number) > AMOUNT_MAX or number.as_tuple().exponent < -12:
+    if not number.is_finite() or number.copy_abs() > AMOUNT_MAX or number.as_tuple().exponent < -12:
         raise Permanent("bad_line", f"{where}: `{key}` must be at most {AMOUNT_MAX:f}, with at most 12 decimals")
     return number
 
