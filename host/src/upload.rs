@@ -118,6 +118,10 @@ impl ModuleInspector for Uploads {
         Ok(kind)
     }
 
+    async fn embedded_manifest(&self, wasm: Bytes) -> Result<Option<Bytes>, InspectError> {
+        Inspector.embedded_manifest(wasm).await
+    }
+
     async fn surface(&self, wasm: Bytes) -> Result<Surface, InspectError> {
         Inspector.surface(wasm).await
     }
