@@ -63,7 +63,7 @@ fn away() -> QueueError {
 #[async_trait]
 impl WorkSource for Endless {
     async fn receive(&self, want: usize, parking: Parking) -> Result<Vec<Delivery>, QueueError> {
-        if parking == Parking::Withheld {
+        if parking != Parking::Allowed {
             return std::future::pending().await;
         }
         Ok((0..want).map(|_| self.delivery()).collect())

@@ -125,12 +125,12 @@ mod tests {
                 (func (export "read") (param i32 i32)))
             (core instance $i (instantiate $m))
             (func (export "read") (param "text" string) (canon lift (core func $i "read")
-                (memory $i "memory") (realloc (func $i "realloc")))))
+                (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))
         (component $teller
             (import "read" (func $read (param "text" string)))
             (core module $libc (memory (export "memory") 1))
             (core instance $libc (instantiate $libc))
-            (core func $lowered (canon lower (func $read) (memory $libc "memory")))
+            (core func $lowered (canon lower (func $read) (memory (core memory $libc "memory"))))
             (core module $m
                 (import "host" "read" (func $read (param i32 i32)))
                 (func (export "tell") (call $read (i32.const 0) (i32.const 0))))

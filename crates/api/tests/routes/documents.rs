@@ -128,6 +128,7 @@ fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'stat
         ("delete", "/api/v1/modules/{name}/aliases/{alias}", "/api/v1/modules/noop/aliases/stable".to_owned(), 204),
         ("post", "/api/v1/modules/{name}/{version}/disable", "/api/v1/modules/noop/1.0.0/disable".to_owned(), 200),
         ("post", "/api/v1/modules/{name}/{version}/enable", "/api/v1/modules/noop/1.0.0/enable".to_owned(), 200),
+        ("post", "/api/v1/modules/{name}/{version}/release", "/api/v1/modules/noop/1.0.0/release".to_owned(), 200),
         ("get", "/api/v1/modules/{name}/diff", "/api/v1/modules/noop/diff?from=1.0.0&to=1.0.0".to_owned(), 200),
         ("get", "/api/v1/modules/{name}/events", "/api/v1/modules/noop/events".to_owned(), 200),
         ("delete", "/api/v1/modules/{name}/{version}", "/api/v1/modules/noop/1.0.0".to_owned(), 409),

@@ -83,6 +83,7 @@ fn a_schema_that_cannot_be_used_is_named() {
 #[test]
 fn what_is_granted_is_listed() {
     let lines = read(whole()).unwrap().permissions.lines();
-    assert_eq!(lines, ["enqueue: report", "kv: own", "kv: shared:a:read", "secrets: stripe-key"]);
+    let http = ["http: GET https://*.example.com:443", "http: https://a.example.com:8443"];
+    assert_eq!(lines, ["enqueue: report", http[0], http[1], "kv: own", "kv: shared:a:read", "secrets: stripe-key"]);
     assert!(Permissions::default().lines().is_empty());
 }
