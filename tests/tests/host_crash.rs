@@ -17,7 +17,8 @@ async fn running_on(cluster: &Cluster, ids: &[String]) -> anyhow::Result<usize> 
 
 #[tokio::test]
 async fn a_killed_hosts_tasks_end_once_on_another_and_no_attempt_is_lost() -> anyhow::Result<()> {
-    let settings = ClusterSettings { slots: 100, ..ClusterSettings::default() };
+    // An eighth of the slots is kept for urgent tasks.
+    let settings = ClusterSettings { slots: 128, ..ClusterSettings::default() };
     let mut cluster = Cluster::start(settings).await?;
     cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
     let ids = cluster.client.submit_many(&sleeper(8_000), 100).await?;
