@@ -3,15 +3,14 @@
 //! Called by [`crate::run`] before and after a guest. The API has checked most payloads at their submit; here are checked those that came by
 //! reference, from other tasks' results or from schedules, too. What does not fit is a permanent error of the task, not of the host.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tasklane_domain::Outcome;
 use tasklane_domain::outcome::Retryability;
 use tasklane_domain::schema::{Compiled, Mismatch};
 
 use crate::modules::Loaded;
-
-/// Larger ones are checked where no guest waits for this thread, in bytes.
-const HERE_BYTES_MAX: usize = 16 * 1024;
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy)]
@@ -45,18 +44,14 @@ impl Side {
     }
 }
 
-/// The outcome, if it does not fit.
-pub(crate) async fn misfit(loaded: &std::sync::Arc<Loaded>, side: Side, bytes: &Bytes) -> Option<Outcome> {
-    let schema = side.schema(loaded)?;
-    let checked = if bytes.len() <= HERE_BYTES_MAX {
-        schema.check_bytes(bytes)
-    } else {
-        let (loaded, bytes) = (loaded.clone(), bytes.clone());
-        let check = move || side.schema(&loaded).map_or(Ok(()), |schema| schema.check_bytes(&bytes));
-        match tokio::task::spawn_blocking(check).await {
-            Ok(checked) => checked,
-            Err(_) => return Some(Outcome::HostError { message: "a schema could not be checked".to_owned() }),
-        }
-    };
-    checked.err().map(|mismatch| side.outcome(&mismatch))
+/// The outcome, if it does not fit. Checked where no guest waits for the thread: a stranger's schema may make a small payload cost as many
+/// steps as a large one.
+pub(crate) async fn misfit(loaded: &Arc<Loaded>, side: Side, bytes: &Bytes) -> Option<Outcome> {
+    side.schema(loaded)?;
+    let (loaded, bytes) = (loaded.clone(), bytes.clone());
+    let check = move || side.schema(&loaded).map_or(Ok(()), |schema| schema.check_bytes(&bytes));
+    match tokio::task::spawn_blocking(check).await {
+        Ok(checked) => checked.err().map(|mismatch| side.outcome(&mismatch)),
+        Err(_) => Some(Outcome::HostError { message: "a schema could not be checked".to_owned() }),
+    }
 }

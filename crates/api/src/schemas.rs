@@ -56,8 +56,10 @@ async fn check_one(state: &State, task: &NewTask) -> ApiResult<()> {
     // A module that is gone is somebody else's error.
     let Ok(record) = state.modules.exact(&state.ports, &task.module).await else { return Ok(()) };
     let Some(schema) = &record.manifest.input else { return Ok(()) };
-    let checked = state.schemas.ready(&task.module, schema)?.check_bytes(&payload.bytes);
-    tokio::task::yield_now().await;
+    let (schema, bytes) = (state.schemas.ready(&task.module, schema)?, payload.bytes.clone());
+    // Not on a thread that serves other requests: a stranger's schema may make a small payload cost many steps.
+    let checked = tokio::task::spawn_blocking(move || schema.check_bytes(&bytes)).await;
+    let checked = checked.map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
     checked.map_err(|mismatch| {
         let detail = format!("the payload does not fit `input` of {}: {mismatch}", task.module);
         ApiError::new(ErrorCode::PayloadSchemaMismatch, detail)
