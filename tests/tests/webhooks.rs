@@ -57,9 +57,10 @@ async fn until(cluster: &Cluster, name: &str, state: &str, count: usize) -> anyh
     waited.await.map_err(|error| error.context(cluster.outputs()))
 }
 
-/// It fails twice for each event, beside an endpoint that never answers: each event is taken once, signed and linked.
+/// It fails twice for each event, beside an endpoint that never answers: each event is taken, signed and linked. Once, unless
+/// a leader lost its lease on a slow machine: what it had sent is then sent again, with the same id.
 #[tokio::test]
-async fn an_endpoint_that_fails_twice_takes_each_event_once() -> anyhow::Result<()> {
+async fn an_endpoint_that_fails_twice_takes_each_event() -> anyhow::Result<()> {
     let receiver = Receiver::start(|request, before| match (request.path.as_str(), before) {
         ("/silent", _) => Reply { wait: Duration::from_secs(600), ..Reply::status(200) },
         ("/flaky", 0) => Reply::status(500),
@@ -101,7 +102,8 @@ async fn an_endpoint_that_fails_twice_takes_each_event_once() -> anyhow::Result<
     }
     assert_eq!(by_id.len(), TASKS + 2);
     for (id, statuses) in &by_id {
-        assert_eq!(statuses, &[500, 503, 204], "{id}");
+        assert!(statuses.starts_with(&[500, 503, 204]), "{id}: {statuses:?}");
+        assert!(statuses.iter().skip(2).all(|status| *status == 204), "{id}: {statuses:?}");
     }
     let ended =
         requests.iter().find(|one| one.header("webhook-id") == format!("{batch}-ended")).context("the batch")?;
