@@ -14,6 +14,12 @@ document.addEventListener('visibilitychange', () => {
   if (!document.hidden) clock.now = Date.now()
 })
 
+/** A time in milliseconds, with its microseconds, which `Date` drops. */
+export function precise(time: string): number {
+  const digits = /\.\d{3}(\d{1,3})/.exec(time)?.[1]
+  return Date.parse(time) + (digits === undefined ? 0 : Number(`0.${digits}`))
+}
+
 const MINUTE = 60
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR

@@ -1,6 +1,7 @@
 // Everything that the overview shows, read together; the server's history if it keeps one, else what this page has seen.
 import { api, ApiProblem, send } from './api/client'
 import type { Cluster, Host, Lane, Module, Queue, Stats, Task } from './api/types'
+import { precise } from './clock.svelte'
 import { quantile } from './format'
 
 /** What ended in one second. */
@@ -111,7 +112,7 @@ export function timesOf(values: number[]): Times | undefined {
 }
 
 export const ranMs = (task: Task): number | undefined =>
-  task.timings.started_at && task.timings.ended_at ? Math.max(0, Date.parse(task.timings.ended_at) - Date.parse(task.timings.started_at)) : undefined
+  task.timings.started_at && task.timings.ended_at ? Math.max(0, precise(task.timings.ended_at) - precise(task.timings.started_at)) : undefined
 
 export interface Warning {
   tone: 'bad' | 'warn'

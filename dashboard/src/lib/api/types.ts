@@ -126,8 +126,8 @@ export interface Manifest {
 }
 
 export type Module = Omit<Schemas['ModuleView'], 'manifest'> & { manifest: Manifest }
-export type Alias = Schemas['AliasView']
-export type Route = Schemas['RouteBody']
+export type Route = Required<Schemas['RouteBody']>
+export type Alias = Omit<Schemas['AliasView'], 'routes' | 'previous'> & { routes: Route[]; previous?: Route[] }
 export type Diff = Schemas['ModuleDiff']
 export type ModuleEvent = { at: string; action: string; [more: string]: unknown }
 
