@@ -54,6 +54,8 @@ export async function readOverview(signal: AbortSignal): Promise<Overview> {
 /** Throughput by the second: the server's own seconds, or differences of its counts. */
 export class History {
   seconds = $state.raw<Second[]>([])
+  /** Since when it is known what ended, in seconds. */
+  since = $state(Math.floor(Date.now() / 1_000))
   #last: { at: number; states: Record<string, number> } | undefined
   #fromServer: boolean | undefined
 
@@ -62,8 +64,9 @@ export class History {
     if (this.#fromServer === false) return
     try {
       const answer = await send('get', `/api/v1/history?seconds=${HISTORY_S}`, { signal })
-      const { seconds } = (await answer.json()) as { seconds: { at: string; ended: Record<string, number> }[] }
+      const { seconds, since } = (await answer.json()) as { since: string; seconds: { at: string; ended: Record<string, number> }[] }
       this.#fromServer = true
+      this.since = Date.parse(since) / 1_000
       this.seconds = seconds.map(({ at, ended }) => {
         const { succeeded = 0, failed = 0, ...rest } = ended
         return { at: Date.parse(at) / 1_000, succeeded, failed, other: Object.values(rest).reduce((sum, one) => sum + one, 0) }
@@ -98,7 +101,7 @@ export class History {
     const since = now - seconds
     const recent = this.seconds.filter((one) => one.at >= since)
     const sum = (what: (one: Second) => number) => recent.reduce((all, one) => all + what(one), 0)
-    const known = Math.max(1, Math.min(seconds, recent.length === 0 ? seconds : now - (recent[0]?.at ?? now) + 1))
+    const known = Math.max(1, Math.min(seconds, now - this.since))
     const [ended, failed] = [sum((one) => one.succeeded + one.failed + one.other), sum((one) => one.failed)]
     return { ended: ended / known, failed, failedPart: ended === 0 ? 0 : failed / ended }
   }
