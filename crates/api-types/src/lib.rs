@@ -4,6 +4,7 @@
 //! fields within v1.
 
 mod code;
+mod feed;
 mod kv;
 mod release;
 mod request;
@@ -13,6 +14,7 @@ mod view;
 mod webhook;
 
 pub use code::ErrorCode;
+pub use feed::{FeedChange, FeedTask, HistorySecond, HistoryView};
 pub use kv::{KvEntryView, KvKeyList, KvRequest, KvStoreList, KvStoreView};
 pub use release::{
     AliasList, AliasRequest, AliasView, Changes, ModuleDiff, ModuleEventList, ModuleEventView, PromoteRequest,
