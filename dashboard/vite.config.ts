@@ -3,11 +3,17 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
-import { defineConfig, type Plugin } from 'vite'
+import { defineConfig, type Plugin, type ProxyOptions } from 'vite'
 
 const server = process.env.TASKLANE_SERVER ?? 'http://127.0.0.1:7070'
+const options: ProxyOptions = {
+  target: server,
+  ws: true,
+  // As any proxy says that nobody is behind it.
+  configure: (made) => made.on('error', (_, __, answer) => 'writeHead' in answer && !answer.headersSent && answer.writeHead(502).end()),
+}
 const proxy = Object.fromEntries(
-  ['/api', '/health', '/livez', '/readyz', '/metrics', '/docs'].map((path) => [path, { target: server, ws: true }]),
+  ['/api', '/health', '/livez', '/readyz', '/metrics', '/docs'].map((path) => [path, options]),
 )
 
 // The same policy as the API role's (crates/api/src/dashboard.rs), so that `preview` shows what it would refuse.
