@@ -206,7 +206,7 @@ impl Feed {
         };
         HistoryView {
             since: kept.since.unwrap_or(now).max(asked),
-            seconds: kept.seconds.iter().filter(|(at, _)| *at > first).map(view).collect(),
+            seconds: kept.seconds.iter().filter(|(at, ended)| *at > first && !ended.is_empty()).map(view).collect(),
         }
     }
 }
