@@ -8,6 +8,8 @@ import { live } from './live.svelte'
 
 const PAGE = 200
 const APART_MS = 250
+/** Rows that are read before they come into sight. */
+const AHEAD = 120
 
 interface Page {
   cursor: string | undefined
@@ -62,9 +64,10 @@ export class TaskList {
     await this.refresh()
   }
 
+  /** Reads on, if the end of what is read is near; called whenever that may have become so. */
   async more(): Promise<void> {
     const cursor = this.#next
-    if (cursor === undefined || this.#busy) return
+    if (cursor === undefined || this.#busy || this.sight.to + AHEAD < this.rows.length) return
     await this.#during(async () => {
       const page = await this.#read(cursor)
       const known = new Set(this.rows.map((task) => task.id))
@@ -100,6 +103,8 @@ export class TaskList {
       if (life === this.#life) {
         this.#busy = false
         this.loading = false
+        // What was asked for meanwhile; after a failure, the next look asks again.
+        if (this.problem === undefined) void this.more()
       }
     }
   }
