@@ -2,7 +2,7 @@
 import { api, ApiProblem, send } from './api/client'
 import type { Cluster, Host, Lane, Module, Queue, Stats, Task } from './api/types'
 import { precise } from './clock.svelte'
-import { quantile } from './format'
+import { duration, plural, quantile } from './format'
 
 /** What ended in one second. */
 export interface Second {
@@ -137,13 +137,13 @@ export function warningsOf(now: Overview, rates: { failed: number; failedPart: n
   if (!now.cluster.nats_connected) take('bad', 'NATS is away', 'Tasks are accepted and wait; hosts get them when it is back.', '/system')
   else if (!now.cluster.leader) take('bad', 'No scheduler leads', 'Nothing that waits for a time, a retry or another task moves on.', '/system')
   const active = now.hosts.filter((host) => host.status === 'active')
-  if (now.cluster.nats_connected && active.length === 0) take(queued > 0 ? 'bad' : 'warn', 'No host takes work', queued > 0 ? `${queued} tasks are queued and nobody runs them.` : 'The next task will wait until one is there.', '/hosts')
+  if (now.cluster.nats_connected && active.length === 0) take(queued > 0 ? 'bad' : 'warn', 'No host takes work', queued > 0 ? `${plural(queued, 'task')} queued, and nobody runs them.` : 'The next task will wait until one is there.', '/hosts')
   for (const queue of now.queues) {
     const served = active.some((host) => host.queues.includes(queue.name))
-    if (active.length > 0 && queue.queued > 0 && !queue.paused_at && !served) take('bad', `Nobody serves the queue ${queue.name}`, `${queue.queued} tasks wait in it.`, `/tasks?queue=${queue.name}&status=queued`)
-    if (queue.paused_at && queue.queued > 0) take('warn', `The queue ${queue.name} is paused`, `${queue.queued} tasks wait in it.`, '/queues')
+    if (active.length > 0 && queue.queued > 0 && !queue.paused_at && !served) take('bad', `Nobody serves the queue ${queue.name}`, `${plural(queue.queued, 'task')} in it.`, `/tasks?queue=${queue.name}&status=queued`)
+    if (queue.paused_at && queue.queued > 0) take('warn', `The queue ${queue.name} is paused`, `${plural(queue.queued, 'task')} in it.`, '/queues')
     const age = queue.oldest_queued_at ? time - Date.parse(queue.oldest_queued_at) : 0
-    if (served && !queue.paused_at && age > OLD_MS && queue.queued > queue.held) take('warn', `The queue ${queue.name} is behind`, `Its oldest task has waited ${Math.round(age / 1_000)} s.`, `/tasks?queue=${queue.name}&status=queued`)
+    if (served && !queue.paused_at && age > OLD_MS && queue.queued > queue.held) take('warn', `The queue ${queue.name} is behind`, `Its oldest task has waited ${duration(age)}.`, `/tasks?queue=${queue.name}&status=queued`)
   }
   if (rates.failed >= FAILED_MIN && rates.failedPart >= FAILED_PART) take('warn', `${Math.round(rates.failedPart * 100)} % of what ended failed`, 'Over the last five minutes.', '/dead-letters')
   for (const module of modules.filter((one) => one.quarantined_at)) take('bad', `${module.name}@${module.version} is quarantined`, 'Hosts died while they ran it.', `/modules/${module.name}`)
