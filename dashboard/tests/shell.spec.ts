@@ -88,4 +88,7 @@ test('a phone shows every page without scrolling sideways', async ({ page, seed 
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Tasks')
   await expect(page.locator('#places')).toBeHidden()
   await expect(page.locator('[data-task]').first()).toBeVisible()
+  // Nothing of a row lies over another.
+  const tall = await page.locator('[data-task]').evaluateAll((rows) => rows.filter((row) => row.scrollHeight > row.clientHeight + 1).length)
+  expect(tall).toBe(0)
 })
