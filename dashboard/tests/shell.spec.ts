@@ -79,6 +79,7 @@ test('a phone shows every page without scrolling sideways', async ({ page, seed 
   for (const [path] of [...PAGES, ...more]) {
     await page.goto(path)
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+    await expect(page.locator('main .loading')).toHaveCount(0)
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
     expect(over, path).toBeLessThanOrEqual(0)
   }
