@@ -22,6 +22,14 @@ export type Connection = 'connecting' | 'live' | 'polling' | 'offline' | 'paused
 export const POLL_MS = 1_000
 /** With a feed, views look this often all the same: heartbeats and other API processes' submits make no event here. */
 export const LOOK_MS = 3_000
+/** A read that took long is not repeated sooner than so many times its duration: who looks must not slow down who works. */
+export const REST_FACTOR = 8
+/** But then after this time all the same, in milliseconds. */
+export const REST_MS_MAX = 10_000
+
+/** How long to rest after a read that took this long. */
+export const restAfter = (tookMs: number): number => Math.min(REST_MS_MAX, tookMs * REST_FACTOR)
+
 /** Tries that may fail before the page goes on without a feed, and looks for it again now and then. */
 const TRIES_MAX = 2
 const FEED_AGAIN_MS = 15_000

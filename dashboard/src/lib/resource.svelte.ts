@@ -1,7 +1,7 @@
 // Something that the page shows and the server knows: read at once, again when the feed tells of a change, and now and then.
 import { onDestroy } from 'svelte'
 import { ApiProblem } from './api/client'
-import { live, type Change } from './live.svelte'
+import { live, restAfter, type Change } from './live.svelte'
 
 export interface Settings<T> {
   /** Read again without an event: `live` (as often as the connection needs), a number of milliseconds, or `never`. */
@@ -24,6 +24,7 @@ export class Resource<T> {
   #abort: AbortController | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #readAt = 0
+  #tookMs = 0
   #over = false
   #wanted = false
 
@@ -65,6 +66,7 @@ export class Resource<T> {
     const abort = new AbortController()
     this.#abort = abort
     this.#wanted = false
+    const begun = performance.now()
     try {
       const data = await this.#read(abort.signal)
       if (abort.signal.aborted) return
@@ -78,9 +80,10 @@ export class Resource<T> {
       else if (this.problem.status > 0) live.told(true)
     }
     this.#readAt = Date.now()
+    this.#tookMs = performance.now() - begun
     this.#abort = undefined
     this.loading = false
-    this.#plan(this.#wanted ? APART_MS : undefined)
+    this.#plan(this.#wanted ? this.#rest() : undefined)
   }
 
   /** Shows what an action answered, before the next read. */
@@ -91,7 +94,11 @@ export class Resource<T> {
   #told(change: Change | undefined): void {
     if ((this.#settings.every ?? 'live') === 'never' && change !== undefined) return
     if (change !== undefined && this.#settings.when?.(change) === false) return
-    this.#plan(Math.max(0, APART_MS - (Date.now() - this.#readAt)))
+    this.#plan(Math.max(0, this.#rest() - (Date.now() - this.#readAt)))
+  }
+
+  #rest(): number {
+    return Math.max(APART_MS, restAfter(this.#tookMs))
   }
 
   #plan(soon?: number): void {
@@ -100,7 +107,7 @@ export class Resource<T> {
     clearTimeout(this.#timer)
     const rests = every === 'never' || (this.data !== undefined && this.problem === undefined && done?.(this.data) === true)
     if (soon === undefined && rests && this.problem?.unreachable !== true) return
-    const wait = soon ?? (every === 'live' || every === 'never' ? live.interval : every)
+    const wait = soon ?? Math.max(this.#rest(), every === 'live' || every === 'never' ? live.interval : every)
     this.#timer = setTimeout(() => void this.refresh(), wait)
   }
 }

@@ -4,12 +4,14 @@ import { onDestroy } from 'svelte'
 import { api, ApiProblem } from './api/client'
 import type { Task } from './api/types'
 import type { Filter } from './filter'
-import { live } from './live.svelte'
+import { live, restAfter } from './live.svelte'
 
 const PAGE = 200
+/** Rows that are read again and again while one looks at the top. */
+const TOP = 100
 const APART_MS = 250
 /** Rows that are read before they come into sight. */
-const AHEAD = 120
+const AHEAD = 60
 
 interface Page {
   cursor: string | undefined
@@ -29,9 +31,11 @@ export class TaskList {
   #life = 0
   #busy = false
   #timer: ReturnType<typeof setTimeout> | undefined
+  #readAt = 0
+  #tookMs = 0
 
   constructor() {
-    const stop = live.listen(() => this.#plan(APART_MS))
+    const stop = live.listen(() => this.#plan(Math.max(0, this.#rest() - (Date.now() - this.#readAt))))
     const seen = () => !document.hidden && this.#plan(0)
     document.addEventListener('visibilitychange', seen)
     onDestroy(() => {
@@ -79,8 +83,15 @@ export class TaskList {
 
   async refresh(): Promise<void> {
     if (this.#busy) return this.#plan(APART_MS)
+    const begun = performance.now()
     await this.#during(() => (this.sight.top || this.rows.length === 0 ? this.#readTop() : this.#readSight()))
-    this.#plan(live.interval)
+    this.#tookMs = performance.now() - begun
+    this.#readAt = Date.now()
+    this.#plan(Math.max(this.#rest(), live.interval))
+  }
+
+  #rest(): number {
+    return Math.max(APART_MS, restAfter(this.#tookMs))
   }
 
   #plan(wait: number): void {
@@ -117,7 +128,7 @@ export class TaskList {
   }
 
   async #readTop(): Promise<void> {
-    const page = await this.#read(undefined)
+    const page = await this.#read(undefined, TOP)
     this.rows = page.tasks
     this.#pages = [{ cursor: undefined, from: 0 }]
     this.#next = page.next
