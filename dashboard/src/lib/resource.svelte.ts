@@ -33,7 +33,7 @@ export class Resource<T> {
     this.#settings = settings
     const stop = live.listen((change) => this.#told(change))
     const seen = () => {
-      if (!document.hidden && (settings.every ?? 'live') !== 'never') void this.refresh()
+      if (!document.hidden && (settings.every !== 'never' || this.problem !== undefined)) void this.refresh()
     }
     document.addEventListener('visibilitychange', seen)
     onDestroy(() => {
@@ -108,6 +108,7 @@ export class Resource<T> {
     const rests = every === 'never' || (this.data !== undefined && this.problem === undefined && done?.(this.data) === true)
     if (soon === undefined && rests && this.problem?.unreachable !== true) return
     const wait = soon ?? Math.max(this.#rest(), every === 'live' || every === 'never' ? live.interval : every)
-    this.#timer = setTimeout(() => void this.refresh(), wait)
+    // Hidden meanwhile: it is read when the page is seen again.
+    this.#timer = setTimeout(() => !document.hidden && void this.refresh(), wait)
   }
 }

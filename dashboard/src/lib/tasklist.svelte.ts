@@ -96,7 +96,7 @@ export class TaskList {
 
   #plan(wait: number): void {
     clearTimeout(this.#timer)
-    if (!document.hidden) this.#timer = setTimeout(() => void this.refresh(), wait)
+    if (!document.hidden) this.#timer = setTimeout(() => !document.hidden && void this.refresh(), wait)
   }
 
   async #during(what: () => Promise<void>): Promise<void> {
