@@ -27,11 +27,12 @@ test('the first paint', async ({ page }) => {
 })
 
 test('a change is seen', async ({ page, work }) => {
-  await page.goto('/tasks?label=delay:seen')
+  const label = `at-${Date.now()}`
+  await page.goto(`/tasks?label=seen:${label}`)
   await expect(page.getByText('No task matches')).toBeVisible()
   await page.waitForFunction(() => ['live', 'polling'].includes(document.querySelector('[data-connection]')?.getAttribute('data-connection') ?? ''))
   const begun = Date.now()
-  const { id } = await work.submit('echo', 1, { labels: { delay: 'seen' } })
+  const { id } = await work.submit('echo', 1, { labels: { seen: label } })
   await page.locator(`[data-task="${id}"]`).waitFor()
   const took = Date.now() - begun
   test.info().annotations.push({ type: 'figure', description: `from submit to the row, ${await page.locator('[data-connection]').getAttribute('data-connection')}: ${took} ms` })

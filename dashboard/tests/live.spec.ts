@@ -41,7 +41,8 @@ test('the same over a WebSocket', async ({ page, work }) => {
 })
 
 test('a hidden page asks for nothing, and catches up when it is seen again', async ({ page, work }) => {
-  await page.goto('/tasks?label=while:hidden')
+  const label = `at-${Date.now()}`
+  await page.goto(`/tasks?label=hidden:${label}`)
   await expect(page.getByText('No task matches')).toBeVisible()
   const show = (hidden: boolean) =>
     page.evaluate((value) => {
@@ -54,7 +55,7 @@ test('a hidden page asks for nothing, and catches up when it is seen again', asy
   await page.waitForTimeout(1_500)
   let asked = 0
   page.on('request', (request) => (asked += request.url().includes('/api/') ? 1 : 0))
-  const { id } = await work.submit('echo', 1, { labels: { while: 'hidden' } })
+  const { id } = await work.submit('echo', 1, { labels: { hidden: label } })
   await page.waitForTimeout(4_000)
   expect(asked).toBe(0)
   await show(false)
