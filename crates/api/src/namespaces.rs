@@ -84,6 +84,7 @@ pub(crate) fn is_shown(asked: Option<&Namespace>, owner: &Namespace) -> bool {
 pub(crate) fn check_batch(tasks: &[NewTask]) -> ApiResult<()> {
     let Some(first) = tasks.first() else { return Ok(()) };
     let Some(other) = tasks.iter().position(|task| task.namespace != first.namespace) else { return Ok(()) };
-    let detail = format!("the batch's first task is of namespace `{}`, but task {other} is of another", first.namespace);
+    let detail =
+        format!("the batch's first task is of namespace `{}`, but task {other} is of another", first.namespace);
     Err(ApiError::new(ErrorCode::NamespaceCrossed, detail).errors(vec![format!("/tasks/{other}")]))
 }

@@ -170,7 +170,10 @@ mod tests {
     #[test]
     fn a_full_name_has_two_parts() {
         let full = name("acme/resize");
-        assert_eq!((full.bare(), full.namespace(), full.to_string().as_str()), ("resize", namespace("acme"), "acme/resize"));
+        assert_eq!(
+            (full.bare(), full.namespace(), full.to_string().as_str()),
+            ("resize", namespace("acme"), "acme/resize")
+        );
         assert!(full.is_in(&namespace("acme")) && !full.is_in(&Namespace::default()) && !full.is_in(&namespace("acm")));
         assert_eq!(full.local(), name("resize"));
         let plain = name("resize");

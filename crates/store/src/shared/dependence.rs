@@ -120,7 +120,10 @@ async fn known(conn: &mut Conn, ids: HashSet<TaskId>) -> Result<HashMap<TaskId, 
     ids.sort_unstable();
     let mut all = HashMap::with_capacity(ids.len());
     for piece in pieces(&ids) {
-        let sql = format!("SELECT id, state, namespace FROM tasks WHERE id IN ({}) ORDER BY id{LOCK_ROWS}", list(piece.len()));
+        let sql = format!(
+            "SELECT id, state, namespace FROM tasks WHERE id IN ({}) ORDER BY id{LOCK_ROWS}",
+            list(piece.len())
+        );
         for row in bound(&sql, piece).fetch_all(&mut *conn).await.map_err(unavailable)? {
             let state = named(&row, parsed(&row, "state"))?;
             all.insert(task_id(&row, "id")?, Known { state, namespace: named(&row, parsed(&row, "namespace"))? });

@@ -7,8 +7,8 @@ use tasklane_domain::release::Action;
 use tasklane_domain::{ModuleDigest, ModuleKind, ModuleName, ModuleRecord, ModuleVersion};
 
 use super::Db;
-use super::{namespaces, releases};
 use super::row::{DbRow, digest, get, json, required_time, time, to_json};
+use super::{namespaces, releases};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;

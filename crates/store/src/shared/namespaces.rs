@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::{FlowRules, Line};
-use tasklane_domain::namespace::{
-    Exceeded, NAMESPACES_WITH_QUOTAS_MAX, NamespaceInfo, Quota, Quotas, Usage,
-};
+use tasklane_domain::namespace::{Exceeded, NAMESPACES_WITH_QUOTAS_MAX, NamespaceInfo, Quota, Quotas, Usage};
 use tasklane_domain::schedule::{Passed, Template};
 use tasklane_domain::{ModuleName, ModuleRecord, Namespace, NewTask, Timestamp};
 
@@ -90,7 +88,8 @@ impl Rooms {
         if rules.namespaces.is_empty() {
             return Ok(Self(rooms));
         }
-        let limited = |name: &&Namespace| rules.namespaces.get(*name).is_some_and(|one| one.tasks_waiting_max.is_some());
+        let limited =
+            |name: &&Namespace| rules.namespaces.get(*name).is_some_and(|one| one.tasks_waiting_max.is_some());
         // In one order for everybody, so that two transactions do not wait for each other.
         let names: BTreeSet<&Namespace> = tasks.map(|task| &task.namespace).filter(limited).collect();
         for name in names {
@@ -175,10 +174,7 @@ pub(super) async fn check_kv(
 }
 
 /// `Ok(Err(…))` when the namespace may not have another schedule.
-pub(super) async fn check_schedule(
-    conn: &mut Conn,
-    namespace: &Namespace,
-) -> Result<Result<(), Exceeded>, StoreError> {
+pub(super) async fn check_schedule(conn: &mut Conn, namespace: &Namespace) -> Result<Result<(), Exceeded>, StoreError> {
     let quotas = locked(conn, namespace).await?.unwrap_or_default();
     if quotas.schedules_max.is_none() {
         return Ok(Ok(()));

@@ -6,8 +6,8 @@ use tasklane_domain::namespace::Quota;
 use tasklane_domain::secret::{KeyId, SECRETS_MAX, Sealed, SecretInfo};
 use tasklane_domain::{Namespace, SecretName, Timestamp};
 
-use super::{Db, namespaces};
 use super::row::{DbRow, get, parsed, required_time};
+use super::{Db, namespaces};
 use crate::error::unavailable;
 use crate::ops::SecretChange;
 

@@ -11,9 +11,9 @@ use tasklane_domain::task::{Idempotency, NewTask, SubmitAnswer, Submitted};
 use tasklane_domain::{Attempt, BlobDigest, DeliveryId, StateKind, TaskId, Timestamp};
 
 use super::dependence::{self, Released};
+use super::namespaces::{Rooms, check_module};
 use super::row::{get, id_bytes, spec_of, state_text, task_id};
 use super::values::{pieces, values};
-use super::namespaces::{Rooms, check_module};
 use super::{Db, blobs, children, flow, unique};
 use crate::error::unavailable;
 

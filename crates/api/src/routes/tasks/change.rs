@@ -15,8 +15,8 @@ use tasklane_domain::{ModuleName, ModuleRef, StateKind, TaskId};
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{IdPath, JsonBody, Params};
-use crate::routes::operations;
 use crate::namespaces::own_task;
+use crate::routes::operations;
 use crate::state::State as Room;
 use crate::submit::{Wish, announce, commit, dispatch, nudge, run_at};
 use crate::views;
