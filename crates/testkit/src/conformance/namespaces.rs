@@ -17,7 +17,8 @@ use tasklane_domain::schedule::{Activity, Fire, Passed, Rules, Schedule, Templat
 use tasklane_domain::secret::{KeyId, Sealed};
 use tasklane_domain::task::{Lineage, Parent};
 use tasklane_domain::{
-    Limits, ModuleDigest, ModuleRecord, Namespace, NewTask, Outcome, Priority, RetryPolicy, TaskId, Timestamp,
+    Limits, ModuleDigest, ModuleName, ModuleRecord, Namespace, NewTask, Outcome, Priority, RetryPolicy, TaskId,
+    Timestamp,
 };
 use tasklane_store::Stores;
 use tokio::task::JoinSet;
@@ -284,8 +285,8 @@ pub async fn modules_of_two_namespaces_are_apart(world: World) -> anyhow::Result
         ensure!(deploy(&world, name, digest, 1).await?? == Deployed::Created);
     }
     let (store, releases) = (&world.stores.modules, &world.stores.releases);
-    let (acme, plain) = ("acme/resize".parse()?, "resize".parse()?);
-    let digest = async |name| anyhow::Ok(store.module(name, None).await?.context("the module")?.digest);
+    let (acme, plain): (ModuleName, ModuleName) = ("acme/resize".parse()?, "resize".parse()?);
+    let digest = async |name: &ModuleName| anyhow::Ok(store.module(name, None).await?.context("the module")?.digest);
     ensure!(digest(&acme).await? == ModuleDigest::from_bytes([1; 32]));
     ensure!(digest(&plain).await? == ModuleDigest::from_bytes([2; 32]));
     ensure!(store.modules(Some(&plain)).await?.len() == 1 && store.modules(None).await?.len() == 3);
@@ -300,7 +301,7 @@ pub async fn modules_of_two_namespaces_are_apart(world: World) -> anyhow::Result
     world.stores.flow.set_module(acme.clone(), Some(ModuleFlow { max: Some(1), rate: None })).await?;
     let answer = world.stores.tasks.submit(vec![task()?]).await?;
     ensure!(answer.held.is_empty(), "another namespace's rule holds it");
-    releases.delete(acme, version, None, NOW).await?;
+    releases.delete(acme.clone(), version, None, NOW).await?;
     ensure!(digest(&plain).await? == ModuleDigest::from_bytes([2; 32]));
     Ok(())
 }
