@@ -32,7 +32,7 @@ fn namespace(name: &str) -> anyhow::Result<Namespace> {
 
 /// A task of a namespace, that runs its own module.
 fn task_of(name: &str) -> anyhow::Result<NewTask> {
-    Ok(owned(name, task()?)?)
+    owned(name, task()?)
 }
 
 fn owned(name: &str, task: NewTask) -> anyhow::Result<NewTask> {
@@ -84,7 +84,7 @@ async fn deploy(world: &World, name: &str, digest: u8, size: u64) -> anyhow::Res
 pub async fn quotas_are_set_read_back_and_unset(world: World) -> anyhow::Result<()> {
     let store = &world.stores.namespaces;
     let nothing = NamespaceInfo { name: Namespace::default(), quotas: Quotas::default(), usage: Usage::default() };
-    ensure!(store.namespaces().await? == [nothing.clone()]);
+    ensure!(store.namespaces().await? == std::slice::from_ref(&nothing));
     let quotas = Quotas { tasks_running_max: Some(3), secrets_max: Some(0), ..waiting(7) };
     ensure!(!store.set_quotas(namespace("acme")?, Some(quotas)).await?);
     ensure!(info(&world, "acme").await?.quotas == quotas);
