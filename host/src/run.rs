@@ -244,7 +244,8 @@ fn context(order: &WorkOrder, time_left: Duration) -> Context {
         task_id: order.task.to_string(),
         attempt: u32::from(order.attempt.get()),
         max_attempts: u32::from(order.max_attempts),
-        module: order.module.name.to_string(),
+        // What its author calls it: guests do not depend on who deployed them.
+        module: order.module.name.bare().to_owned(),
         version: order.module.version.to_string(),
         queue: order.queue.to_string(),
         priority: order.priority.get(),

@@ -86,9 +86,9 @@ impl Default for Topology {
     }
 }
 
-/// `ready.<partition>.<queue>.<priority>.<module>`; there is one partition yet.
+/// `ready.<partition>.<queue>.<priority>.<namespace>.<module>`, for the namespace `default` without it; there is one partition yet.
 pub(crate) fn ready_subject(lane: &Lane, module: &ModuleName) -> String {
-    format!("ready.0.{}.{}.{module}", lane.queue, lane.priority)
+    format!("ready.0.{}.{}.{}", lane.queue, lane.priority, module.as_str().replace('/', "."))
 }
 
 /// Everything of one lane.
@@ -174,6 +174,14 @@ mod tests {
         let lane = Lane { queue: "a-b_c".parse().unwrap(), priority: Priority::HIGH };
         assert_eq!(lane_of(&lane_consumer(&lane)), Some(lane));
         assert_eq!(lane_of("settle"), None);
+    }
+
+    #[test]
+    fn a_namespace_is_a_token_of_its_own() {
+        let lane = Lane { queue: QueueName::default(), priority: Priority::HIGH };
+        let subject = |module: &str| ready_subject(&lane, &module.parse().unwrap());
+        assert_eq!(subject("resize"), "ready.0.default.8.resize");
+        assert_eq!(subject("acme/resize"), "ready.0.default.8.acme.resize");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod code;
 mod kv;
+mod namespace;
 mod release;
 mod request;
 mod retention;
@@ -14,6 +15,7 @@ mod webhook;
 
 pub use code::ErrorCode;
 pub use kv::{KvEntryView, KvKeyList, KvRequest, KvStoreList, KvStoreView};
+pub use namespace::{NamespaceList, NamespaceView, QuotasBody, UsageView};
 pub use release::{
     AliasList, AliasRequest, AliasView, Changes, ModuleDiff, ModuleEventList, ModuleEventView, PromoteRequest,
     RouteBody,

@@ -16,6 +16,7 @@ mod flow;
 mod graph;
 mod metrics;
 mod modules;
+mod namespaces;
 pub mod ops;
 mod quarantine;
 mod routes;

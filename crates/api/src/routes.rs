@@ -7,6 +7,7 @@ mod flow;
 mod health;
 mod kv;
 mod modules;
+mod namespaces;
 mod operations;
 mod quarantine;
 mod releases;
@@ -132,6 +133,8 @@ fn of_guests() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(kv::stores))
         .routes(routes!(kv::keys))
         .routes(routes!(kv::get, kv::put, kv::delete))
+        .routes(routes!(namespaces::list))
+        .routes(routes!(namespaces::namespace, namespaces::set, namespaces::unset))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::reseal))
         .routes(routes!(secrets::put, secrets::delete))

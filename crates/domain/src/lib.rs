@@ -21,6 +21,7 @@ pub mod limits;
 pub mod log;
 pub mod module;
 pub mod name;
+pub mod namespace;
 pub mod operation;
 pub mod outcome;
 pub mod payload;

@@ -13,7 +13,7 @@ use crate::flow::ModuleFlow;
 use crate::id::ModuleDigest;
 use crate::kv::{Effect, KvName};
 use crate::limits::LimitsPatch;
-use crate::name::{ModuleName, ModuleVersion, QueueName, SecretName};
+use crate::name::{ModuleName, ModuleVersion, QueueName, SecretName, bare};
 use crate::permission::KvGrant;
 use crate::priority::Priority;
 use crate::retry::RetryPatch;
@@ -62,7 +62,7 @@ impl fmt::Display for ModuleKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// What the module is called.
+    /// What the module is called: its bare name as the author writes it, its full name once it is deployed.
     pub name: ModuleName,
     /// Its semantic version.
     pub version: ModuleVersion,
@@ -126,10 +126,11 @@ impl Permissions {
         self == &Self::default()
     }
 
-    /// Whether tasks of this module may be enqueued.
+    /// Whether tasks of this module may be enqueued. Full names and bare ones are the same here: whether it is a module of the same
+    /// namespace at all is asked by who resolves the name.
     #[must_use]
     pub fn may_enqueue(&self, module: &str) -> bool {
-        self.enqueue.iter().any(|granted| granted == "*" || granted == module)
+        self.enqueue.iter().any(|granted| granted == "*" || bare(granted) == bare(module))
     }
 
     /// Whether this may be done with a store.

@@ -71,6 +71,10 @@ mod kv_port;
 mod leader;
 #[path = "shared/modules.rs"]
 mod modules;
+#[path = "shared/namespace_port.rs"]
+mod namespace_port;
+#[path = "shared/namespaces.rs"]
+mod namespaces;
 #[path = "shared/news.rs"]
 mod news;
 #[path = "shared/operations.rs"]

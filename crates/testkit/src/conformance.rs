@@ -13,6 +13,7 @@ pub mod kv;
 pub mod leader;
 pub mod life;
 pub mod modules;
+pub mod namespaces;
 pub mod quarantine;
 pub mod reads;
 pub mod releases;
@@ -206,6 +207,19 @@ macro_rules! store_conformance {
             secrets::a_value_is_sealed_anew,
             secrets::a_secret_is_removed,
             secrets::a_namespace_has_so_many_secrets,
+            namespaces::quotas_are_set_read_back_and_unset,
+            namespaces::what_a_namespace_has_is_counted,
+            namespaces::a_full_namespace_takes_no_more_tasks,
+            namespaces::concurrent_submits_never_exceed_a_quota,
+            namespaces::a_namespace_runs_so_many_at_once,
+            namespaces::a_task_runs_a_module_of_its_own_namespace,
+            namespaces::nobody_waits_for_another_namespaces_task,
+            namespaces::a_child_is_where_its_parent_is,
+            namespaces::modules_of_two_namespaces_are_apart,
+            namespaces::a_namespace_has_so_many_modules,
+            namespaces::a_namespace_keeps_so_many_bytes,
+            namespaces::a_namespace_has_so_many_secrets_and_schedules,
+            namespaces::a_firing_without_room_is_passed_over,
             history::random_histories_follow_the_state_machine,
         }
     };

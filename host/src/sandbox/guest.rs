@@ -123,7 +123,7 @@ fn builder(setup: &Setup) -> WasiCtxBuilder {
     let mut builder = WasiCtxBuilder::new();
     let command = &setup.manifest.command;
     builder
-        .arg(setup.manifest.name.as_str())
+        .arg(setup.manifest.name.bare())
         .args(&command.args)
         .stdin(MemoryInputPipe::new(setup.order.payload.bytes.clone()))
         .stdout(Stream { voice: setup.voice.clone(), source: LogSource::Stdout })

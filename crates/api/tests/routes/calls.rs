@@ -76,12 +76,23 @@ async fn an_ended_or_unknown_task_asks_nothing_more() {
 #[tokio::test]
 async fn namespaces_do_not_meet() {
     let room = room(json!({"kv": ["own", "shared:a"], "secrets": ["s"]})).await;
+    let manifest = json!({"name": "m", "version": "1.0.0",
+        "permissions": {"kv": ["own", "shared:a"], "secrets": ["s"]}});
+    for namespace in ["one", "two"] {
+        assert_eq!(crate::namespaces::deploy(&room, namespace, &manifest).await.status, 201);
+    }
     let one = room.submitted(&json!({"module": "m", "namespace": "one"})).await;
     let two = room.submitted(&json!({"module": "m", "namespace": "two"})).await;
     for store in ["own", "shared:a"] {
         kv(&room, one, store, set("1")).await.unwrap();
         assert_eq!(found(kv(&room, two, store, get()).await), None, "{store}");
     }
+    let shown = room.get("/api/v1/kv/module:m/k?namespace=one").await.json();
+    assert_eq!(shown["value"], "1", "an operator names it as the guest's namespace does");
+    room.get("/api/v1/kv/module:m/k").await.problem(404, "kv_key_not_found");
+    room.request("PUT", "/api/v1/namespaces/one", &json!({"kv_bytes_max": 4})).await;
+    let full = kv(&room, one, "own", set("22")).await;
+    assert!(matches!(&full, Err(CallError::Limit(why)) if why.contains("kv_bytes_max")), "{full:?}");
     room.request("PUT", "/api/v1/secrets/s?namespace=one", &json!({"value": "hunter22"})).await;
     let (Ok(CallAnswer::Secret(Some(_))), _) = secret(&room, one, "s").await else { panic!("not had") };
     let (Ok(CallAnswer::Secret(None)), _) = secret(&room, two, "s").await else { panic!("another's was had") };

@@ -29,6 +29,8 @@ mod manifests;
 #[cfg(test)]
 mod modules;
 #[cfg(test)]
+mod namespaces;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod ports;

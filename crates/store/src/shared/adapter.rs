@@ -24,8 +24,9 @@ use tasklane_domain::{
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules, operations,
-    outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit, webhook_port, webhooks,
+    BEGIN, Db, WriteConnection, admit, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules, namespaces,
+    operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit,
+    webhook_port, webhooks,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -175,6 +176,9 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         Op::AppendBlob(..) | Op::FinishBlob(..) | Op::AbandonBlob(_) => blob_port::apply(conn, op).await?,
         Op::WriteKv(write) => kv::apply(conn, write).await?.map(Answer::KvWritten),
         Op::SweepKv(term, now, limit) => led!(conn, term, Answer::KvSwept(kv::sweep(conn, *now, *limit).await?)),
+        Op::SetQuotas(namespace, quotas) => {
+            namespaces::set(conn, namespace, quotas.as_ref()).await?.map(Answer::QuotasSet)
+        }
         Op::ChangeSecret(change) => secrets::change(conn, change).await?.map(Answer::SecretChanged),
         Op::SweepBlobs(term, plan) => led!(conn, term, Answer::SweptBlobs(blob_sweep::sweep(conn, *plan).await?)),
     })

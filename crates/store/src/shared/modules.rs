@@ -7,8 +7,8 @@ use tasklane_domain::release::Action;
 use tasklane_domain::{ModuleDigest, ModuleKind, ModuleName, ModuleRecord, ModuleVersion};
 
 use super::Db;
-use super::releases;
 use super::row::{DbRow, digest, get, json, required_time, time, to_json};
+use super::{namespaces, releases};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -59,6 +59,9 @@ pub(super) async fn deploy(
     }
     if releases::removed(conn, name, version).await?.is_some_and(|before| before != new.digest) {
         return Ok(Err(StoreError::VersionRemoved { name: name.clone(), version: version.clone() }));
+    }
+    if let Err(exceeded) = namespaces::check_deploy(conn, new).await? {
+        return Ok(Err(exceeded.into()));
     }
     insert(conn, new, wasm).await?;
     let action = Action::Deployed {

@@ -29,7 +29,7 @@ pub(crate) async fn run(client: &Client, format: Format, args: DeployArgs) -> an
     let body = reqwest::Body::wrap_stream(pieces(wasm, size));
     let module = Part::stream_with_length(body, size).file_name("module.wasm").mime_str("application/wasm")?;
     let form = Form::new().part("manifest", manifest).part("module", module);
-    let deployed: ModuleView = client.upload("/api/v1/modules", form).await?;
+    let deployed: ModuleView = client.upload(&client.scoped("/api/v1/modules"), form).await?;
     if format == Format::Json {
         return output::json(&deployed);
     }

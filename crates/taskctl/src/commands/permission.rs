@@ -22,7 +22,7 @@ pub(crate) enum Consent {
 /// The newest version that is there, if any.
 async fn newest(client: &Client, manifest: &Manifest) -> Option<ModuleView> {
     let path = format!("/api/v1/modules/{}", segment(manifest.name.as_str()));
-    let list: ModuleList = client.get(&path).await.ok()?;
+    let list: ModuleList = client.get(&client.scoped(&path)).await.ok()?;
     list.modules.into_iter().next()
 }
 

@@ -72,6 +72,7 @@ impl Control {
             control: Arc::new(self.nats.control()),
             kv: self.stores.kv.clone(),
             secrets: self.stores.secrets.clone(),
+            namespaces: self.stores.namespaces.clone(),
             calls: Arc::new(self.nats.calls()),
             enqueued: Arc::new(self.nats.enqueue()),
             inspector: Arc::new(Uploads::new(self.settings.uploads()?, shared(&self.settings, &self.nats))?),
