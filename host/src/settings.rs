@@ -70,6 +70,10 @@ pub struct HostSettings {
     pub memory_bytes_max: usize,
     /// Most bytes of payloads by reference that are in memory at once; an attempt waits for its share. Default 512 MiB.
     pub blob_memory_bytes: u64,
+    /// Most bytes of results that guests write, and of others' results that they read, on disk at once. Default 4 GiB.
+    pub spool_bytes_max: u64,
+    /// Most bytes of modules' assets on disk that no ready module needs. Default 1 GiB.
+    pub assets_bytes_max: u64,
     /// The way out for guests.
     pub egress: EgressSettings,
     /// Host units of one attempt: what it may ask of the control plane. A call costs 10, and 1 for each KiB. Default 100,000.
@@ -116,6 +120,8 @@ impl HostSettings {
             guest_threads: cores,
             memory_bytes_max: 256 * 1024 * 1024,
             blob_memory_bytes: 512 * 1024 * 1024,
+            spool_bytes_max: 4 * 1024 * 1024 * 1024,
+            assets_bytes_max: 1024 * 1024 * 1024,
             egress: EgressSettings::default(),
             host_units_max: 100_000,
             compiler,
