@@ -14,8 +14,8 @@ use tasklane_domain::children::{EnqueueError, EnqueueRequest, Enqueued, Enqueuer
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::outcome::TimeBound;
 use tasklane_domain::{
-    Attempt as AttemptNumber, BlobDigest, DeliveryId, Limits, Manifest, ModuleDigest, ModuleKind, ModuleRef, Outcome, Payload,
-    Priority, QueueName, TaskId, Timestamp, Usage, WorkOrder,
+    Attempt as AttemptNumber, BlobDigest, DeliveryId, Limits, Manifest, ModuleDigest, ModuleKind, ModuleRef, Outcome,
+    Payload, Priority, QueueName, TaskId, Timestamp, Usage, WorkOrder,
 };
 use wasmtime::Engine;
 

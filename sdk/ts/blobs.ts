@@ -5,7 +5,7 @@
 
 import { Writer as HostWriter, create as hostCreate, openResult as hostOpenResult, payload as hostPayload } from "tasklane:task/blobs@0.1.0";
 import type { Blob as HostBlob, Reference } from "tasklane:task/blobs@0.1.0";
-import { Permanent, Retryable } from "./tasklane";
+import { Permanent, Retryable } from "./tasklane.ts";
 
 export type { Reference };
 

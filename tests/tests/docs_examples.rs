@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use tasklane_tests::{Dev, taskctl};
 
 /// The pages, in an order in which each finds what it needs.
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 20] = [
     "examples",
     "dependences",
     "retries",
@@ -28,6 +28,7 @@ const PAGES: [&str; 19] = [
     "modules-typescript",
     "modules-c",
     "modules-wasi",
+    "assets",
 ];
 /// Between the outputs of two blocks.
 const MARK: &str = "%%% next block %%%";

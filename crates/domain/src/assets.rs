@@ -105,7 +105,10 @@ impl AssetSettings {
     #[must_use]
     pub fn line(&self) -> String {
         match &self.stored {
-            Some(stored) => format!("{} ({} files, {} bytes, read-only)", self.path, stored.files, stored.size_bytes),
+            Some(stored) => {
+                let files = if stored.files == 1 { "file" } else { "files" };
+                format!("{} ({} {files}, {} bytes, read-only)", self.path, stored.files, stored.size_bytes)
+            }
             None => format!("{} (read-only)", self.path),
         }
     }
@@ -163,7 +166,8 @@ impl Archive {
 
     /// Whether a file is there, above it, or below it.
     fn is_taken(&self, path: &str) -> bool {
-        let above = path.match_indices('/').any(|(at, _)| path.get(..at).is_some_and(|dir| self.files.contains_key(dir)));
+        let above =
+            path.match_indices('/').any(|(at, _)| path.get(..at).is_some_and(|dir| self.files.contains_key(dir)));
         let below = format!("{path}/");
         let next = self.files.range(below.clone()..).next();
         above || self.files.contains_key(path) || next.is_some_and(|(one, _)| one.starts_with(&below))

@@ -53,4 +53,6 @@ mod schemas;
 #[cfg(test)]
 mod stains;
 #[cfg(test)]
+mod values;
+#[cfg(test)]
 mod variables;

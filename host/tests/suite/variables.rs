@@ -58,9 +58,14 @@ async fn without_its_secret_a_command_does_not_start() {
         }
         for target in TARGETS {
             let ran = reader(target, "TOKEN", &keeper).run(payload(""), limits()).await.unwrap();
-            let Outcome::TaskError { retryability, code, message, .. } = &ran.outcome else { panic!("{:?}", ran.outcome) };
+            let Outcome::TaskError { retryability, code, message, .. } = &ran.outcome else {
+                panic!("{:?}", ran.outcome)
+            };
             assert_eq!((retryability, code.as_str()), (&Retryability::Retryable, "secret_unavailable"));
-            assert!(message.contains("`api-token`") && (message.contains("`TOKEN`") || message.contains("`AGAIN`")), "{message}");
+            assert!(
+                message.contains("`api-token`") && (message.contains("`TOKEN`") || message.contains("`AGAIN`")),
+                "{message}"
+            );
             assert!(ran.log.is_empty() && ran.usage.fuel == 0, "it never ran");
         }
     }

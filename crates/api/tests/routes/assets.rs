@@ -41,7 +41,10 @@ async fn assets_are_stored_shown_and_handed_to_hosts() {
     let created = deploy(&room, &manifest(), &archive).await;
     assert_eq!(created.status, 201, "{}", created.text());
     let stored = &created.json()["manifest"]["assets"];
-    assert_eq!((&stored["path"], &stored["stored"]["files"], &stored["stored"]["size_bytes"]), (&json!("/assets"), &json!(2), &json!(7)));
+    assert_eq!(
+        (&stored["path"], &stored["stored"]["files"], &stored["stored"]["size_bytes"]),
+        (&json!("/assets"), &json!(2), &json!(7))
+    );
     let digest = stored["stored"]["digest"].as_str().unwrap().parse().unwrap();
     let found = room.store.stores.modules.assets(digest).await.unwrap();
     assert!(found.as_ref() == Some(&archive), "in the one form");

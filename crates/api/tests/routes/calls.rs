@@ -161,7 +161,8 @@ async fn results_of_tasks_that_were_waited_for_are_had_and_no_others() {
         assert_eq!(inline(result(&room, last, &of).await), Some(Bytes::from(wanted)), "{of}");
     }
     let absent = TaskId::new().to_string();
-    for of in [stranger.to_string(), absent, last.to_string(), "last".to_owned(), "sha256:ab".to_owned(), String::new()] {
+    for of in [stranger.to_string(), absent, last.to_string(), "last".to_owned(), "sha256:ab".to_owned(), String::new()]
+    {
         let denied = result(&room, last, &of).await;
         assert!(matches!(denied, Err(CallError::Denied(_))), "{of}: {denied:?}");
     }

@@ -65,9 +65,14 @@ fn paths_that_lead_elsewhere_are_refused() {
 
 #[test]
 fn links_devices_and_extensions_are_refused() {
-    for (kind, what) in
-        [(b"1", "hard link"), (b"2", "symbolic link"), (b"3", "device"), (b"6", "pipe"), (b"x", "extension"), (b"L", "extension")]
-    {
+    for (kind, what) in [
+        (b"1", "hard link"),
+        (b"2", "symbolic link"),
+        (b"3", "device"),
+        (b"6", "pipe"),
+        (b"x", "extension"),
+        (b"L", "extension"),
+    ] {
         assert!(word(forged(|block| put(block, (KIND, 1), kind))).contains(what), "{what}");
     }
     assert!(word(forged(|block| put(block, (KIND, 1), b"5"))).contains("neither"), "a directory with bytes");

@@ -19,13 +19,14 @@ use tasklane_domain::webhook::{
     Delivery, DeliveryPage, Due, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook, WebhookStore,
 };
 use tasklane_domain::{
-    BatchId, BlobDigest, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload, QueueName,
-    Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
+    BatchId, BlobDigest, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload,
+    QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, assets, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules, operations,
-    outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit, webhook_port, webhooks,
+    BEGIN, Db, WriteConnection, admit, assets, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules,
+    operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit,
+    webhook_port, webhooks,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};

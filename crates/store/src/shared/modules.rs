@@ -67,11 +67,7 @@ pub(super) async fn deploy(
         assets::insert(conn, digest, archive).await?;
     }
     insert(conn, new, wasm).await?;
-    let action = Action::Deployed {
-        version: version.clone(),
-        digest: new.digest,
-        permissions: new.manifest.grants(),
-    };
+    let action = Action::Deployed { version: version.clone(), digest: new.digest, permissions: new.manifest.grants() };
     releases::note(conn, name, &action, new.created_at).await?;
     Ok(Ok(Deployed::Created))
 }

@@ -41,8 +41,10 @@ impl Writer {
 
     /// The digest is made up: there is no hash in here.
     pub(crate) fn finish(self) -> Result<Reference, HostError> {
-        let reference =
-            Reference { digest: format!("sha256:{:064x}", self.0.len()), size: u32::try_from(self.0.len()).unwrap_or(u32::MAX) };
+        let reference = Reference {
+            digest: format!("sha256:{:064x}", self.0.len()),
+            size: u32::try_from(self.0.len()).unwrap_or(u32::MAX),
+        };
         DESK.with_borrow_mut(|desk| desk.written = Some(self.0));
         Ok(reference)
     }
