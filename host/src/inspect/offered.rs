@@ -28,7 +28,7 @@ const WASI_VERSION: &str = "0.2.";
 /// imports them always. HTTP is linked for everybody, and refuses what the manifest does not ask for.
 const WASI_INTERFACES: &[(&str, &str)] = &[
     ("wasi:cli/environment", "get-environment get-arguments initial-cwd"),
-    ("wasi:cli/exit", "exit"),
+    ("wasi:cli/exit", "exit exit-with-code"),
     ("wasi:cli/stdin", "get-stdin"),
     ("wasi:cli/stdout", "get-stdout"),
     ("wasi:cli/stderr", "get-stderr"),
