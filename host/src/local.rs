@@ -30,6 +30,7 @@ use crate::sandbox::blobs::BlobRoom;
 use crate::sandbox::engine;
 use crate::sandbox::meter::PollClock;
 use crate::sandbox::units::Calls;
+use crate::settings::FILES_MAX;
 use crate::spool::Spool;
 use crate::{inspect, metrics};
 
@@ -228,6 +229,7 @@ impl LocalModule {
             gateway: self.gateway.clone(),
             calls: self.calls.clone(),
             blobs: self.blobs.clone(),
+            files_max: FILES_MAX,
         };
         let ran = attempt.run().await.map_err(|_| LocalError::Engine("every slot is taken".to_owned()))?;
         let result = match ran.written {

@@ -177,6 +177,7 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         gateway: room.gateway.clone(),
         calls: room.calls(),
         blobs: room.blob_room(),
+        files_max: room.settings.files_max(),
     };
     let started_at = room.clock.now();
     let mut run = Leveled::new(attempt.clock.clone(), room.long_guests.clone(), attempt.run());

@@ -76,6 +76,8 @@ pub(crate) struct Attempt {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) calls: Calls,
     pub(crate) blobs: BlobRoom,
+    /// See [`Setup::files_max`].
+    pub(crate) files_max: usize,
 }
 
 impl Attempt {
@@ -126,6 +128,7 @@ impl Attempt {
             blobs: self.blobs,
             env,
             assets: self.loaded.assets.clone(),
+            files_max: self.files_max,
         };
         match &self.loaded.prepared {
             Prepared::Component(pre) => {

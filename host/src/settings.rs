@@ -90,6 +90,13 @@ pub struct HostSettings {
     pub version: String,
 }
 
+/// Resources that a guest with assets may hold at once, where a host has few slots: each may be an open file.
+pub(crate) const FILES_MAX: usize = 128;
+/// The same, however many slots there are.
+const FILES_MIN: usize = 16;
+/// Descriptors that all guests of a host together may take: half of what the process has behind its walls.
+const FILES_OF_ALL_MAX: usize = 32_768;
+
 /// Of so many slots one is kept for urgent tasks.
 const SLOTS_FOR_ONE_URGENT: u32 = 8;
 
@@ -98,6 +105,12 @@ impl HostSettings {
     #[must_use]
     pub fn urgent_slots(&self) -> u32 {
         self.urgent_slots.unwrap_or(self.slots / SLOTS_FOR_ONE_URGENT)
+    }
+
+    /// Resources that a guest with assets may hold at once.
+    pub(crate) fn files_max(&self) -> usize {
+        let slots = usize::try_from(self.slots).unwrap_or(usize::MAX).max(1);
+        (FILES_OF_ALL_MAX / slots).clamp(FILES_MIN, FILES_MAX)
     }
 
     /// The defaults, for what has one.

@@ -57,6 +57,14 @@ pub(crate) struct Setup {
     pub(crate) env: SecretEnv,
     /// The module's assets, if it has some.
     pub(crate) assets: Option<Arc<AssetDir>>,
+    /// Resources that a guest may hold if it has assets: each may be an open file of the host.
+    pub(crate) files_max: usize,
+}
+
+impl Setup {
+    fn resources_max(&self) -> usize {
+        if self.assets.is_some() { self.files_max } else { RESOURCES_MAX }
+    }
 }
 
 /// Store data of components.
@@ -122,7 +130,7 @@ impl Limited for CommandGuest {
 impl Guest {
     pub(crate) fn new(setup: Setup) -> wasmtime::Result<Self> {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(RESOURCES_MAX);
+        table.set_max_capacity(setup.resources_max());
         let limiter = Limiter::new(setup.order.limits.memory_bytes);
         let units = Units::new(setup.calls.units_max);
         let (http, pocket) = (WasiHttpCtx::new(), Pocket::default());
@@ -135,8 +143,8 @@ impl Guest {
 impl CommandGuest {
     pub(crate) fn new(setup: &Setup) -> wasmtime::Result<Self> {
         let mut wasi = with_assets(builder(setup), setup)?.build_p1();
-        // Preview 1 has no handles of its own, but each timer in one `poll_oneoff` is a resource of the host.
-        wasi.ctx().table.set_max_capacity(RESOURCES_MAX);
+        // Each open file is a resource of the host, and each timer in one `poll_oneoff`.
+        wasi.ctx().table.set_max_capacity(setup.resources_max());
         Ok(Self { wasi, limiter: Limiter::new(setup.order.limits.memory_bytes) })
     }
 }

@@ -33,7 +33,7 @@ fn reader(target: &str, args: &[&str], path: &str) -> LocalModule {
     module.with_assets(&archive()).unwrap()
 }
 
-async fn said(module: &LocalModule) -> String {
+async fn said_by(module: &LocalModule) -> String {
     let ran = module.run(payload(""), limits()).await.unwrap();
     assert_eq!(ran.outcome, Outcome::Ok, "{:?}", ran.log);
     String::from_utf8_lossy(&ran.result).into_owned()
@@ -42,10 +42,10 @@ async fn said(module: &LocalModule) -> String {
 #[tokio::test]
 async fn assets_are_read_where_the_manifest_says() {
     for target in TARGETS {
-        assert_eq!(said(&reader(target, &["cat", "/assets/a.txt"], "/assets")).await, TEXT, "{target}");
-        assert_eq!(said(&reader(target, &["cat", "/opt/data/a.txt"], "/opt/data")).await, TEXT, "{target}");
-        assert_eq!(said(&reader(target, &["list", "/assets"], "/assets")).await, "a.txt deep\n", "{target}");
-        let whole = said(&reader(target, &["cat", "/assets/deep/down/b.bin"], "/assets")).await;
+        assert_eq!(said_by(&reader(target, &["cat", "/assets/a.txt"], "/assets")).await, TEXT, "{target}");
+        assert_eq!(said_by(&reader(target, &["cat", "/opt/data/a.txt"], "/opt/data")).await, TEXT, "{target}");
+        assert_eq!(said_by(&reader(target, &["list", "/assets"], "/assets")).await, "a.txt deep\n", "{target}");
+        let whole = said_by(&reader(target, &["cat", "/assets/deep/down/b.bin"], "/assets")).await;
         assert_eq!(whole.len(), 300_000, "{target}");
     }
 }
@@ -67,7 +67,7 @@ async fn nothing_of_them_can_be_changed() {
         let module = reader(target, &["change", "/assets"], "/assets");
         let dir = module.assets_dir().unwrap().to_owned();
         let before = std::fs::metadata(dir.join("a.txt")).unwrap().modified().unwrap();
-        let told = said(&module).await;
+        let told = said_by(&module).await;
         assert_eq!(told.lines().count(), 11, "{told}");
         assert!(!told.contains("done"), "{target}: an error of the file system each time:\n{told}");
         assert_eq!(std::fs::read_to_string(dir.join("a.txt")).unwrap(), TEXT, "{target}");
@@ -83,9 +83,20 @@ async fn no_path_leaves_their_directory() {
         let module = reader(target, &["leave", "/assets"], "/assets");
         // No archive can bring a link; one that is there all the same leads nowhere.
         std::os::unix::fs::symlink("/etc", module.assets_dir().unwrap().join("link")).unwrap();
-        let told = said(&module).await;
+        let told = said_by(&module).await;
         assert!(told.lines().count() > 20, "{told}");
         assert!(!told.contains("done"), "{target}:\n{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_guest_holds_few_files_at_once() {
+    for target in TARGETS {
+        let ran = reader(target, &["hold", "/assets/a.txt"], "/assets").run(payload(""), limits()).await.unwrap();
+        let said = String::from_utf8_lossy(&ran.result).into_owned();
+        assert!(!matches!(ran.outcome, Outcome::HostError { .. }) && !said.contains("all"), "{:?} {said}", ran.outcome);
+        let again = reader(target, &["cat", "/assets/a.txt"], "/assets");
+        assert_eq!(said_by(&again).await, TEXT, "and is bothered by nobody else's");
     }
 }
 
