@@ -45,7 +45,9 @@ pub(crate) const DIED: &str = "control.hosts.died";
 pub(crate) const CALL_KV: &str = "control.guests.kv";
 /// Hosts ask here for secrets on behalf of their guests; API processes compete to answer.
 pub(crate) const CALL_SECRETS: &str = "control.guests.secrets";
-/// Both.
+/// Hosts ask here for results of other tasks on behalf of their guests; API processes compete to answer.
+pub(crate) const CALL_BLOBS: &str = "control.guests.blobs";
+/// All of them.
 pub(crate) const CALLS: &str = "control.guests.*";
 /// Task ids that hosts shall stop.
 pub(crate) const CANCEL: &str = "control.cancel";

@@ -133,6 +133,20 @@ impl Client {
         read(self.send_module_to(&path, &manifest, tokio::fs::read(wasm).await?).await?).await
     }
 
+    /// Deploys a module with files that are shipped with it.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the API refuses it.
+    pub async fn deploy_with_assets(&self, manifest: Value, archive: &[u8], wasm: &Path) -> anyhow::Result<Value> {
+        let (manifest, wasm) = (manifest.to_string(), tokio::fs::read(wasm).await?);
+        let file = |bytes: Vec<u8>, name: &'static str| reqwest::multipart::Part::bytes(bytes).file_name(name);
+        let form = reqwest::multipart::Form::new()
+            .part("manifest", reqwest::multipart::Part::text(manifest))
+            .part("assets", file(archive.to_vec(), "assets.tar"))
+            .part("module", file(wasm, "module.wasm"));
+        read(self.http.post(format!("{}/api/v1/modules", self.base)).multipart(form).send().await?).await
+    }
+
     /// Uploads bytes as a module and returns the status and the answer, whatever they are.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ const PAGES: [&str; 20] = [
     "modules-typescript",
     "modules-c",
     "modules-wasi",
+    "assets",
 ];
 /// Between the outputs of two blocks.
 const MARK: &str = "%%% next block %%%";

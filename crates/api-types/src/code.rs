@@ -194,6 +194,10 @@ codes! {
     ModuleNotCompiled = "module_not_compiled", 422, "Make the function or module that takes so long smaller; where it is not meant to, ask for higher compile limits.";
     /// The manifest is missing or wrong.
     ManifestInvalid = "manifest_invalid", 422, "Send the part `manifest` before `module`; at least name and version.";
+    /// The assets are no tar of plain files, or their manifest says something else.
+    AssetsInvalid = "assets_invalid", 422, "Pack plain files only (`tar --format=ustar -C assets -cf assets.tar .`), and name them as [assets] in the manifest.";
+    /// The assets are over a limit.
+    AssetsTooLarge = "assets_too_large", 413, "Ship fewer or smaller files; what is large or changes belongs into payloads.";
     /// Other content is deployed under this name and version.
     ModuleConflict = "module_conflict", 409, "Versions are immutable: deploy under a new version.";
     /// No task has this id.

@@ -4,6 +4,7 @@
 //! `tasklane-api-types`, a hint and the request's id; bodies, headers, connections and times are bounded. It holds nothing that
 //! a restart would lose.
 
+mod assets;
 mod background;
 mod blobs;
 mod calls;

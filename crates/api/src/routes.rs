@@ -37,8 +37,8 @@ use crate::state::State;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken from a client, in bytes.
 const REQUEST_ID_BYTES_MAX: usize = 128;
-/// Bytes of a module upload beside the module: the manifest and the multipart frame.
-const UPLOAD_OVERHEAD_BYTES: usize = 1024 * 1024;
+/// Bytes of a module upload beside the module: the manifest, the assets and the multipart frame.
+const UPLOAD_OVERHEAD_BYTES: usize = 1024 * 1024 + tasklane_domain::assets::ARCHIVE_BYTES_MAX;
 
 #[derive(OpenApi)]
 #[openapi(

@@ -45,6 +45,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 mod adapter;
 #[path = "shared/admit.rs"]
 mod admit;
+#[path = "shared/assets.rs"]
+mod assets;
 #[path = "shared/blob_port.rs"]
 mod blob_port;
 #[path = "shared/blob_sweep.rs"]

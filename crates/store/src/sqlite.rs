@@ -48,6 +48,8 @@ const PAGE_CACHE: &str = "-65536";
 mod adapter;
 #[path = "shared/admit.rs"]
 mod admit;
+#[path = "shared/assets.rs"]
+mod assets;
 #[path = "shared/blob_port.rs"]
 mod blob_port;
 #[path = "shared/blob_sweep.rs"]

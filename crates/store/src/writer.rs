@@ -58,7 +58,8 @@ pub(crate) enum Op {
     SetActivity(ScheduleName, Activity, Option<Timestamp>),
     NoteTask(ScheduleName, TaskId),
     Fire(Term, Arc<Fire>, Timestamp),
-    Deploy(Arc<ModuleRecord>, Bytes),
+    /// With the archive of its assets.
+    Deploy(Arc<ModuleRecord>, Bytes, Option<Bytes>),
     ChangeAlias(ModuleName, AliasName, AliasChange, Timestamp),
     Switch(ModuleName, ModuleVersion, Availability, Timestamp),
     DeleteModule(ModuleName, ModuleVersion, Option<String>, Timestamp),

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod assets;
 mod batch;
 mod blob;
 mod deploy;

@@ -3,6 +3,7 @@
 //! Called by `crates/store/tests` through [`store_conformance!`](crate::store_conformance), which makes one test of each check, so
 //! that a failing check is named. A check gets a [`World`] with an empty database of its own.
 
+pub mod assets;
 pub mod blob_tasks;
 pub mod blobs;
 pub mod dependence;
@@ -94,6 +95,8 @@ macro_rules! store_conformance {
             retention::a_former_leader_removes_nothing,
             retention::expired_keys_are_purged_and_others_stay,
             retention::operations_that_are_done_are_purged,
+            assets::assets_lie_beside_the_version_that_has_them,
+            assets::other_assets_under_one_version_are_a_conflict,
             modules::a_deployed_module_reads_back_whole,
             modules::deploying_the_same_again_changes_nothing,
             modules::other_content_under_one_version_is_a_conflict,

@@ -10,9 +10,12 @@ use bytes::{Bytes, BytesMut};
 use http::{StatusCode, header};
 use sha2::{Digest, Sha256};
 use tasklane_api_types::{ErrorCode, ModuleList, ModuleView, Problem};
+use tasklane_domain::assets::ARCHIVE_BYTES_MAX;
+use tasklane_domain::error::QueueError;
 use tasklane_domain::ports::Deployed;
-use tasklane_domain::{Manifest, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, Namespace};
+use tasklane_domain::{BlobDigest, Manifest, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, Namespace};
 
+use crate::assets;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Params, TextPath, in_time};
 use crate::modules::missing;
@@ -23,8 +26,9 @@ use crate::views;
 /// Largest manifest, in bytes.
 const MANIFEST_BYTES_MAX: usize = 512 * 1024;
 
-/// Deploy a version: `multipart/form-data` with the parts `manifest` (JSON) and `module` (the .wasm file). Without the
-/// former, the manifest that the module carries in its custom section `tasklane:manifest` is taken.
+/// Deploy a version: `multipart/form-data` with the parts `manifest` (JSON) and `module` (the .wasm file), and `assets` (a tar of
+/// plain files) where the manifest has `[assets]`. Without `manifest`, the manifest that the module carries in its custom section
+/// `tasklane:manifest` is taken.
 ///
 /// The bytes are looked at before anything is stored. The same content again is no error.
 #[utoipa::path(
@@ -49,13 +53,14 @@ pub(crate) async fn deploy(
     let owner = namespaces::asked(&params)?.unwrap_or_default();
     let multipart = multipart.map_err(|error| ApiError::new(ErrorCode::UnsupportedMediaType, error.body_text()))?;
     let parts = read_parts(multipart, room.settings.module_bytes_max);
-    let (manifest, wasm) = in_time(room.settings.serve.upload_timeout, parts).await??;
+    let Parts { manifest, wasm, assets } = in_time(room.settings.serve.upload_timeout, parts).await??;
     let kind = room.ports.inspector.inspect(wasm.clone()).await?;
-    let manifest = match manifest {
+    let mut manifest = match manifest {
         Some(manifest) => manifest,
         None => embedded(&room, wasm.clone()).await?,
     };
     let name = manifest.name.placed_in(&owner).map_err(|error| namespaces::crossed(&error))?;
+    let assets = assets::take(&mut manifest, assets).await?;
     let record = ModuleRecord {
         digest: ModuleDigest::from_bytes(Sha256::digest(&wasm).into()),
         kind,
@@ -65,10 +70,11 @@ pub(crate) async fn deploy(
         disabled_at: None,
         quarantined_at: None,
     };
-    let deployed = room.ports.modules.deploy(record.clone(), wasm.clone()).await?;
+    let archive = assets.as_ref().map(|(_, archive)| archive.clone());
+    let deployed = room.ports.modules.deploy_with(record.clone(), wasm.clone(), archive).await?;
     let record = as_it_is(&room, record).await?;
     room.modules.forget();
-    if let Err(error) = room.ports.cache.put(&record.reference(), &record.manifest, wasm).await {
+    if let Err(error) = cache(&room, &record, wasm, assets).await {
         tracing::warn!(%error, "the module is not in the object store yet; hosts will ask for it");
     }
     let status = if deployed == Deployed::Created { StatusCode::CREATED } else { StatusCode::OK };
@@ -77,14 +83,34 @@ pub(crate) async fn deploy(
     Ok((status, [(header::LOCATION, location)], Json(views::module(record))).into_response())
 }
 
+/// Where hosts look first.
+async fn cache(
+    room: &Room,
+    record: &ModuleRecord,
+    wasm: Bytes,
+    assets: Option<(BlobDigest, Bytes)>,
+) -> Result<(), QueueError> {
+    if let Some((digest, archive)) = assets {
+        room.ports.cache.put_assets(digest, archive).await?;
+    }
+    room.ports.cache.put(&record.reference(), &record.manifest, wasm).await
+}
+
 /// The record of what was deployed: that of the first time, if it was deployed before.
 async fn as_it_is(room: &Room, new: ModuleRecord) -> ApiResult<ModuleRecord> {
     let (name, version) = (&new.manifest.name, &new.manifest.version);
     Ok(room.ports.modules.module(name, Some(version)).await?.unwrap_or(new))
 }
 
-async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiResult<(Option<Manifest>, Bytes)> {
-    let (mut manifest, mut wasm) = (None, None);
+/// What an upload brings.
+struct Parts {
+    manifest: Option<Manifest>,
+    wasm: Bytes,
+    assets: Option<Bytes>,
+}
+
+async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiResult<Parts> {
+    let (mut manifest, mut wasm, mut assets) = (None, None, None);
     while let Some(field) = multipart.next_field().await.map_err(|error| upload_error(&error))? {
         match field.name() {
             Some("manifest") => {
@@ -95,6 +121,9 @@ async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiRes
                 let bytes = read_field(field, module_bytes_max, ErrorCode::ModuleTooLarge).await?;
                 wasm = Some(bytes);
             }
+            Some("assets") => {
+                assets = Some(read_field(field, ARCHIVE_BYTES_MAX, ErrorCode::AssetsTooLarge).await?);
+            }
             other => {
                 let name = other.unwrap_or("without a name");
                 return Err(ApiError::new(ErrorCode::InvalidRequest, format!("there is no part `{name}`")));
@@ -102,7 +131,7 @@ async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiRes
         }
     }
     let part = |name| ApiError::new(ErrorCode::ManifestInvalid, format!("the part `{name}` is missing"));
-    Ok((manifest, wasm.ok_or_else(|| part("module"))?))
+    Ok(Parts { manifest, wasm: wasm.ok_or_else(|| part("module"))?, assets })
 }
 
 /// The manifest that the module carries: JSON, or TOML.

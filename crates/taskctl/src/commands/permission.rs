@@ -29,8 +29,8 @@ async fn newest(client: &Client, manifest: &Manifest) -> Option<ModuleView> {
 /// Shows it, and asks where that is wanted.
 pub(crate) async fn review(client: &Client, manifest: &Manifest, consent: Consent) -> anyhow::Result<()> {
     let before = newest(client, manifest).await;
-    let had: BTreeSet<String> = before.iter().flat_map(|view| view.manifest.permissions.lines()).collect();
-    let wants: BTreeSet<String> = manifest.permissions.lines().into_iter().collect();
+    let had: BTreeSet<String> = before.iter().flat_map(|view| view.manifest.grants()).collect();
+    let wants: BTreeSet<String> = manifest.grants().into_iter().collect();
     if wants.is_empty() && had.is_empty() {
         return Ok(());
     }
