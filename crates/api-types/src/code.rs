@@ -226,6 +226,12 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, "GET /docs shows what each path takes.";
     /// The request took too long to arrive.
     RequestTimeout = "request_timeout", 408, "Send the whole request at once.";
+    /// As many live feeds are open on this process as there may be.
+    FeedsFull = "feeds_full", 503, "Close feeds that nobody reads, or ask another API process.";
+    /// A page of another origin asks for the live feed.
+    OriginRefused = "origin_refused", 403, "Open the feed from the dashboard's own address, or from a program that is no browser.";
+    /// The path is for WebSockets, and the request asks for none.
+    UpgradeRequired = "upgrade_required", 426, "Open it as a WebSocket; /api/v1/events has the same events over plain HTTP.";
     /// The database does not answer.
     DatabaseUnavailable = "database_unavailable", 503, "Try again in a few seconds; use an Idempotency-Key so that a repeat is safe.";
     /// NATS does not answer, and this cannot be done without.

@@ -4,6 +4,7 @@
 //! fields within v1.
 
 mod code;
+mod feed;
 mod kv;
 mod namespace;
 mod release;
@@ -14,6 +15,7 @@ mod view;
 mod webhook;
 
 pub use code::ErrorCode;
+pub use feed::{FeedChange, FeedTask, HistorySecond, HistoryView};
 pub use kv::{KvEntryView, KvKeyList, KvRequest, KvStoreList, KvStoreView};
 pub use namespace::{NamespaceList, NamespaceView, QuotasBody, UsageView};
 pub use release::{

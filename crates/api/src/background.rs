@@ -48,6 +48,7 @@ pub(crate) async fn run(state: Arc<State>, orders: Orders, shutdown: Cancellatio
         tokio::join!(
             dispatch(&state, orders),
             listen(&state),
+            state.feed.run(&*state.clock),
             supply(&state),
             children::serve(&state),
             calls::serve(&state),
@@ -125,6 +126,7 @@ async fn listen(state: &State) {
             Ok(mut news) => {
                 while let Some(batch) = news.next().await {
                     state.waiters.wake(&batch);
+                    state.feed.note(&batch, state.clock.now());
                 }
             }
             Err(error) => tracing::warn!(%error, "news cannot be heard; those who wait look by themselves"),

@@ -3,6 +3,7 @@
 mod batches;
 mod blobs;
 mod cluster;
+mod events;
 mod flow;
 mod health;
 mod kv;
@@ -23,14 +24,15 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State as AxumState};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tasklane_api_types::{ErrorCode, Problem};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::dashboard;
 use crate::error::ApiError;
 use crate::state::State;
 
@@ -119,6 +121,9 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(cluster::hosts))
         .routes(routes!(cluster::info))
         .routes(routes!(cluster::stats))
+        .routes(routes!(events::events))
+        .routes(routes!(events::socket))
+        .routes(routes!(events::history))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::health))
@@ -158,12 +163,16 @@ pub(crate) fn router(state: Arc<State>) -> Router {
     router.merge(docs).layer(middleware::from_fn_with_state(state, identify))
 }
 
-async fn home() -> Html<&'static str> {
-    Html(include_str!("home.html"))
+async fn home(headers: HeaderMap) -> Response {
+    dashboard::home(&headers)
 }
 
-async fn not_found(request: Request) -> ApiError {
-    ApiError::new(ErrorCode::NotFound, format!("nothing is at {}", request.uri().path()))
+/// The dashboard's files and pages, or that nothing is there.
+async fn not_found(request: Request) -> Response {
+    let path = request.uri().path();
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let found = if reads { dashboard::find(path, request.headers()) } else { None };
+    found.unwrap_or_else(|| ApiError::new(ErrorCode::NotFound, format!("nothing is at {path}")).into_response())
 }
 
 async fn method_not_allowed(request: Request) -> ApiError {

@@ -3,17 +3,18 @@
 //! Ours rather than `axum::serve`, which sets no header timeout: a client that sends one byte a second would keep its connection
 //! for ever.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How connections are served.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +52,7 @@ const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) async fn serve(listener: TcpListener, router: Router, settings: ServeSettings, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(settings.connections_max));
-    let graceful = GracefulShutdown::new();
+    let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -67,16 +68,26 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, settings: Serve
             .max_buf_size(BUFFER_BYTES_MAX)
             .max_headers(HEADERS_MAX);
         let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let ending = shutdown.clone();
+        connections.spawn(async move {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = ending.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended early");
             }
             drop(place);
         });
     }
     drop(listener);
-    if tokio::time::timeout(settings.drain_timeout, graceful.shutdown()).await.is_err() {
+    connections.close();
+    if tokio::time::timeout(settings.drain_timeout, connections.wait()).await.is_err() {
         tracing::warn!("requests were still under way at the end");
     }
 }

@@ -28,6 +28,7 @@ use tokio::sync::Semaphore;
 use crate::background::DispatchQueue;
 use crate::blobs::UPLOADS_AT_ONCE_MAX;
 use crate::counts::Counts;
+use crate::feed::Feed;
 use crate::metrics::Metrics;
 use crate::modules::ModuleBook;
 use crate::schemas::SchemaBook;
@@ -148,6 +149,7 @@ pub(crate) struct State {
     pub(crate) schemas: SchemaBook,
     pub(crate) waiters: Waiters,
     pub(crate) counts: Counts,
+    pub(crate) feed: Arc<Feed>,
     pub(crate) dispatch: DispatchQueue,
     /// Places of uploads of blobs.
     pub(crate) uploads: Semaphore,
@@ -172,6 +174,7 @@ impl State {
             schemas: SchemaBook::default(),
             waiters: Waiters::default(),
             counts: Counts::default(),
+            feed: Arc::default(),
             dispatch,
             uploads: Semaphore::new(UPLOADS_AT_ONCE_MAX),
         })

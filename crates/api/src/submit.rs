@@ -189,6 +189,7 @@ pub(crate) async fn commit(state: &State, mut tasks: Vec<NewTask>) -> ApiResult<
     let first_due = tasks.iter().filter_map(|task| task.run_at.into_iter().chain(task.deadline).min()).min();
     let answer = state.ports.tasks.submit(tasks).await?;
     state.metrics.submitted.inc_by(count);
+    state.feed.note_submitted(count);
     announce(state, &answer.settled).await;
     nudge(state, first_due).await;
     if !answer.held.is_empty() {

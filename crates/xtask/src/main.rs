@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup | plugins | demo | test | fuzz | bench`.
+//! The project's own commands: `cargo xtask setup | plugins | dashboard | demo | test | fuzz | bench`.
 //!
 //! Guarantees: whatever they need, they fetch or build themselves, into `.tools/` and `target/`; a step that fails ends the command
 //! with its name and what to do. They presume rustup's stable toolchain, gcc, python3 with pip, and on Debian apt.
@@ -7,6 +7,7 @@
 
 mod bench;
 mod check;
+mod dashboard;
 mod demo;
 mod fuzz;
 mod plugins;
@@ -30,6 +31,8 @@ enum Command {
     Setup,
     /// Build the example plugins and the test guests from source.
     Plugins,
+    /// Build the dashboard, which the next build of `taskctl` takes in.
+    Dashboard,
     /// Show Tasklane at work: a real cluster, four real modules, real input.
     Demo(demo::Options),
     /// Everything that CI checks.
@@ -48,6 +51,7 @@ fn main() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Setup => setup::for_demo(),
         Command::Plugins => plugins::build(),
+        Command::Dashboard => dashboard::build(),
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),

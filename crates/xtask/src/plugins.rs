@@ -6,6 +6,8 @@ mod toolchain;
 
 use std::path::Path;
 
+pub(crate) use toolchain::as_locked;
+
 use crate::process::{cargo, run, step};
 
 /// The JSON query tool that the demo runs as a plain WASI command.

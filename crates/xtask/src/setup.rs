@@ -135,10 +135,27 @@ fn postgres() -> anyhow::Result<()> {
     if std::env::var("TASKLANE_POSTGRES_BIN").is_ok() || has_postgres() {
         return Ok(());
     }
-    let install = |args: &[&str]| run(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(args));
-    install(&["update", "-qq"])
-        .and_then(|()| install(&["install", "-y", "-qq", "postgresql"]))
+    apt(&["update", "-qq"])
+        .and_then(|()| apt(&["install", "-y", "-qq", "postgresql"]))
         .context("the tests need PostgreSQL's programs: install them, or set TASKLANE_POSTGRES_BIN to their directory")
+}
+
+/// The browser for the dashboard's tests: what `CHROMIUM` names, one on PATH, or Debian's.
+#[expect(clippy::disallowed_methods, reason = "the one variable that says which browser to use")]
+pub(crate) fn chromium() -> anyhow::Result<PathBuf> {
+    if let Ok(path) = std::env::var("CHROMIUM") {
+        return Ok(std::path::absolute(path)?);
+    }
+    if !exists("chromium") {
+        apt(&["update", "-qq"])
+            .and_then(|()| apt(&["install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-liberation"]))
+            .context("the dashboard's tests need Chromium: install it, or set CHROMIUM to its path")?;
+    }
+    Ok(output(Command::new("sh").args(["-c", "command -v chromium"]))?.trim().into())
+}
+
+fn apt(args: &[&str]) -> anyhow::Result<()> {
+    run(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(args))
 }
 
 /// cargo-fuzz of the pinned version, from crates.io.

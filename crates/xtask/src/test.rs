@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::process::{cargo, step};
-use crate::{check, fuzz, plugins, setup};
+use crate::{check, dashboard, fuzz, plugins, setup};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -19,15 +19,17 @@ pub(crate) struct Options {
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 10] = [
     ("format", format),
     ("documents", check::documents),
     ("plugins", plugins::build),
+    ("dashboard", dashboard::build),
     ("clippy", clippy),
     ("deny (layers, licences, sources)", deny),
     ("build", build),
     ("tests (unit, property, conformance, API, CLI, end to end)", tests),
     ("sdk", sdk),
+    ("browser (the dashboard in Chromium)", dashboard::test),
 ];
 
 /// Runs the steps and ends with a table of times.

@@ -19,6 +19,8 @@ mod connections;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod flaky;
 #[cfg(test)]
 mod flow;

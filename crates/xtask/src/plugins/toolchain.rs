@@ -40,11 +40,12 @@ pub(super) fn npm() -> anyhow::Result<()> {
 }
 
 /// Whether what npm says that it installed has the hashes of the lock file, each package.
-fn as_locked(lock: &Path, installed: &Path) -> anyhow::Result<()> {
+pub(crate) fn as_locked(lock: &Path, installed: &Path) -> anyhow::Result<()> {
     let read = |path: &Path| -> anyhow::Result<Value> {
         let text = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
         Ok(serde_json::from_slice(&text)?)
     };
+    let file = lock.display();
     let (lock, installed) = (read(lock)?, read(installed)?);
     let packages = installed["packages"].as_object().context("npm's list of what it installed has no packages")?;
     let is_locked = |name: &String, package: &Value| {
@@ -55,7 +56,7 @@ fn as_locked(lock: &Path, installed: &Path) -> anyhow::Result<()> {
     };
     let foreign: Vec<&str> =
         packages.iter().filter(|(name, package)| !is_locked(name, package)).map(|(name, _)| name.as_str()).collect();
-    anyhow::ensure!(foreign.is_empty(), "npm installed what plugins/package-lock.json has not: {}", foreign.join(", "));
+    anyhow::ensure!(foreign.is_empty(), "npm installed what {file} has not: {}", foreign.join(", "));
     Ok(())
 }
 

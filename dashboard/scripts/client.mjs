@@ -1,0 +1,12 @@
+// Generates src/lib/api/schema.d.ts from docs/openapi.json: `npm run client`. Operation ids are left out, since several routes
+// share one (`list`), which would give them one type.
+import { readFile, writeFile } from 'node:fs/promises'
+import openapi, { astToString } from 'openapi-typescript'
+
+const here = (path) => new URL(path, import.meta.url)
+const document = JSON.parse(await readFile(here('../../docs/openapi.json'), 'utf8'))
+for (const operations of Object.values(document.paths)) {
+  for (const operation of Object.values(operations)) delete operation.operationId
+}
+const head = '// Generated from docs/openapi.json by `npm run client`. Do not edit.\n'
+await writeFile(here('../src/lib/api/schema.d.ts'), head + astToString(await openapi(document)))

@@ -1,0 +1,3 @@
+// uPlot behind one door, so that it can be replaced.
+import 'uplot/dist/uPlot.min.css'
+export { default } from 'uplot'

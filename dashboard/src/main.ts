@@ -1,0 +1,14 @@
+// Starts the dashboard.
+import { mount } from 'svelte'
+import App from './App.svelte'
+import { keys } from './lib/keys.svelte'
+import { live } from './lib/live.svelte'
+import { router } from './lib/router.svelte'
+import './styles/tokens.css'
+import './styles/base.css'
+
+router.listen()
+keys.listen()
+live.start()
+const target = document.getElementById('app')
+if (target !== null) mount(App, { target })

@@ -1,0 +1,62 @@
+// The live feed, where the program has one; and a page that nobody looks at.
+import { expect, test } from './fixtures'
+
+const hasFeed = async (server: string) => {
+  const abort = new AbortController()
+  const response = await fetch(`${server}/api/v1/events`, { signal: abort.signal })
+  abort.abort()
+  return response.ok
+}
+
+test('changes come over the feed', async ({ page, work }) => {
+  test.skip(!(await hasFeed(work.server)), 'this program has no feed')
+  await page.goto('/tasks?label=over:feed')
+  await expect(page.locator('[data-connection]')).toHaveAttribute('data-connection', 'live')
+  const delays: number[] = []
+  for (let n = 0; n < 5; n += 1) {
+    const begun = Date.now()
+    const { id } = await work.submit('echo', n, { labels: { over: 'feed' } })
+    await page.locator(`[data-task="${id}"]`).waitFor()
+    delays.push(Date.now() - begun)
+  }
+  delays.sort((a, b) => a - b)
+  test.info().annotations.push({ type: 'figure', description: `from submit to the row, live: median ${delays[2]} ms` })
+  // Without the feed it would be up to 3 s each.
+  expect(delays[2]).toBeLessThan(2_000)
+})
+
+test('the same over a WebSocket', async ({ page, work }) => {
+  test.skip(!(await hasFeed(work.server)), 'this program has no feed')
+  await page.goto('/system')
+  const heard = page.evaluate(
+    () =>
+      new Promise<string>((resolve, reject) => {
+        const socket = new WebSocket(`ws://${location.host}/api/v1/events/ws`)
+        socket.onmessage = ({ data }) => (JSON.parse(String(data)) as { event: string }).event === 'tasks' && resolve(String(data))
+        socket.onerror = () => reject(new Error('the WebSocket broke off'))
+      }),
+  )
+  await work.submit('echo', 1)
+  expect(JSON.parse(await heard).data.counts).toBeTruthy()
+})
+
+test('a hidden page asks for nothing, and catches up when it is seen again', async ({ page, work }) => {
+  await page.goto('/tasks?label=while:hidden')
+  await expect(page.getByText('No task matches')).toBeVisible()
+  const show = (hidden: boolean) =>
+    page.evaluate((value) => {
+      Object.defineProperty(document, 'hidden', { value, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))
+    }, hidden)
+  await show(true)
+  await expect(page.locator('[data-connection]')).toHaveAttribute('data-connection', 'paused')
+  // What was under way may still end.
+  await page.waitForTimeout(1_500)
+  let asked = 0
+  page.on('request', (request) => (asked += request.url().includes('/api/') ? 1 : 0))
+  const { id } = await work.submit('echo', 1, { labels: { while: 'hidden' } })
+  await page.waitForTimeout(4_000)
+  expect(asked).toBe(0)
+  await show(false)
+  await expect(page.locator(`[data-task="${id}"]`)).toBeVisible()
+})

@@ -1,0 +1,113 @@
+// One task: what is shown of it, and what is done with it.
+import { execFileSync } from 'node:child_process'
+import { expect, test } from './fixtures'
+
+test('a task that was retried shows its path, its attempts and what it used', async ({ page, work, seed }) => {
+  const id = seed.fixture[1] ?? ''
+  await work.ended(id)
+  await page.goto(`/tasks/${id}`)
+  await expect(page.getByRole('img', { name: /The task is succeeded\. It went through .*retrying/ })).toBeVisible()
+  const attempts = page.getByRole('region', { name: 'Attempts' })
+  await expect(attempts).toContainText('Attempt 1')
+  await expect(attempts).toContainText('The task reported an error: not-yet')
+  await expect(attempts).toContainText('Attempt 2')
+  await attempts.getByText('All numbers').click()
+  await expect(attempts.getByRole('row')).toHaveCount(3)
+  await expect(page.getByRole('meter', { name: 'Fuel' })).toBeVisible()
+  await expect(page.getByRole('region', { name: 'payload' }).last()).toContainText('"flaky"')
+  await expect(page.getByRole('region', { name: 'Result' }).first()).toContainText('2')
+})
+
+test('what went wrong is said first', async ({ page, work, seed }) => {
+  await work.ended(seed.fuel)
+  await page.goto(`/tasks/${seed.fuel}`)
+  await expect(page.getByRole('status').filter({ hasText: 'Out of fuel' })).toBeVisible()
+  const fuel = page.getByRole('meter', { name: 'Fuel' })
+  expect(Number(await fuel.getAttribute('aria-valuenow'))).toBeGreaterThan(49_000_000)
+})
+
+test('a log is searched', async ({ page, work, seed }) => {
+  const id = seed.fixture[3] ?? ''
+  await work.ended(id)
+  await page.goto(`/tasks/${id}`)
+  const log = page.getByRole('region', { name: 'Log' })
+  await expect(log.getByRole('listitem')).toHaveCount(40)
+  await log.getByLabel('Search the log').fill('nothing has this')
+  await expect(log.getByRole('listitem')).toHaveCount(0)
+})
+
+test('numbers keep all their digits', async ({ page, work }) => {
+  const response = await fetch(`${work.server}/api/v1/tasks?wait=20s`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"module":"echo","payload":{"big":12345678901234567890123}}' })
+  const { id } = (await response.json()) as { id: string }
+  await page.goto(`/tasks/${id}`)
+  await expect(page.getByRole('region', { name: 'payload' }).last()).toContainText('12345678901234567890123')
+})
+
+test('a running task is followed and cancelled', async ({ page, work }) => {
+  const { id } = await work.submit('fixture', { do: 'sleep', ms: 120_000 }, { limits: { timeout_ms: 200_000 } })
+  await page.goto(`/tasks/${id}`)
+  await expect(page.locator('main .page-head [data-state]')).toHaveText('running')
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel the task' }).click()
+  await expect(page.locator('main .page-head [data-state]')).toHaveText('cancelled')
+  expect((await work.get(`/api/v1/tasks/${id}`)).state).toBe('cancelled')
+})
+
+test('replay, and replay with edits', async ({ page, work, seed }) => {
+  const id = seed.fixture[0] ?? ''
+  await work.ended(id)
+  await page.goto(`/tasks/${id}`)
+  await page.getByRole('button', { name: 'Replay', exact: true }).click()
+  await expect(page).not.toHaveURL(new RegExp(id))
+  await expect(page.locator('main .page-head [data-state]')).toHaveText('failed')
+  await expect(page.getByRole('region', { name: 'Facts' }).getByRole('link', { name: id })).toBeVisible()
+  await page.goto(`/tasks/${id}`)
+  await page.getByRole('button', { name: 'Replay with edits' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Replay with edits' })
+  await dialog.getByLabel('Priority').fill('9')
+  await dialog.getByLabel('Version').fill('1.0.0')
+  await dialog.getByRole('button', { name: 'Submit anew' }).click()
+  await expect(page.getByRole('region', { name: 'Facts' })).toContainText('priority 9')
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('fixture@1.0.0')
+  await page.goto(`/tasks/${seed.echo[2]}`)
+  await page.getByRole('link', { name: 'Submit again' }).click()
+  await expect(page.getByLabel('Payload as JSON')).toHaveValue(/"hello"/)
+})
+
+test('what is copied as curl submits the same task', async ({ page, work, context, seed }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await page.goto(`/tasks/${seed.echo[4]}`)
+  await page.getByRole('button', { name: 'curl' }).click()
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain('/api/v1/tasks')
+  const line = await page.evaluate(() => navigator.clipboard.readText())
+  const made = JSON.parse(execFileSync('bash', ['-c', line], { encoding: 'utf8' })) as { id: string }
+  const [first, again] = [await work.ended(seed.echo[4] ?? ''), await work.ended(made.id)]
+  expect([again.priority, again.labels, again.module]).toEqual([first.priority, first.labels, first.module])
+  await page.getByRole('button', { name: 'taskctl' }).click()
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain('taskctl --server')
+})
+
+test('a task that waits for its time is moved', async ({ page, work }) => {
+  const { id } = await work.submit('echo', 1, { delay: '3h' })
+  await page.goto(`/tasks/${id}`)
+  await page.getByRole('button', { name: 'Move' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Move' }).click()
+  await expect(page.locator('main .page-head [data-state]')).toHaveText('succeeded')
+})
+
+test('children and neighbours are links', async ({ page, work, seed }) => {
+  const id = seed.fixture[4] ?? ''
+  await work.ended(id)
+  await page.goto(`/tasks/${id}`)
+  await expect(page.getByRole('region', { name: 'Children' }).getByRole('listitem')).toHaveCount(5)
+  const graph = await work.get(`/api/v1/batches/${seed.batch}/graph`)
+  const index = graph.nodes.find((node: { name: string }) => node.name === 'index')
+  await page.goto(`/tasks/${index.id}`)
+  await expect(page.getByRole('region', { name: 'Waits for' }).getByRole('listitem')).toHaveCount(4)
+  await expect(page.getByRole('region', { name: 'Waited for by' }).getByRole('listitem')).toHaveCount(2)
+})
+
+test('a task that is not there is said so', async ({ page }) => {
+  await page.goto('/tasks/01a1fec5-51d7-70dd-9694-58b0b36c0000')
+  await expect(page.getByRole('alert')).toContainText('task_not_found')
+})
