@@ -1,7 +1,8 @@
-//! How much later an urgent task of a harmless module ends while a thousand runs of hostile modules have the host.
+//! How much later an urgent task of a harmless module ends while hostile modules have the host.
 //!
-//! The corpus is the one of the tests: endless loops, memory and log floods, import loops, all at once on one host, at the default
-//! priority. The canary is one task after the other at priority 10, from submit to its answer. Separate processes on one machine.
+//! The corpus is the one of the tests: endless loops, memory and log floods, import loops, at the default priority, first one after the
+//! other, then a thousand runs at once on one host. The canary is one task after the other at priority 10, from submit to its answer.
+//! Separate processes on one machine.
 
 use anyhow::Context;
 use serde::Serialize;
@@ -25,41 +26,66 @@ pub(crate) struct Figure {
     canaries: usize,
     calm_p50_ms: f64,
     calm_p99_ms: f64,
+    single_p50_ms: f64,
+    single_p99_ms: f64,
     crowd_p50_ms: f64,
     crowd_p99_ms: f64,
-    p99_ratio: f64,
+    /// While one hostile module runs at a time, against calm.
+    single_p99_ratio: f64,
+    /// In the crowd, against calm.
+    crowd_p99_ratio: f64,
 }
 
 impl Figure {
     pub(crate) fn table(&self) -> String {
         format!(
-            "canary alone          p50 {:>7.1} ms   p99 {:>7.1} ms\n\
-             canary in the crowd   p50 {:>7.1} ms   p99 {:>7.1} ms   ({} canaries in the shortest round)\n\
-             ratio of p99                           {:>7.2}",
-            self.calm_p50_ms, self.calm_p99_ms, self.crowd_p50_ms, self.crowd_p99_ms, self.canaries, self.p99_ratio
+            "canary alone                  p50 {:>7.1} ms   p99 {:>7.1} ms\n\
+             beside one hostile module     p50 {:>7.1} ms   p99 {:>7.1} ms   {:>5.2} times\n\
+             in the crowd                  p50 {:>7.1} ms   p99 {:>7.1} ms   {:>5.2} times   ({} canaries in the shortest round)",
+            self.calm_p50_ms,
+            self.calm_p99_ms,
+            self.single_p50_ms,
+            self.single_p99_ms,
+            self.single_p99_ratio,
+            self.crowd_p50_ms,
+            self.crowd_p99_ms,
+            self.crowd_p99_ratio,
+            self.canaries
         )
     }
 }
 
-/// Rounds of both in turn on one cluster.
+/// Rounds of all three in turn on one cluster.
 pub(crate) async fn measure(options: &CanaryOptions) -> anyhow::Result<Figure> {
     let cluster = Cluster::start(ClusterSettings::default()).await?;
     let client = &cluster.client;
     canary::deploy(client).await?;
     let crowd = deploy(client).await?;
     over(client, &gather(client, &crowd, WARM_UP).await?, WARM_UP).await?;
-    let (mut calm, mut crowded) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
-    let mut canaries_least = usize::MAX;
+    let mut rounds = [const { [Vec::new(), Vec::new()] }; 3];
+    let mut canaries = usize::MAX;
     for _ in 0..options.rounds {
-        note(&mut calm, &alone(client).await?);
-        let times = in_the_crowd(client, &crowd, options.crowd).await?;
-        canaries_least = canaries_least.min(times.len());
-        note(&mut crowded, &times);
+        let [calm, single, crowded] = &mut rounds;
+        note(calm, &alone(client).await?);
+        note(single, &timed(client, one_after_the_other(client, &crowd)).await?);
+        let batch = gather(client, &crowd, options.crowd).await?;
+        let times = timed(client, over(client, &batch, options.crowd)).await?;
+        canaries = canaries.min(times.len());
+        note(crowded, &times);
     }
-    let ([calm_p50_ms, calm_p99_ms], [crowd_p50_ms, crowd_p99_ms]) =
-        (calm.map(|of| median(&of)), crowded.map(|of| median(&of)));
-    let p99_ratio = crowd_p99_ms / calm_p99_ms;
-    Ok(Figure { canaries: canaries_least, calm_p50_ms, calm_p99_ms, crowd_p50_ms, crowd_p99_ms, p99_ratio })
+    let [[calm_p50_ms, calm_p99_ms], [single_p50_ms, single_p99_ms], [crowd_p50_ms, crowd_p99_ms]] =
+        rounds.map(|round| round.map(|of| median(&of)));
+    Ok(Figure {
+        canaries,
+        calm_p50_ms,
+        calm_p99_ms,
+        single_p50_ms,
+        single_p99_ms,
+        crowd_p50_ms,
+        crowd_p99_ms,
+        single_p99_ratio: single_p99_ms / calm_p99_ms,
+        crowd_p99_ratio: crowd_p99_ms / calm_p99_ms,
+    })
 }
 
 /// Adds a round's p50 and p99.
@@ -77,13 +103,23 @@ async fn alone(client: &Client) -> anyhow::Result<Vec<std::time::Duration>> {
     Ok(times)
 }
 
-async fn in_the_crowd(client: &Client, crowd: &[Hostile], count: usize) -> anyhow::Result<Vec<std::time::Duration>> {
-    let batch = gather(client, crowd, count).await?;
+/// Canaries while something else goes on.
+async fn timed(
+    client: &Client,
+    meanwhile: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<Vec<std::time::Duration>> {
     let ended = CancellationToken::new();
     let timed = tokio::spawn(canaries(client.clone(), ended.clone()));
-    over(client, &batch, count).await?;
+    meanwhile.await?;
     ended.cancel();
     timed.await?
+}
+
+async fn one_after_the_other(client: &Client, all: &[Hostile]) -> anyhow::Result<()> {
+    for hostile in all {
+        client.post("/api/v1/tasks?wait=60s", &hostile.task()).await?;
+    }
+    Ok(())
 }
 
 /// Those of the corpus that can be deployed.

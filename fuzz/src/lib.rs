@@ -3,6 +3,7 @@
 //! Started by `cargo xtask fuzz` (libFuzzer, with limits of time and memory for each input) and `cargo xtask test --long`; the tests
 //! here run every kept input once. Guarantees nothing of what was not tried.
 
+mod control_plane;
 pub mod cron;
 pub mod manifest;
 pub mod upload;

@@ -91,6 +91,14 @@ impl ModuleCache for Endless {
     async fn get(&self, _: &ModuleRef) -> Result<(Manifest, Bytes), QueueError> {
         Ok((self.manifest.clone(), self.wasm.clone()))
     }
+    async fn put_assets(&self, _: tasklane_domain::BlobDigest, _: Bytes) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn assets(&self, _: &ModuleRef, digest: tasklane_domain::BlobDigest) -> Result<Bytes, QueueError> {
+        Err(QueueError::NotFound(digest.to_string()))
+    }
+
     async fn wanted(&self) -> Result<Box<dyn WantedModules>, QueueError> {
         Err(away())
     }
@@ -163,6 +171,10 @@ impl BlobCache for Endless {
 #[async_trait]
 impl ResultStore for Endless {
     async fn put(&self, _: ResultKey, _: Bytes) -> Result<(), QueueError> {
+        Err(away())
+    }
+
+    async fn put_pieces(&self, _: ResultKey, _: Box<dyn Chunks>) -> Result<(), QueueError> {
         Err(away())
     }
 

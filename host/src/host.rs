@@ -12,6 +12,7 @@ use tasklane_domain::quarantine::DeathRegister;
 use tasklane_domain::{Clock, HostId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use crate::assets::AssetCache;
 use crate::blobs::Blobs;
 use crate::board::{Board, SlotKind};
 use crate::egress::{EgressError, Gateway};
@@ -27,9 +28,11 @@ use crate::modules::{Caches, Modules};
 use crate::quarantine::{self, Quarantine};
 use crate::receive;
 use crate::report::{self, Reporter};
+use crate::sandbox::blobs::BlobRoom;
 use crate::sandbox::engine;
 use crate::sandbox::units::Calls;
 use crate::settings::HostSettings;
+use crate::spool::Spool;
 
 /// How long the end waits for NATS to take the last reports, and the goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -104,6 +107,7 @@ pub(crate) struct Room {
     pub(crate) engine: wasmtime::Engine,
     pub(crate) modules: Modules,
     pub(crate) blobs: Blobs,
+    pub(crate) spool: Spool,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) metrics: Metrics,
     pub(crate) board: Board,
@@ -121,6 +125,11 @@ pub struct Host {
 }
 
 impl Room {
+    /// Where the blobs of one attempt come from and go.
+    pub(crate) fn blob_room(&self) -> BlobRoom {
+        BlobRoom { spool: self.spool.clone(), fetcher: Some(self.blobs.fetcher()) }
+    }
+
     /// The way to the control plane, for one attempt.
     pub(crate) fn calls(&self) -> Calls {
         Calls {
@@ -154,6 +163,7 @@ impl Host {
         let long_guests = guests.long.handle().clone();
         let board = Board::new(settings.slots, settings.urgent_slots());
         let blobs = Blobs::new(ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);
+        let spool = Spool::new(settings.cache_dir.clone(), settings.spool_bytes_max);
         let gateway = Gateway::new(settings.egress.clone())?;
         gateway.metrics.register(registry).map_err(|error| HostError::Metrics(error.to_string()))?;
         let started_at = clock.now();
@@ -169,6 +179,7 @@ impl Host {
             engine,
             modules,
             blobs,
+            spool,
             gateway,
             metrics,
             board,
@@ -251,6 +262,7 @@ fn caches(
         shared: Shared::new(ports.compiled.clone(), signer.clone()),
         compiler: Compiler::new(settings.compiler.clone(), settings.compile, settings.sandbox, dir),
         signer,
+        assets: AssetCache::new(dir, settings.assets_bytes_max),
     })
 }
 

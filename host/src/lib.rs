@@ -5,9 +5,11 @@
 //! delay heartbeats or acknowledgements, which have another runtime; work is acknowledged only after its report is; the host
 //! may be killed at any point. It never sees SQL.
 
+mod assets;
 mod blobs;
 mod board;
 mod egress;
+mod fetch;
 mod fit;
 mod heartbeat;
 mod host;
@@ -23,6 +25,7 @@ mod report;
 mod run;
 mod sandbox;
 mod settings;
+mod spool;
 mod upload;
 
 pub use egress::{EgressError, EgressSettings, EgressTimeouts, NameServer};

@@ -7,28 +7,37 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tasklane_domain::assets::Archive;
+use tasklane_domain::blob::BlobCache;
 use tasklane_domain::call::{CallError, CallRequest, Called, Caller};
 use tasklane_domain::children::{EnqueueError, EnqueueRequest, Enqueued, Enqueuer};
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::outcome::TimeBound;
 use tasklane_domain::{
-    Attempt as AttemptNumber, DeliveryId, Limits, Manifest, ModuleDigest, ModuleKind, ModuleRef, Outcome, Payload,
-    Priority, QueueName, TaskId, Timestamp, Usage, WorkOrder,
+    Attempt as AttemptNumber, BlobDigest, DeliveryId, Limits, Manifest, ModuleDigest, ModuleKind, ModuleRef, Outcome,
+    Payload, Priority, QueueName, TaskId, Timestamp, Usage, WorkOrder,
 };
 use wasmtime::Engine;
 
+use crate::assets::AssetCache;
 use crate::egress::{EgressSettings, Gateway};
+use crate::fetch::Fetcher;
 use crate::modules::Loaded;
 use crate::modules::compile::compile_here;
 use crate::modules::prepared::{Linkers, prepare};
 use crate::run::{Attempt, Wall};
+use crate::sandbox::blobs::BlobRoom;
 use crate::sandbox::engine;
 use crate::sandbox::meter::PollClock;
 use crate::sandbox::units::Calls;
+use crate::settings::FILES_MAX;
+use crate::spool::Spool;
 use crate::{inspect, metrics};
 
 /// Host units of an attempt where nothing else is said.
 const UNITS_MAX: u64 = 100_000;
+/// Bytes of blobs on disk where nothing else is said.
+const SPOOL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// Why nothing could be run.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +71,9 @@ pub struct LocalModule {
     enqueuer: Arc<dyn Enqueuer>,
     gateway: Arc<Gateway>,
     calls: Calls,
+    blobs: BlobRoom,
+    /// Where its assets lie.
+    _disk: Option<Arc<tempfile::TempDir>>,
 }
 
 /// There is no control plane behind a local module.
@@ -114,7 +126,42 @@ impl LocalModule {
             enqueuer: Arc::new(Nobody),
             gateway: Gateway::new(EgressSettings::default()).map_err(engine_error)?,
             calls: calls(Arc::new(Nobody))?,
+            blobs: BlobRoom { spool: Spool::new(std::env::temp_dir(), SPOOL_BYTES_MAX), fetcher: None },
+            _disk: None,
         })
+    }
+
+    /// The same module with assets, where its manifest says.
+    ///
+    /// # Errors
+    /// [`LocalError::Engine`] when they cannot be laid out.
+    pub fn with_assets(mut self, archive: &Archive) -> Result<Self, LocalError> {
+        let disk = tempfile::tempdir().map_err(engine_error)?;
+        let digest = BlobDigest::from_bytes(sha(&archive.to_bytes()));
+        let laid_out = AssetCache::new(disk.path(), u64::MAX).put(digest, archive).map_err(engine_error)?;
+        let shared = || engine_error("the module is in use");
+        Arc::get_mut(&mut self.loaded).ok_or_else(shared)?.assets = Some(Arc::new(laid_out));
+        Ok(Self { _disk: Some(Arc::new(disk)), ..self })
+    }
+
+    /// Where its assets lie on this machine.
+    #[must_use]
+    pub fn assets_dir(&self) -> Option<&std::path::Path> {
+        self.loaded.assets.as_ref().map(|assets| assets.path())
+    }
+
+    /// The same module with somewhere to fetch large results of other tasks from.
+    #[must_use]
+    pub fn with_blobs(self, cache: Arc<dyn BlobCache>) -> Self {
+        let fetcher = Some(Fetcher::new(cache));
+        Self { blobs: BlobRoom { fetcher, ..self.blobs.clone() }, ..self }
+    }
+
+    /// The same module with room for so many bytes of blobs on disk, in this directory.
+    #[must_use]
+    pub fn with_spool(self, dir: std::path::PathBuf, bytes_max: u64) -> Self {
+        let spool = Spool::new(dir, bytes_max);
+        Self { blobs: BlobRoom { spool, ..self.blobs.clone() }, ..self }
     }
 
     /// The same module with somebody who answers what its guests ask.
@@ -181,9 +228,15 @@ impl LocalModule {
             enqueuer: self.enqueuer.clone(),
             gateway: self.gateway.clone(),
             calls: self.calls.clone(),
+            blobs: self.blobs.clone(),
+            files_max: FILES_MAX,
         };
         let ran = attempt.run().await.map_err(|_| LocalError::Engine("every slot is taken".to_owned()))?;
-        Ok(LocalRun { outcome: ran.outcome, result: ran.result, usage: ran.usage, log: ran.log })
+        let result = match ran.written {
+            Some(written) => written.file.whole().await.map_err(engine_error)?,
+            None => ran.result,
+        };
+        Ok(LocalRun { outcome: ran.outcome, result, usage: ran.usage, log: ran.log })
     }
 }
 

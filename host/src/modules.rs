@@ -10,14 +10,17 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use sha2::Digest as _;
+use tasklane_domain::assets::Archive;
 use tasklane_domain::ports::ModuleCache;
 use tasklane_domain::schema::{Compiled, Schema};
-use tasklane_domain::{Manifest, ModuleDigest, ModuleKind, ModuleRef};
+use tasklane_domain::{BlobDigest, Manifest, ModuleDigest, ModuleKind, ModuleRef};
 use tokio::sync::OnceCell;
 use wasmtime::Engine;
 
+use crate::assets::{AssetCache, AssetDir};
 use crate::metrics::Metrics;
 use aot::AotCache;
 use compile::{CompileError, Compiler};
@@ -36,6 +39,7 @@ pub(crate) struct Caches {
     pub(crate) disk: AotCache,
     pub(crate) shared: Shared,
     pub(crate) compiler: Compiler,
+    pub(crate) assets: AssetCache,
 }
 
 /// Why a module is not ready.
@@ -47,6 +51,9 @@ pub(crate) enum LoadError {
     /// The compile child failed or was ended.
     #[error("the module could not be compiled: {0}")]
     Compile(String),
+    /// The archive is none, or could not be laid out.
+    #[error("the module's assets could not be laid out: {0}")]
+    Assets(String),
     /// The engine refused what was compiled.
     #[error("the module could not be linked: {0}")]
     Link(String),
@@ -62,6 +69,8 @@ impl From<CompileError> for LoadError {
 pub(crate) struct Loaded {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) prepared: Prepared,
+    /// What was shipped with it.
+    pub(crate) assets: Option<Arc<AssetDir>>,
     /// What its payloads must be.
     pub(crate) input: Option<Compiled>,
     /// What its results must be.
@@ -76,7 +85,7 @@ impl Loaded {
             compiled.map_err(|error| LoadError::Link(format!("a schema of the manifest: {error}")))
         };
         let (input, output) = (ready(&manifest.input)?, ready(&manifest.output)?);
-        Ok(Self { manifest: Arc::new(manifest), prepared, input, output })
+        Ok(Self { manifest: Arc::new(manifest), prepared, assets: None, input, output })
     }
 }
 
@@ -165,7 +174,19 @@ impl Modules {
             }
             None => self.obtain(kind, digest, &wasm).await?,
         };
-        Loaded::new(manifest, prepared)
+        let assets = self.assets(module, &manifest).await?;
+        Ok(Loaded { assets, ..Loaded::new(manifest, prepared)? })
+    }
+
+    /// What was shipped with the module: on this disk, or fetched and laid out.
+    async fn assets(&self, module: &ModuleRef, manifest: &Manifest) -> Result<Option<Arc<AssetDir>>, LoadError> {
+        let Some(digest) = manifest.assets_digest() else { return Ok(None) };
+        if let Some(found) = self.aside(move |parts| Ok(parts.caches.assets.find(digest))).await? {
+            return Ok(Some(Arc::new(found)));
+        }
+        let bytes = self.source.assets(module, digest).await?;
+        let laid_out = self.aside(move |parts| parts.lay_out(digest, &bytes)).await?;
+        Ok(Some(Arc::new(laid_out)))
     }
 
     /// From another process, or compiled here.
@@ -209,6 +230,14 @@ impl Modules {
 }
 
 impl Parts {
+    fn lay_out(&self, digest: BlobDigest, bytes: &Bytes) -> Result<AssetDir, LoadError> {
+        if sha2::Sha256::digest(bytes).as_slice() != digest.as_bytes() {
+            return Err(LoadError::Assets("they are not those that were deployed".to_owned()));
+        }
+        let archive = Archive::read(bytes).map_err(|error| LoadError::Assets(error.to_string()))?;
+        self.caches.assets.put(digest, &archive).map_err(|error| LoadError::Assets(error.to_string()))
+    }
+
     /// Whether the bytes are right, their kind, and their compiled code if it is kept.
     fn look(&self, wasm: &[u8], digest: &ModuleDigest) -> Result<(ModuleKind, Option<Vec<u8>>), LoadError> {
         if sha2::Sha256::digest(wasm).as_slice() != digest.as_bytes() {

@@ -176,6 +176,8 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         enqueuer: room.ports.enqueuer.clone(),
         gateway: room.gateway.clone(),
         calls: room.calls(),
+        blobs: room.blob_room(),
+        files_max: room.settings.files_max(),
     };
     let started_at = room.clock.now();
     let mut run = Leveled::new(attempt.clock.clone(), room.long_guests.clone(), attempt.run());
@@ -241,6 +243,6 @@ fn ended(room: &Room, ran: Ran, Stored(result_blob): Stored, started_at: Timesta
 /// The end of an attempt whose guest did not run to its own end.
 fn unrun(room: &Room, outcome: Outcome) -> ReportBody {
     let now = room.clock.now();
-    let ran = Ran { outcome, result: Bytes::new(), usage: Usage::default(), log: LogCapture::default() };
+    let ran = Ran { outcome, result: Bytes::new(), written: None, usage: Usage::default(), log: LogCapture::default() };
     ended(room, ran, Stored::default(), now)
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tasklane_domain::blob::RESULT_INLINE_BYTES_MAX;
 use tasklane_domain::children::Enqueuer;
 use tasklane_domain::log::LogCapture;
+use tasklane_domain::module::PayloadBy;
 use tasklane_domain::outcome::TimeBound;
 use tasklane_domain::{Outcome, Usage, WorkOrder};
 use wasmtime::{Engine, Store};
@@ -19,8 +20,10 @@ use crate::fit::{Side, misfit};
 use crate::modules::Loaded;
 use crate::modules::prepared::Prepared;
 use crate::sandbox::bindings::tasklane::task::types::Context;
+use crate::sandbox::blobs::{BlobRoom, Written};
 use crate::sandbox::classify::{Classified, classify, exit_outcome, task_error};
 use crate::sandbox::engine::YIELD_INTERVAL_FUEL;
+use crate::sandbox::env;
 use crate::sandbox::guest::{CommandGuest, Guest, Limited, ProgressSink, Setup};
 use crate::sandbox::meter::{Metered, PollClock, Watch};
 use crate::sandbox::stdio::{SharedVoice, Stdout, Voice};
@@ -36,6 +39,8 @@ const HANDLES_MAX: usize = 1_000;
 pub(crate) struct Ran {
     pub(crate) outcome: Outcome,
     pub(crate) result: Bytes,
+    /// The result, if it was written piece by piece and is too large for a report: then `result` is empty.
+    pub(crate) written: Option<Written>,
     pub(crate) usage: Usage,
     pub(crate) log: LogCapture,
 }
@@ -43,7 +48,7 @@ pub(crate) struct Ran {
 impl Ran {
     /// No guest ran.
     fn without(outcome: Outcome) -> Self {
-        Self { outcome, result: Bytes::new(), usage: Usage::default(), log: LogCapture::default() }
+        Self { outcome, result: Bytes::new(), written: None, usage: Usage::default(), log: LogCapture::default() }
     }
 }
 
@@ -70,6 +75,9 @@ pub(crate) struct Attempt {
     pub(crate) enqueuer: Arc<dyn Enqueuer>,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) calls: Calls,
+    pub(crate) blobs: BlobRoom,
+    /// See [`Setup::files_max`].
+    pub(crate) files_max: usize,
 }
 
 impl Attempt {
@@ -80,6 +88,7 @@ impl Attempt {
             return Ok(Ran::without(outcome));
         }
         let mut ran = self.run_guest().await?;
+        gather(&mut ran, loaded.output.is_some()).await;
         if ran.outcome == Outcome::Ok
             && let Some(outcome) = misfit(&loaded, Side::Output, &ran.result).await
         {
@@ -100,6 +109,11 @@ impl Attempt {
             Prepared::CommandP1(_) => Streams::AtOnce,
             Prepared::Component(_) | Prepared::CommandP2(_) => Streams::Bounded,
         };
+        let (order, manifest) = (&self.order, &self.loaded.manifest);
+        let env = match env::reveal(manifest, order.task, &self.calls, &voice).await {
+            Ok(env) => env,
+            Err(outcome) => return Ok(Ran::without(outcome.map_texts(|text| voice.lock().masked(text)))),
+        };
         let (engine, order, wall) = (&self.engine, &*self.order, self.wall);
         let call = Call { engine, streams, order, wall, clock, voice: voice.clone() };
         let setup = Setup {
@@ -111,11 +125,19 @@ impl Attempt {
             gateway: self.gateway,
             until: Instant::now().checked_add(self.wall.time).unwrap_or_else(Instant::now),
             calls: self.calls,
+            blobs: self.blobs,
+            env,
+            assets: self.loaded.assets.clone(),
+            files_max: self.files_max,
         };
         match &self.loaded.prepared {
             Prepared::Component(pre) => {
-                call.run(Guest::new(setup), async |store| component(store, pre, &self.order, self.wall.time).await)
-                    .await
+                let input = match self.loaded.manifest.payload {
+                    PayloadBy::Argument => self.order.payload.bytes.clone(),
+                    PayloadBy::Blob => Bytes::new(),
+                };
+                let context = context(&self.order, self.wall.time);
+                call.run(Guest::new(setup), async |store| component(store, pre, &context, &input).await).await
             }
             Prepared::CommandP2(pre) => call.run(Guest::new(setup), async |store| command(store, pre).await).await,
             Prepared::CommandP1(pre) => {
@@ -173,12 +195,12 @@ impl Call<'_> {
         Ok(store)
     }
 
-    async fn run<T, F>(self, data: T, guest: F) -> Result<Ran, Saturated>
+    async fn run<T, F>(self, data: wasmtime::Result<T>, guest: F) -> Result<Ran, Saturated>
     where
         T: Limited + Send + 'static,
         F: AsyncFnOnce(&mut Store<T>) -> wasmtime::Result<Answer>,
     {
-        let mut store = match self.store(data) {
+        let mut store = match data.and_then(|data| self.store(data)) {
             Ok(store) => store,
             Err(error) => return Ok(self.host_error(&error)),
         };
@@ -201,8 +223,14 @@ impl Call<'_> {
             },
         };
         let peak_memory_bytes = store.data_mut().limiter().peak_bytes();
+        let written = store.data_mut().written().filter(|_| outcome == Outcome::Ok);
         drop(store);
-        Ok(self.ran(outcome, result, fuel, peak_memory_bytes))
+        let mut ran = self.ran(outcome, result, fuel, peak_memory_bytes);
+        if let Some(written) = written {
+            ran.usage.output_bytes = written.blob.size_bytes;
+            (ran.result, ran.written) = (Bytes::new(), Some(written));
+        }
+        Ok(ran)
     }
 
     fn judge(&self, answer: Answer) -> (Outcome, Bytes) {
@@ -235,7 +263,17 @@ impl Call<'_> {
             output_bytes: result.len() as u64,
             log_bytes,
         };
-        Ran { outcome, result, usage, log }
+        Ran { outcome, result, written: None, usage, log }
+    }
+}
+
+/// A result that was written and fits into a report goes as any other; so does one that a schema has to be checked against.
+async fn gather(ran: &mut Ran, has_schema: bool) {
+    let is_small = |written: &Written| written.blob.size_bytes <= RESULT_INLINE_BYTES_MAX as u64;
+    let Some(written) = ran.written.take_if(|written| has_schema || is_small(written)) else { return };
+    match written.file.whole().await {
+        Ok(bytes) => ran.result = bytes,
+        Err(error) => ran.outcome = Outcome::HostError { message: format!("the result could not be read: {error}") },
     }
 }
 
@@ -244,7 +282,8 @@ fn context(order: &WorkOrder, time_left: Duration) -> Context {
         task_id: order.task.to_string(),
         attempt: u32::from(order.attempt.get()),
         max_attempts: u32::from(order.max_attempts),
-        module: order.module.name.to_string(),
+        // What its author calls it: guests do not depend on who deployed them.
+        module: order.module.name.bare().to_owned(),
         version: order.module.version.to_string(),
         queue: order.queue.to_string(),
         priority: order.priority.get(),
@@ -255,12 +294,11 @@ fn context(order: &WorkOrder, time_left: Duration) -> Context {
 async fn component(
     store: &mut Store<Guest>,
     pre: &crate::sandbox::bindings::TaskPre<Guest>,
-    order: &WorkOrder,
-    time_left: Duration,
+    context: &Context,
+    input: &[u8],
 ) -> wasmtime::Result<Answer> {
     let task = pre.instantiate_async(&mut *store).await?;
-    let context = context(order, time_left);
-    let answer = task.tasklane_task_handler().call_run(&mut *store, &context, &order.payload.bytes).await?;
+    let answer = task.tasklane_task_handler().call_run(&mut *store, context, input).await?;
     Ok(match answer {
         Ok(result) => Answer::Result(result),
         Err(error) => Answer::Failed(task_error(error)),

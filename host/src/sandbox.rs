@@ -1,10 +1,12 @@
 //! Everything about one guest: the engine's settings, the store's data, limits, standard streams, host functions, time.
 
 pub(crate) mod bindings;
+pub(crate) mod blobs;
 pub(crate) mod capabilities;
 pub(crate) mod classify;
 pub(crate) mod clock;
 pub(crate) mod engine;
+pub(crate) mod env;
 pub(crate) mod guest;
 mod kv;
 pub(crate) mod limiter;

@@ -70,6 +70,10 @@ pub struct HostSettings {
     pub memory_bytes_max: usize,
     /// Most bytes of payloads by reference that are in memory at once; an attempt waits for its share. Default 512 MiB.
     pub blob_memory_bytes: u64,
+    /// Most bytes of results that guests write, and of others' results that they read, on disk at once. Default 4 GiB.
+    pub spool_bytes_max: u64,
+    /// Most bytes of modules' assets on disk that no ready module needs. Default 1 GiB.
+    pub assets_bytes_max: u64,
     /// The way out for guests.
     pub egress: EgressSettings,
     /// Host units of one attempt: what it may ask of the control plane. A call costs 10, and 1 for each KiB. Default 100,000.
@@ -86,6 +90,13 @@ pub struct HostSettings {
     pub version: String,
 }
 
+/// Resources that a guest with assets may hold at once, where a host has few slots: each may be an open file.
+pub(crate) const FILES_MAX: usize = 128;
+/// The same, however many slots there are.
+const FILES_MIN: usize = 16;
+/// Descriptors that all guests of a host together may take: half of what the process has behind its walls.
+const FILES_OF_ALL_MAX: usize = 32_768;
+
 /// Of so many slots one is kept for urgent tasks.
 const SLOTS_FOR_ONE_URGENT: u32 = 8;
 
@@ -94,6 +105,12 @@ impl HostSettings {
     #[must_use]
     pub fn urgent_slots(&self) -> u32 {
         self.urgent_slots.unwrap_or(self.slots / SLOTS_FOR_ONE_URGENT)
+    }
+
+    /// Resources that a guest with assets may hold at once.
+    pub(crate) fn files_max(&self) -> usize {
+        let slots = usize::try_from(self.slots).unwrap_or(usize::MAX).max(1);
+        (FILES_OF_ALL_MAX / slots).clamp(FILES_MIN, FILES_MAX)
     }
 
     /// The defaults, for what has one.
@@ -116,6 +133,8 @@ impl HostSettings {
             guest_threads: cores,
             memory_bytes_max: 256 * 1024 * 1024,
             blob_memory_bytes: 512 * 1024 * 1024,
+            spool_bytes_max: 4 * 1024 * 1024 * 1024,
+            assets_bytes_max: 1024 * 1024 * 1024,
             egress: EgressSettings::default(),
             host_units_max: 100_000,
             compiler,

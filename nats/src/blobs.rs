@@ -206,6 +206,10 @@ impl ResultStore for NatsResultStore {
         self.0.put(&object(key), std::io::Cursor::new(bytes)).await
     }
 
+    async fn put_pieces(&self, key: ResultKey, bytes: Box<dyn Chunks>) -> Result<(), QueueError> {
+        self.0.put(&object(key), reader(bytes)).await
+    }
+
     async fn open(&self, key: ResultKey) -> Result<Box<dyn Chunks>, QueueError> {
         self.0.open(&object(key)).await
     }

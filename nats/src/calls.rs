@@ -17,7 +17,7 @@ use tasklane_domain::error::QueueError;
 use crate::Nats;
 use crate::api::unavailable;
 use crate::codec::{decode, encode};
-use crate::topology::{CALL_KV, CALL_SECRETS, CALLS};
+use crate::topology::{CALL_BLOBS, CALL_KV, CALL_SECRETS, CALLS};
 
 /// How long one answer may take; the wall time of the guest goes on meanwhile.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +44,7 @@ const fn subject(call: &Call) -> &'static str {
     match call {
         Call::Kv { .. } => CALL_KV,
         Call::Secret { .. } => CALL_SECRETS,
+        Call::Blob { .. } => CALL_BLOBS,
     }
 }
 

@@ -10,7 +10,7 @@ use futures::StreamExt;
 use sha2::{Digest, Sha256};
 use tasklane_domain::error::QueueError;
 use tasklane_domain::ports::{ModuleCache, WantedModules};
-use tasklane_domain::{Manifest, ModuleDigest, ModuleRef};
+use tasklane_domain::{BlobDigest, Manifest, ModuleDigest, ModuleRef};
 use tokio::io::AsyncReadExt;
 
 use crate::api::unavailable;
@@ -46,6 +46,10 @@ fn manifest_object(module: &ModuleRef) -> String {
     format!("manifest/{}/{}/{}", module.name, module.version, module.digest)
 }
 
+fn assets_object(digest: BlobDigest) -> String {
+    format!("assets/{digest}")
+}
+
 #[async_trait]
 impl ModuleCache for NatsModuleCache {
     async fn put(&self, module: &ModuleRef, manifest: &Manifest, wasm: Bytes) -> Result<(), QueueError> {
@@ -62,6 +66,20 @@ impl ModuleCache for NatsModuleCache {
             }
         }
         Err(QueueError::NotFound(module.to_string()))
+    }
+
+    async fn put_assets(&self, digest: BlobDigest, archive: Bytes) -> Result<(), QueueError> {
+        put(&self.store().await?, &assets_object(digest), &archive).await
+    }
+
+    async fn assets(&self, module: &ModuleRef, digest: BlobDigest) -> Result<Bytes, QueueError> {
+        for _ in 0..WANTS_MAX {
+            match self.read_assets(digest).await {
+                Err(QueueError::NotFound(_)) => self.want(module).await?,
+                answer => return answer,
+            }
+        }
+        Err(QueueError::NotFound(assets_object(digest)))
     }
 
     async fn wanted(&self) -> Result<Box<dyn WantedModules>, QueueError> {
@@ -102,6 +120,18 @@ impl NatsModuleCache {
             return Err(QueueError::NotFound(name));
         }
         Ok((manifest, wasm.into()))
+    }
+
+    async fn read_assets(&self, digest: BlobDigest) -> Result<Bytes, QueueError> {
+        let (store, name) = (self.store().await?, assets_object(digest));
+        let archive = get(&store, &name).await?;
+        if BlobDigest::from_bytes(Sha256::digest(&archive).into()) == digest {
+            return Ok(archive.into());
+        }
+        // Only a cache, as above.
+        tracing::error!(%digest, "stored assets have another digest and are removed");
+        store.delete(&name).await.map_err(|error| unavailable("remove bad assets", error))?;
+        Err(QueueError::NotFound(name))
     }
 
     /// Asks the control plane to store a module.

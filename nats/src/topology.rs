@@ -45,7 +45,9 @@ pub(crate) const DIED: &str = "control.hosts.died";
 pub(crate) const CALL_KV: &str = "control.guests.kv";
 /// Hosts ask here for secrets on behalf of their guests; API processes compete to answer.
 pub(crate) const CALL_SECRETS: &str = "control.guests.secrets";
-/// Both.
+/// Hosts ask here for results of other tasks on behalf of their guests; API processes compete to answer.
+pub(crate) const CALL_BLOBS: &str = "control.guests.blobs";
+/// All of them.
 pub(crate) const CALLS: &str = "control.guests.*";
 /// Task ids that hosts shall stop.
 pub(crate) const CANCEL: &str = "control.cancel";
@@ -86,9 +88,9 @@ impl Default for Topology {
     }
 }
 
-/// `ready.<partition>.<queue>.<priority>.<module>`; there is one partition yet.
+/// `ready.<partition>.<queue>.<priority>.<namespace>.<module>`, for the namespace `default` without it; there is one partition yet.
 pub(crate) fn ready_subject(lane: &Lane, module: &ModuleName) -> String {
-    format!("ready.0.{}.{}.{module}", lane.queue, lane.priority)
+    format!("ready.0.{}.{}.{}", lane.queue, lane.priority, module.as_str().replace('/', "."))
 }
 
 /// Everything of one lane.
@@ -174,6 +176,14 @@ mod tests {
         let lane = Lane { queue: "a-b_c".parse().unwrap(), priority: Priority::HIGH };
         assert_eq!(lane_of(&lane_consumer(&lane)), Some(lane));
         assert_eq!(lane_of("settle"), None);
+    }
+
+    #[test]
+    fn a_namespace_is_a_token_of_its_own() {
+        let lane = Lane { queue: QueueName::default(), priority: Priority::HIGH };
+        let subject = |module: &str| ready_subject(&lane, &module.parse().unwrap());
+        assert_eq!(subject("resize"), "ready.0.default.8.resize");
+        assert_eq!(subject("acme/resize"), "ready.0.default.8.acme.resize");
     }
 
     #[test]

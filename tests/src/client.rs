@@ -97,6 +97,17 @@ impl Client {
         Ok(())
     }
 
+    /// A request of any kind, and what came of it: the status, and the answer as JSON (null if it is none).
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn ask(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
+        let request = self.http.request(method.parse()?, format!("{}{path}", self.base)).json(body);
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        Ok((status, serde_json::from_str(&answer.text().await?).unwrap_or_default()))
+    }
+
     /// Deploys a module under a name, version 1.0.0.
     ///
     /// # Errors
@@ -113,6 +124,29 @@ impl Client {
         read(self.send_module(&manifest, tokio::fs::read(wasm).await?).await?).await
     }
 
+    /// Deploys a module with a whole manifest into a namespace.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the API refuses it.
+    pub async fn deploy_into(&self, namespace: &str, manifest: Value, wasm: &Path) -> anyhow::Result<Value> {
+        let path = format!("/api/v1/modules?namespace={namespace}");
+        read(self.send_module_to(&path, &manifest, tokio::fs::read(wasm).await?).await?).await
+    }
+
+    /// Deploys a module with files that are shipped with it.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the API refuses it.
+    pub async fn deploy_with_assets(&self, manifest: Value, archive: &[u8], wasm: &Path) -> anyhow::Result<Value> {
+        let (manifest, wasm) = (manifest.to_string(), tokio::fs::read(wasm).await?);
+        let file = |bytes: Vec<u8>, name: &'static str| reqwest::multipart::Part::bytes(bytes).file_name(name);
+        let form = reqwest::multipart::Form::new()
+            .part("manifest", reqwest::multipart::Part::text(manifest))
+            .part("assets", file(archive.to_vec(), "assets.tar"))
+            .part("module", file(wasm, "module.wasm"));
+        read(self.http.post(format!("{}/api/v1/modules", self.base)).multipart(form).send().await?).await
+    }
+
     /// Uploads bytes as a module and returns the status and the answer, whatever they are.
     ///
     /// # Errors
@@ -125,16 +159,14 @@ impl Client {
 
     /// On a connection of its own: one on which an upload was refused before its end is closed by the server.
     async fn send_module(&self, manifest: &Value, bytes: Vec<u8>) -> anyhow::Result<reqwest::Response> {
+        self.send_module_to("/api/v1/modules", manifest, bytes).await
+    }
+
+    async fn send_module_to(&self, path: &str, manifest: &Value, bytes: Vec<u8>) -> anyhow::Result<reqwest::Response> {
         let manifest = reqwest::multipart::Part::text(manifest.to_string()).mime_str("application/json")?;
         let module = reqwest::multipart::Part::bytes(bytes).file_name("module.wasm").mime_str("application/wasm")?;
         let form = reqwest::multipart::Form::new().part("manifest", manifest).part("module", module);
-        Ok(self
-            .http
-            .post(format!("{}/api/v1/modules", self.base))
-            .multipart(form)
-            .header("connection", "close")
-            .send()
-            .await?)
+        Ok(self.http.post(format!("{}{path}", self.base)).multipart(form).header("connection", "close").send().await?)
     }
 
     /// Submits one task and returns its id.

@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use tasklane_tests::{Dev, taskctl};
 
 /// The pages, in an order in which each finds what it needs.
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 20] = [
     "examples",
     "dependences",
     "retries",
@@ -22,12 +22,14 @@ const PAGES: [&str; 19] = [
     "retention",
     "blobs",
     "modules",
+    "namespaces",
     "egress",
     "kv",
     "secrets",
     "modules-typescript",
     "modules-c",
     "modules-wasi",
+    "assets",
 ];
 /// Between the outputs of two blocks.
 const MARK: &str = "%%% next block %%%";

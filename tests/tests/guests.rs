@@ -113,6 +113,20 @@ async fn answers(cluster: &Cluster, ids: &[String]) -> anyhow::Result<String> {
     Ok(all)
 }
 
+/// A command that has the secret in a variable, and says so in its log.
+async fn in_a_variable(cluster: &Cluster) -> anyhow::Result<String> {
+    let manifest = json!({
+        "name": "reader", "version": "1.0.0", "permissions": {"secrets": ["stripe-key"]},
+        "command": {"args": ["variable", "TOKEN"], "env": {"TOKEN": {"secret": "stripe-key"}}},
+    });
+    cluster.client.deploy_with(manifest, &guest("wasm32-wasip1", "fixture-reader.wasm")?).await?;
+    let id = cluster.client.submit(&json!({"module": "reader"})).await?;
+    let task = cluster.client.ended(&id).await.map_err(|error| error.context(cluster.outputs()))?;
+    ensure!(task["state"] == "succeeded", "{task}");
+    assert_eq!(cluster.client.text(&format!("/api/v1/tasks/{id}/result")).await?, format!("{} bytes\n", SECRET.len()));
+    Ok(id)
+}
+
 #[tokio::test]
 async fn a_secret_is_nowhere_but_where_it_was_revealed() -> anyhow::Result<()> {
     let cluster = cluster().await?;
@@ -125,6 +139,7 @@ async fn a_secret_is_nowhere_but_where_it_was_revealed() -> anyhow::Result<()> {
         assert_eq!(task["state"], "failed", "{task}");
         ids.push(task["id"].as_str().unwrap_or_default().to_owned());
     }
+    ids.push(in_a_variable(&cluster).await?);
     let all = answers(&cluster, &ids).await?;
     assert!(all.contains("[secret]") && !all.contains(SECRET), "{all}");
     assert!(!cluster.outputs().contains(SECRET), "a process logs it");

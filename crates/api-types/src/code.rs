@@ -156,8 +156,14 @@ codes! {
     FilterMissing = "filter_missing", 422, "Give at least one filter, or `all: true` if you mean every task.";
     /// A task that has ended enqueues another.
     ParentEnded = "parent_ended", 409, "Enqueue before the task ends.";
-    /// A task or a tree of tasks enqueues too much.
+    /// A task or a tree of tasks enqueues too much, or it would be more than the namespace may have.
     QuotaExceeded = "quota_exceeded", 429, "Enqueue fewer tasks, or let a task of its own continue.";
+    /// Something of another namespace is named.
+    NamespaceCrossed = "namespace_crossed", 403, "Name what belongs to the request's namespace, or send the request for the other one: `namespace` in a body, `?namespace=` else.";
+    /// Nothing belongs to the namespace, or it has no quota.
+    NamespaceNotFound = "namespace_not_found", 404, "GET /api/v1/namespaces lists those that have anything.";
+    /// A namespace's name or quota makes no sense, or as many have quotas as may have some.
+    NamespaceInvalid = "namespace_invalid", 422, "Correct what the detail names; write {\"tasks_waiting_max\": 10000, \"tasks_running_max\": 20}.";
     /// No module has this name.
     ModuleNotFound = "module_not_found", 404, "GET /api/v1/modules lists the deployed modules.";
     /// The module has no such version.
@@ -188,6 +194,10 @@ codes! {
     ModuleNotCompiled = "module_not_compiled", 422, "Make the function or module that takes so long smaller; where it is not meant to, ask for higher compile limits.";
     /// The manifest is missing or wrong.
     ManifestInvalid = "manifest_invalid", 422, "Send the part `manifest` before `module`; at least name and version.";
+    /// The assets are no tar of plain files, or their manifest says something else.
+    AssetsInvalid = "assets_invalid", 422, "Pack plain files only (`tar --format=ustar -C assets -cf assets.tar .`), and name them as [assets] in the manifest.";
+    /// The assets are over a limit.
+    AssetsTooLarge = "assets_too_large", 413, "Ship fewer or smaller files; what is large or changes belongs into payloads.";
     /// Other content is deployed under this name and version.
     ModuleConflict = "module_conflict", 409, "Versions are immutable: deploy under a new version.";
     /// No task has this id.

@@ -6,6 +6,7 @@
 mod code;
 mod feed;
 mod kv;
+mod namespace;
 mod release;
 mod request;
 mod retention;
@@ -16,6 +17,7 @@ mod webhook;
 pub use code::ErrorCode;
 pub use feed::{FeedChange, FeedTask, HistorySecond, HistoryView};
 pub use kv::{KvEntryView, KvKeyList, KvRequest, KvStoreList, KvStoreView};
+pub use namespace::{NamespaceList, NamespaceView, QuotasBody, UsageView};
 pub use release::{
     AliasList, AliasRequest, AliasView, Changes, ModuleDiff, ModuleEventList, ModuleEventView, PromoteRequest,
     RouteBody,

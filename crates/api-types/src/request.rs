@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitRequest {
-    /// `name` for the newest version, or `name@version`.
+    /// `name` for the newest version, or `name@version`: a module of the task's own namespace.
     #[schema(example = "thumbnail@1.0.0")]
     pub module: String,
     /// Input as any JSON value; the guest sees its text. At most one of the four payload fields.
@@ -66,7 +66,7 @@ pub struct SubmitRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "1h 30m")]
     pub delay: Option<String>,
-    /// Whom it belongs to. Default: `default`. Idempotency keys and unique tasks of one namespace never meet those of another.
+    /// Whom it belongs to. Default: `default`. Nothing of one namespace meets what another has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// What the other tasks of the batch call it.

@@ -372,8 +372,11 @@ pub struct LogView {
 /// A deployed version.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ModuleView {
-    /// Its name.
+    /// Its full name: `resize`, or `acme/resize` where another namespace than `default` owns it.
     pub name: String,
+    /// Who owns it.
+    #[serde(default)]
+    pub namespace: String,
     /// Its version.
     pub version: String,
     /// SHA-256 of its bytes.

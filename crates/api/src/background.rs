@@ -159,6 +159,10 @@ async fn store(state: &State, module: &ModuleRef) -> Result<(), QueueError> {
     let record = state.ports.modules.module(&module.name, Some(&module.version)).await.map_err(unavailable)?;
     let record = record.filter(|record| record.digest == module.digest).ok_or_else(missing)?;
     let wasm = state.ports.modules.wasm(module.digest).await.map_err(unavailable)?.ok_or_else(missing)?;
+    if let Some(digest) = record.manifest.assets_digest() {
+        let archive = state.ports.modules.assets(digest).await.map_err(unavailable)?.ok_or_else(missing)?;
+        state.ports.cache.put_assets(digest, archive).await?;
+    }
     state.ports.cache.put(module, &record.manifest, wasm).await
 }
 

@@ -3,6 +3,7 @@
 //! Started with the other loops of an API process. A host has checked the same before it asked; it is checked again here, because a host
 //! may be taken over: what it can reach is what the modules of unended tasks are granted.
 
+mod blob;
 mod kv;
 mod secret;
 
@@ -31,6 +32,8 @@ struct Guest {
     namespace: Namespace,
     module: tasklane_domain::ModuleName,
     grants: Permissions,
+    /// What its payload calls tasks that it waited for.
+    bindings: Vec<(String, TaskId)>,
 }
 
 /// Answers hosts until the process ends, also after NATS was away.
@@ -67,6 +70,7 @@ async fn call(state: &State, request: CallRequest) -> Called {
     let guest = guest(state, request.task).await?;
     match request.call {
         Call::Kv { store, ask } => kv::answer(state, &guest, &store, ask).await.map(CallAnswer::Kv),
+        Call::Blob { of } => blob::answer(state, &guest, &of).await.map(CallAnswer::Blob),
         Call::Secret { name, to } => secret::answer(state, &guest, &name, to).await.map(CallAnswer::Secret),
     }
 }
@@ -83,6 +87,7 @@ async fn guest(state: &State, id: TaskId) -> Result<Guest, CallError> {
         namespace: task.namespace,
         module: record.manifest.name.clone(),
         grants: record.manifest.permissions.clone(),
+        bindings: task.bindings,
     })
 }
 

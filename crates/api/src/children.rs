@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 use crate::graph::{connect, mark};
+use crate::namespaces::spec;
 use crate::state::State;
 use crate::submit::{check_size, commit, resolve};
 
@@ -58,8 +59,9 @@ async fn enqueue(state: &State, request: EnqueueRequest) -> Enqueued {
     let grants = grants(state, &parent).await?;
     let (mut tasks, mut after) = (Vec::new(), Vec::new());
     for child in request.children {
-        let name = child.module.split('@').next().unwrap_or_default();
-        if !grants.may_enqueue(name) {
+        let name = spec(&child.module, &parent.namespace).map_err(refusal)?.name;
+        if !grants.may_enqueue(name.bare()) {
+            let name = name.bare();
             return Err(EnqueueError::Denied(format!("the manifest does not let it enqueue tasks of `{name}`")));
         }
         let (task, waits) = new_task(state, &parent, child).await?;
@@ -90,11 +92,12 @@ async fn new_task(state: &State, parent: &Task, child: ChildRequest) -> Result<(
         return Err(EnqueueError::Quota(format!("children may be at most {DEPTH_MAX} deep")));
     }
     let mut request = submit_request(&child)?;
+    // Checked above not to be among the options: a child is where its parent is.
+    request.namespace = Some(parent.namespace.to_string());
     let after = std::mem::take(&mut request.after);
     let mut task = resolve(state, request, TaskId::new(), parent.traceparent.clone()).await.map_err(refusal)?;
     check_size(state, child.input.len()).map_err(refusal)?;
     task.payload = Payload::inline(PayloadKind::detect(&child.input), child.input);
-    task.namespace = parent.namespace.clone();
     task.lineage.name = task.lineage.name.or_else(|| child.key.parse().ok());
     let root = parent.lineage.parent.as_ref().map_or(parent.id, |above| above.root);
     task.lineage.parent = Some(Parent { task: parent.id, root, depth, key: child.key });
@@ -122,7 +125,7 @@ fn refusal(error: ApiError) -> EnqueueError {
     let text = error.to_string();
     match error.code() {
         ErrorCode::QuotaExceeded | ErrorCode::PayloadTooLarge => EnqueueError::Quota(text),
-        ErrorCode::ParentEnded => EnqueueError::Denied(text),
+        ErrorCode::ParentEnded | ErrorCode::NamespaceCrossed => EnqueueError::Denied(text),
         ErrorCode::DatabaseUnavailable | ErrorCode::NatsUnavailable | ErrorCode::Internal => {
             EnqueueError::Unavailable(text)
         }

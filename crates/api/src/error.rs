@@ -135,6 +135,10 @@ impl From<StoreError> for ApiError {
                 Self::new(ErrorCode::BlobIncomplete, error.to_string())
             }
             StoreError::BlobNotFound(_) => Self::new(ErrorCode::BlobNotFound, error.to_string()),
+            StoreError::NamespaceCrossed(_) => Self::new(ErrorCode::NamespaceCrossed, error.to_string()),
+            StoreError::NamespaceQuota(_) => Self::new(ErrorCode::QuotaExceeded, error.to_string())
+                .hint("Wait, remove what is not needed, or have it raised: PUT /api/v1/namespaces/{name}."),
+            StoreError::NamespacesFull(_) => Self::new(ErrorCode::NamespaceInvalid, error.to_string()),
             StoreError::Quota { .. } => Self::new(ErrorCode::QuotaExceeded, error.to_string()),
             StoreError::Unavailable(source) => {
                 tracing::error!(error = %source, "the database did not answer");

@@ -4,6 +4,7 @@
 //! `tasklane-api-types`, a hint and the request's id; bodies, headers, connections and times are bounded. It holds nothing that
 //! a restart would lose.
 
+mod assets;
 mod background;
 mod blobs;
 mod calls;
@@ -18,6 +19,7 @@ mod flow;
 mod graph;
 mod metrics;
 mod modules;
+mod namespaces;
 pub mod ops;
 mod quarantine;
 mod routes;

@@ -147,7 +147,10 @@ pub(crate) async fn missing(
         let error = ApiError::new(ErrorCode::ModuleVersionNotFound, format!("{name} has no version {version}"));
         return Ok(error.hint(format!("Its newest versions: {}.", known.join(", "))));
     }
-    let mut names: Vec<String> = modules.modules(None).await?.iter().map(|one| one.manifest.name.to_string()).collect();
+    // Of the same namespace only: what others have is theirs to know.
+    let (known, namespace) = (modules.modules(None).await?, name.namespace());
+    let own = known.iter().map(|one| &one.manifest.name).filter(|one| one.is_in(&namespace));
+    let mut names: Vec<String> = own.map(ToString::to_string).collect();
     names.dedup();
     let error = ApiError::new(ErrorCode::ModuleNotFound, format!("there is no module `{name}`"));
     let near = near(name.as_str(), &names);

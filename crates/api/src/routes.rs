@@ -8,6 +8,7 @@ mod flow;
 mod health;
 mod kv;
 mod modules;
+mod namespaces;
 mod operations;
 mod quarantine;
 mod releases;
@@ -38,8 +39,8 @@ use crate::state::State;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken from a client, in bytes.
 const REQUEST_ID_BYTES_MAX: usize = 128;
-/// Bytes of a module upload beside the module: the manifest and the multipart frame.
-const UPLOAD_OVERHEAD_BYTES: usize = 1024 * 1024;
+/// Bytes of a module upload beside the module: the manifest, the assets and the multipart frame.
+const UPLOAD_OVERHEAD_BYTES: usize = 1024 * 1024 + tasklane_domain::assets::ARCHIVE_BYTES_MAX;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -137,6 +138,8 @@ fn of_guests() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(kv::stores))
         .routes(routes!(kv::keys))
         .routes(routes!(kv::get, kv::put, kv::delete))
+        .routes(routes!(namespaces::list))
+        .routes(routes!(namespaces::namespace, namespaces::set, namespaces::unset))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::reseal))
         .routes(routes!(secrets::put, secrets::delete))

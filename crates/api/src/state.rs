@@ -10,6 +10,7 @@ use tasklane_domain::children::EnqueueSource;
 use tasklane_domain::egress::Policy;
 use tasklane_domain::flow::FlowStore;
 use tasklane_domain::kv::{KeyValueStore, KvLimits};
+use tasklane_domain::namespace::NamespaceStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ModuleInspector, ModuleStore, TaskStore,
@@ -126,6 +127,8 @@ pub struct ApiPorts {
     pub kv: Arc<dyn KeyValueStore>,
     /// Sealed secrets.
     pub secrets: Arc<dyn SecretStore>,
+    /// Quotas of namespaces.
+    pub namespaces: Arc<dyn NamespaceStore>,
     /// What guests ask while they run.
     pub calls: Arc<dyn CallSource>,
     /// What guests enqueue.

@@ -17,7 +17,7 @@ use tasklane_domain::{
 };
 
 use crate::error::{ApiError, ApiResult};
-use crate::modules::spec;
+use crate::namespaces::spec;
 use crate::state::State;
 use crate::{blobs, flow, schemas};
 
@@ -34,7 +34,8 @@ pub(crate) async fn resolve(
     id: TaskId,
     traceparent: Option<String>,
 ) -> ApiResult<NewTask> {
-    let wanted = spec(&request.module)?;
+    let namespace: Namespace = named(request.namespace.as_deref())?.unwrap_or_default();
+    let wanted = spec(&request.module, &namespace)?;
     let module = state.modules.resolve(&state.ports, &wanted, id).await?;
     let now = state.clock.now();
     let manifest = &module.manifest;
@@ -45,7 +46,6 @@ pub(crate) async fn resolve(
     let queue: Option<QueueName> = named(request.queue.as_deref())?;
     let limits = state.settings.limits.resolve(&request.limits, &manifest.limits);
     let retry = RetryPolicy::resolve(&request.retry, &manifest.retry);
-    let namespace: Namespace = named(request.namespace.as_deref())?.unwrap_or_default();
     let name = named(request.name.as_deref())?;
     let unique_wish = request.unique.clone();
     let mut task = NewTask {

@@ -88,6 +88,7 @@ pub(crate) fn result(result: &TaskResult) -> ResultView {
 pub(crate) fn module(record: ModuleRecord) -> ModuleView {
     ModuleView {
         name: record.manifest.name.to_string(),
+        namespace: record.manifest.name.namespace().to_string(),
         version: record.manifest.version.to_string(),
         digest: record.digest.to_string(),
         kind: record.kind,

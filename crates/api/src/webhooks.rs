@@ -7,9 +7,10 @@ use tasklane_domain::egress::{Method, Target};
 use tasklane_domain::webhook::{
     Delivery, DeliveryState, EventId, EventKind, Filter, Secret, Standing, Webhook, test_data,
 };
-use tasklane_domain::{Timestamp, WebhookName};
+use tasklane_domain::{Namespace, Timestamp, WebhookName};
 
 use crate::error::{ApiError, ApiResult};
+use crate::namespaces;
 use crate::state::State;
 
 fn invalid(error: &impl std::fmt::Display) -> ApiError {
@@ -51,14 +52,16 @@ fn label(text: &str) -> ApiResult<(String, String)> {
 
 /// Everything of a request checked, with a secret of its own.
 pub(crate) fn new_webhook(state: &State, request: &WebhookRequest) -> ApiResult<Webhook> {
+    let namespace: Option<Namespace> = read(request.namespace.as_deref())?;
+    let module = request.module.as_deref().map(|text| namespaces::full(text, namespace.as_ref())).transpose()?;
     Ok(Webhook {
         name: request.name.parse().map_err(|error: tasklane_domain::name::NameError| invalid(&error))?,
         url: url(state, &request.url)?,
         events: events(&request.events)?,
         filter: Filter {
-            namespace: read(request.namespace.as_deref())?,
+            namespace,
             queue: read(request.queue.as_deref())?,
-            module: read(request.module.as_deref())?,
+            module: read(module.as_deref())?,
             label: request.label.as_deref().map(label).transpose()?,
         },
         standing: if request.paused { Standing::Paused(None) } else { Standing::Active },

@@ -320,6 +320,9 @@ pub trait ResultStore: Send + Sync + 'static {
     /// Stores a result; again under the same key replaces it.
     async fn put(&self, key: ResultKey, bytes: Bytes) -> Result<(), QueueError>;
 
+    /// The same for a result that nobody holds whole.
+    async fn put_pieces(&self, key: ResultKey, bytes: Box<dyn Chunks>) -> Result<(), QueueError>;
+
     /// Opens a result; `NotFound` if it is not there (any more). What comes out is not verified: the reader does.
     async fn open(&self, key: ResultKey) -> Result<Box<dyn Chunks>, QueueError>;
 

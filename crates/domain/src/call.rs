@@ -1,12 +1,14 @@
-//! Calls: what a guest asks of the control plane while it runs (keys and values, secrets), and the ports between host and API.
+//! Calls: what a guest asks of the control plane while it runs (keys and values, secrets, results of other tasks), and the ports between host and API.
 //!
-//! Asked by the host (the `kv` and `secrets` interfaces of `wit/task.wit`), answered by an API process after what it wrote is committed.
+//! Asked by the host (the `kv`, `secrets` and `blobs` interfaces of `wit/task.wit`), answered by an API process after what it wrote is committed.
 //! Guarantees: an answer that was given is durable; a call that may have taken effect twice is never repeated by itself
 //! ([`Call::repeatability`]). What a guest may ask for is checked on both sides: a host may be taken over.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::blob::BlobRef;
 use crate::error::QueueError;
 use crate::id::TaskId;
 use crate::kv::{KvAnswer, KvAsk, KvName};
@@ -43,6 +45,11 @@ pub enum Call {
         /// Made for this one call.
         to: PublicKey,
     },
+    /// The result of a task that this one waited for.
+    Blob {
+        /// What this one's payload or batch calls it, or its id.
+        of: String,
+    },
 }
 
 /// Whether a call may be made again when nobody knows what became of it.
@@ -59,7 +66,7 @@ impl Call {
     #[must_use]
     pub const fn repeatability(&self) -> Repeatability {
         match self {
-            Self::Secret { .. } => Repeatability::Safe,
+            Self::Secret { .. } | Self::Blob { .. } => Repeatability::Safe,
             Self::Kv { ask, .. } => ask.repeatability(),
         }
     }
@@ -73,6 +80,18 @@ pub enum CallAnswer {
     Kv(KvAnswer),
     /// To [`Call::Secret`]; `None` if nobody has set it.
     Secret(Option<Envelope>),
+    /// To [`Call::Blob`]; `None` if there is no result (any more).
+    Blob(Option<BlobPlace>),
+}
+
+/// Where a result lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlobPlace {
+    /// Here: at most [`crate::blob::RESULT_INLINE_BYTES_MAX`].
+    Inline(Bytes),
+    /// In the bucket of payloads, once it was wanted there.
+    Stored(BlobRef),
 }
 
 /// Why it was not done.

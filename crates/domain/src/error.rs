@@ -156,6 +156,15 @@ pub enum StoreError {
     /// The namespace has as many secrets as it may have.
     #[error("there are {0} secrets already, which is the limit")]
     SecretsFull(u32),
+    /// A task would run a module of another namespace than its own.
+    #[error(transparent)]
+    NamespaceCrossed(#[from] crate::name::Crossed),
+    /// It would be more than the namespace may have.
+    #[error(transparent)]
+    NamespaceQuota(#[from] crate::namespace::Exceeded),
+    /// As many namespaces have quotas as may have some.
+    #[error("{0} namespaces have quotas already, which is the limit")]
+    NamespacesFull(u32),
     /// A task, or the tree that it belongs to, has enqueued too much.
     #[error("{what} may have at most {max} tasks below it")]
     Quota {

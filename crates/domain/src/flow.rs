@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::Term;
 use crate::duration::{self, DurationError};
 use crate::error::StoreError;
-use crate::name::{ModuleName, QueueName};
+use crate::name::{ModuleName, Namespace, QueueName};
+use crate::namespace::Quotas;
 use crate::query::QueueDepth;
 use crate::time::Timestamp;
 
@@ -328,6 +329,8 @@ pub struct FlowRules {
     pub queues: BTreeMap<QueueName, QueueRule>,
     /// Of modules: each replaces what the manifest says.
     pub modules: BTreeMap<ModuleName, ModuleFlow>,
+    /// Of namespaces: what each may have at most.
+    pub namespaces: BTreeMap<Namespace, Quotas>,
 }
 
 impl FlowRules {
@@ -335,6 +338,13 @@ impl FlowRules {
     #[must_use]
     pub fn is_paused(&self, queue: &QueueName) -> bool {
         self.queues.get(queue).is_some_and(|rule| rule.paused_at.is_some())
+    }
+
+    /// How many tasks of a namespace may be on their way or run at once.
+    #[must_use]
+    pub fn running_max(&self, namespace: &Namespace) -> Option<u32> {
+        let max = self.namespaces.get(namespace)?.tasks_running_max?;
+        Some(u32::try_from(max).unwrap_or(u32::MAX))
     }
 
     /// Whether its plain tasks, too, take fair shares.

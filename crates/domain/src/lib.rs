@@ -4,6 +4,7 @@
 //! and does no I/O. State changes are pure functions here; adapters only compare-and-set what they decide.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod assets;
 pub mod binding;
 pub mod blob;
 pub mod call;
@@ -21,6 +22,7 @@ pub mod limits;
 pub mod log;
 pub mod module;
 pub mod name;
+pub mod namespace;
 pub mod operation;
 pub mod outcome;
 pub mod payload;

@@ -8,17 +8,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::assets::AssetSettings;
+use crate::blob::BlobDigest;
 use crate::egress::Rule;
 use crate::flow::ModuleFlow;
 use crate::id::ModuleDigest;
 use crate::kv::{Effect, KvName};
 use crate::limits::LimitsPatch;
-use crate::name::{ModuleName, ModuleVersion, QueueName, SecretName};
-use crate::permission::KvGrant;
+use crate::name::{ModuleName, ModuleVersion, QueueName, SecretName, bare};
+use crate::permission::{BlobGrant, KvGrant};
 use crate::priority::Priority;
 use crate::retry::RetryPatch;
 use crate::schema::Schema;
 use crate::time::Timestamp;
+
+mod command;
+
+pub use command::{CommandSettings, EnvValue, SecretVariable};
 
 /// Most arguments, environment variables or config keys in a manifest.
 pub const MANIFEST_ENTRIES_MAX: usize = 128;
@@ -62,7 +68,7 @@ impl fmt::Display for ModuleKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// What the module is called.
+    /// What the module is called: its bare name as the author writes it, its full name once it is deployed.
     pub name: ModuleName,
     /// Its semantic version.
     pub version: ModuleVersion,
@@ -96,9 +102,33 @@ pub struct Manifest {
     /// Arguments and environment of a WASI command.
     #[serde(default)]
     pub command: CommandSettings,
+    /// How a component gets its payload. Default: whole, as the argument of its function.
+    #[serde(default, skip_serializing_if = "PayloadBy::is_default")]
+    pub payload: PayloadBy,
+    /// Read-only files that are shipped with it. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assets: Option<AssetSettings>,
     /// What its guests may do beside computing. Default: nothing.
     #[serde(default, skip_serializing_if = "Permissions::is_empty")]
     pub permissions: Permissions,
+}
+
+/// How a component gets its payload. Commands read it from their standard input, which holds none of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PayloadBy {
+    /// Whole, as the argument of its function.
+    #[default]
+    Argument,
+    /// Piece by piece, through the host's `blobs` functions; the argument is empty.
+    Blob,
+}
+
+impl PayloadBy {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a module's guests may do beside computing.
@@ -117,6 +147,10 @@ pub struct Permissions {
     /// Names of secrets that its guests may have. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretName>,
+    /// Whether they may open results of tasks that theirs waited for (`read`), and write their result piece by piece (`write`).
+    /// Default: neither.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blobs: Vec<BlobGrant>,
 }
 
 impl Permissions {
@@ -126,10 +160,11 @@ impl Permissions {
         self == &Self::default()
     }
 
-    /// Whether tasks of this module may be enqueued.
+    /// Whether tasks of this module may be enqueued. Full names and bare ones are the same here: whether it is a module of the same
+    /// namespace at all is asked by who resolves the name.
     #[must_use]
     pub fn may_enqueue(&self, module: &str) -> bool {
-        self.enqueue.iter().any(|granted| granted == "*" || granted == module)
+        self.enqueue.iter().any(|granted| granted == "*" || bare(granted) == bare(module))
     }
 
     /// Whether this may be done with a store.
@@ -153,23 +188,17 @@ impl Permissions {
         lines
     }
 
+    /// Whether this may be done with blobs.
+    #[must_use]
+    pub fn may(&self, grant: BlobGrant) -> bool {
+        self.blobs.contains(&grant)
+    }
+
     /// Whether this secret may be had.
     #[must_use]
     pub fn may_have(&self, secret: &SecretName) -> bool {
         self.secrets.contains(secret)
     }
-}
-
-/// How a WASI command is started.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CommandSettings {
-    /// Arguments after the program's name.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub args: Vec<String>,
-    /// Environment variables; nothing else is in the guest's environment.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
 }
 
 /// A manifest that is too large somewhere.
@@ -199,6 +228,8 @@ impl Manifest {
             flow: ModuleFlow::default(),
             config: BTreeMap::new(),
             command: CommandSettings::default(),
+            payload: PayloadBy::default(),
+            assets: None,
             permissions: Permissions::default(),
         }
     }
@@ -213,13 +244,33 @@ impl Manifest {
         check_schema("output", self.output.as_ref())?;
         check_texts("description", [self.description.as_str()])?;
         check_texts("config", self.config.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]))?;
-        check_texts("command.args", self.command.args.iter().map(String::as_str))?;
+        self.command.check(&self.permissions)?;
+        check_assets(self.assets.as_ref())?;
         check_texts("permissions.enqueue", self.permissions.enqueue.iter().map(String::as_str))?;
         check_count("permissions.kv", self.permissions.kv.len())?;
-        check_count("permissions.secrets", self.permissions.secrets.len())?;
-        let env = self.command.env.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
-        check_texts("command.env", env)
+        check_count("permissions.blobs", self.permissions.blobs.len())?;
+        check_count("permissions.secrets", self.permissions.secrets.len())
     }
+
+    /// Everything that its guests get beside computing, as `kind: what`, for people and records: permissions, and assets.
+    #[must_use]
+    pub fn grants(&self) -> Vec<String> {
+        let mut lines = self.permissions.lines();
+        lines.extend(self.assets.iter().map(|assets| format!("assets: {}", assets.line())));
+        lines
+    }
+
+    /// The archive of its assets, once they are known.
+    #[must_use]
+    pub fn assets_digest(&self) -> Option<BlobDigest> {
+        Some(self.assets.as_ref()?.stored?.digest)
+    }
+}
+
+fn check_assets(assets: Option<&AssetSettings>) -> Result<(), ManifestError> {
+    let Some(assets) = assets else { return Ok(()) };
+    check_texts("assets.dir", assets.dir.as_deref())?;
+    assets.check().map_err(|error| ManifestError { field: "assets.path", rule: format!("cannot be used: {error}") })
 }
 
 fn check_schema(field: &'static str, schema: Option<&Schema>) -> Result<(), ManifestError> {

@@ -1,13 +1,17 @@
 //! Names that users choose: modules, versions, queues, labels. Checked once, at the edge, and trusted after.
 //!
-//! Guarantees: a [`ModuleName`] or [`QueueName`] is safe as one token of a NATS subject, as a file name and in a URL
-//! (no dots, slashes, wildcards, white space or capitals).
+//! Guarantees: a [`QueueName`], and each part of a [`ModuleName`], is safe as one token of a NATS subject, as a file name and in a
+//! URL (no dots, slashes, wildcards, white space or capitals).
+
+mod module;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use module::{Crossed, ModuleName, PlaceError, bare};
 
 /// Longest module or queue name, in bytes.
 pub const NAME_BYTES_MAX: usize = 64;
@@ -100,50 +104,45 @@ macro_rules! token_name {
 }
 
 token_name!(
-    /// What a module is called; shared by all its versions. 1 to 64 bytes of `a-z 0-9 - _`, starting with a letter.
-    ModuleName,
-    "module name"
-);
-token_name!(
-    /// A named set of tasks that hosts choose to serve. Same rule as [`ModuleName`].
+    /// A named set of tasks that hosts choose to serve. 1 to 64 bytes of `a-z 0-9 - _`, starting with a letter.
     QueueName,
     "queue name"
 );
 
 token_name!(
-    /// What a task is called inside its batch, for `after` and bindings. Same rule as [`ModuleName`].
+    /// What a task is called inside its batch, for `after` and bindings. Same rule as [`QueueName`].
     TaskName,
     "task name"
 );
 token_name!(
-    /// What a recurring schedule is called. Same rule as [`ModuleName`].
+    /// What a recurring schedule is called. Same rule as [`QueueName`].
     ScheduleName,
     "schedule name"
 );
 token_name!(
-    /// What a webhook's endpoint is called. Same rule as [`ModuleName`].
+    /// What a webhook's endpoint is called. Same rule as [`QueueName`].
     WebhookName,
     "webhook name"
 );
 token_name!(
-    /// A name that leads to versions of a module, such as `stable`. Same rule as [`ModuleName`].
+    /// A name that leads to versions of a module, such as `stable`. Same rule as [`QueueName`].
     AliasName,
     "alias"
 );
 token_name!(
-    /// Whom a task belongs to: idempotency keys and unique tasks of one namespace never meet those of another. Same rule as
-    /// [`ModuleName`]; `default` if unnamed.
+    /// Who owns modules, tasks, keys and values, secrets: nothing of one namespace meets what another has. Same rule as
+    /// [`QueueName`]; `default` if unnamed.
     Namespace,
     "namespace"
 );
 
 token_name!(
-    /// A store of keys and values that modules share. Same rule as [`ModuleName`].
+    /// A store of keys and values that modules share. Same rule as [`QueueName`].
     StoreName,
     "kv store name"
 );
 token_name!(
-    /// What a secret is called, such as `stripe-key`. Same rule as [`ModuleName`].
+    /// What a secret is called, such as `stripe-key`. Same rule as [`QueueName`].
     SecretName,
     "secret name"
 );
@@ -155,9 +154,14 @@ impl Default for AliasName {
     }
 }
 
+impl Namespace {
+    /// Whose everything is that names no namespace.
+    pub const DEFAULT: &str = "default";
+}
+
 impl Default for Namespace {
     fn default() -> Self {
-        Self("default".into())
+        Self(Self::DEFAULT.into())
     }
 }
 

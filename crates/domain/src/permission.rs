@@ -2,6 +2,8 @@
 //!
 //! Called by the host before it asks the control plane, and by the API before it answers. One file for each kind.
 
+pub mod blobs;
 pub mod kv;
 
+pub use blobs::BlobGrant;
 pub use kv::{KvAccess, KvGrant};

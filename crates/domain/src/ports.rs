@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::blob::BlobDigest;
 use crate::cluster::{HostInfo, Lane, LaneStatus, LeaderInfo, Lease, Term};
 use crate::error::{QueueError, StoreError};
 use crate::id::{BatchId, ModuleDigest, TaskId};
@@ -109,7 +110,17 @@ pub struct Expired {
 #[async_trait]
 pub trait ModuleStore: Send + Sync + 'static {
     /// Commits a module. The same content again is a no-op ([`Deployed::Unchanged`]); other content is `ModuleConflict`.
-    async fn deploy(&self, record: ModuleRecord, wasm: Bytes) -> Result<Deployed, StoreError>;
+    async fn deploy(&self, record: ModuleRecord, wasm: Bytes) -> Result<Deployed, StoreError> {
+        self.deploy_with(record, wasm, None).await
+    }
+
+    /// The same with the archive of its assets, whose digest the manifest has.
+    async fn deploy_with(
+        &self,
+        record: ModuleRecord,
+        wasm: Bytes,
+        assets: Option<Bytes>,
+    ) -> Result<Deployed, StoreError>;
 
     /// One version, or the highest by semver precedence (releases before pre-releases) for `None`.
     async fn module(
@@ -123,6 +134,9 @@ pub trait ModuleStore: Send + Sync + 'static {
 
     /// The bytes.
     async fn wasm(&self, digest: ModuleDigest) -> Result<Option<Bytes>, StoreError>;
+
+    /// An archive of assets.
+    async fn assets(&self, digest: BlobDigest) -> Result<Option<Bytes>, StoreError>;
 }
 
 /// What [`ModuleStore::deploy`] did.
@@ -278,6 +292,13 @@ pub trait ModuleCache: Send + Sync + 'static {
 
     /// The wasm and manifest of a module. On a miss, asks the control plane to store it (`control` request) and tries again.
     async fn get(&self, module: &ModuleRef) -> Result<(Manifest, Bytes), QueueError>;
+
+    /// Stores an archive of assets, before the module whose manifest names it. Idempotent.
+    async fn put_assets(&self, digest: BlobDigest, archive: Bytes) -> Result<(), QueueError>;
+
+    /// The archive that a module's manifest names. On a miss, asks for the module as [`ModuleCache::get`] does. What comes out has
+    /// this digest.
+    async fn assets(&self, module: &ModuleRef, digest: BlobDigest) -> Result<Bytes, QueueError>;
 
     /// Requests of hosts for modules that are missing, to be answered with [`ModuleCache::put`]; competing among API processes.
     async fn wanted(&self) -> Result<Box<dyn WantedModules>, QueueError>;

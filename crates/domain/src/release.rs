@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::StoreError;
 use crate::id::{ModuleDigest, TaskId};
 use crate::module::ModuleRecord;
-use crate::name::{AliasName, ModuleName, ModuleVersion, NameError, ScheduleName};
+use crate::name::{AliasName, ModuleName, ModuleVersion, NameError, Namespace, PlaceError, ScheduleName};
 use crate::time::Timestamp;
 
 /// Most versions that one alias may lead to.
@@ -58,14 +58,31 @@ impl Selector {
     }
 }
 
+impl Selector {
+    /// A version if it begins like one, else an alias.
+    fn read(text: &str) -> Result<Self, NameError> {
+        let is_alias = text.starts_with(|first: char| first.is_ascii_alphabetic());
+        if is_alias { text.parse().map(Self::Alias) } else { text.parse().map(Self::Version) }
+    }
+}
+
+impl ModuleSpec {
+    /// What a request of `namespace` calls its module.
+    ///
+    /// # Errors
+    /// [`PlaceError`], when it cannot be read, or is a module of another namespace.
+    pub fn within(text: &str, namespace: &Namespace) -> Result<Self, PlaceError> {
+        let (name, rest) = text.split_once('@').unwrap_or((text, LATEST));
+        Ok(Self { selector: Selector::read(rest)?, name: ModuleName::within(name, namespace)? })
+    }
+}
+
 impl FromStr for ModuleSpec {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let (name, rest) = text.split_once('@').unwrap_or((text, LATEST));
-        let is_alias = rest.starts_with(|first: char| first.is_ascii_alphabetic());
-        let selector = if is_alias { Selector::Alias(rest.parse()?) } else { Selector::Version(rest.parse()?) };
-        Ok(Self { name: name.parse()?, selector })
+        Ok(Self { selector: Selector::read(rest)?, name: name.parse()? })
     }
 }
 

@@ -190,6 +190,8 @@ pub enum Passed {
     ModuleMissing,
     /// The version, or every version that the alias leads to, is switched off.
     ModuleDisabled,
+    /// The namespace has as many tasks as its quota lets it have.
+    QuotaExceeded,
 }
 
 impl Passed {
@@ -202,6 +204,7 @@ impl Passed {
             Self::Superseded => "superseded",
             Self::ModuleMissing => "module_missing",
             Self::ModuleDisabled => "module_disabled",
+            Self::QuotaExceeded => "quota_exceeded",
         }
     }
 }

@@ -22,6 +22,7 @@ use tasklane_domain::blob::BlobStore;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::FlowStore;
 use tasklane_domain::kv::KeyValueStore;
+use tasklane_domain::namespace::NamespaceStore;
 use tasklane_domain::operation::OperationStore;
 use tasklane_domain::ports::{LeaderStore, ModuleStore, TaskStore};
 use tasklane_domain::quarantine::QuarantineStore;
@@ -60,6 +61,8 @@ pub struct Stores {
     pub kv: Arc<dyn KeyValueStore>,
     /// Sealed secrets.
     pub secrets: Arc<dyn SecretStore>,
+    /// Quotas of namespaces.
+    pub namespaces: Arc<dyn NamespaceStore>,
     commits: Arc<AtomicU64>,
 }
 
@@ -99,6 +102,7 @@ where
         + WebhookStore
         + KeyValueStore
         + SecretStore
+        + NamespaceStore
         + BlobStore,
 {
     let store = Arc::new(store);
@@ -115,6 +119,7 @@ where
         webhooks: store.clone(),
         kv: store.clone(),
         secrets: store.clone(),
+        namespaces: store.clone(),
         blobs: store,
         commits,
     }

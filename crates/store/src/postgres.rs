@@ -17,6 +17,8 @@ pub(crate) type Db = sqlx::Postgres;
 pub(crate) const BEGIN: &str = "BEGIN";
 /// PostgreSQL finds the index of held rows by itself.
 pub(crate) const BY_HELD: &str = "";
+/// Needed by SQLite alone.
+pub(crate) const NO_INDEX: &str = "";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.
 pub(crate) const LOCK_ROWS: &str = " FOR UPDATE";
 /// Suffix of a SELECT whose rows must not be removed before the commit.
@@ -43,6 +45,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 mod adapter;
 #[path = "shared/admit.rs"]
 mod admit;
+#[path = "shared/assets.rs"]
+mod assets;
 #[path = "shared/blob_port.rs"]
 mod blob_port;
 #[path = "shared/blob_sweep.rs"]
@@ -69,6 +73,10 @@ mod kv_port;
 mod leader;
 #[path = "shared/modules.rs"]
 mod modules;
+#[path = "shared/namespace_port.rs"]
+mod namespace_port;
+#[path = "shared/namespaces.rs"]
+mod namespaces;
 #[path = "shared/news.rs"]
 mod news;
 #[path = "shared/operations.rs"]

@@ -13,6 +13,7 @@ use tasklane_domain::blob::{Finished, SweepPlan, Swept, UploadId, Verified};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::{Admitted, ModuleFlow, Pass, QueueChange, QueueRule};
 use tasklane_domain::kv::Written;
+use tasklane_domain::namespace::Quotas;
 use tasklane_domain::operation::{Operation, Step};
 use tasklane_domain::ports::{Cancelled, Deployed, Expired, Promoted, SettleAnswer};
 use tasklane_domain::quarantine::Death;
@@ -23,8 +24,8 @@ use tasklane_domain::secret::SecretInfo;
 use tasklane_domain::task::{NewTask, SubmitAnswer};
 use tasklane_domain::webhook::{Delivery, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook};
 use tasklane_domain::{
-    AliasName, Lane, Lease, ModuleName, ModuleRecord, ModuleRef, ModuleVersion, QueueName, Report, ScheduleName,
-    TaskId, Term, Timestamp, WebhookName, WorkOrder,
+    AliasName, Lane, Lease, ModuleName, ModuleRecord, ModuleRef, ModuleVersion, Namespace, QueueName, Report,
+    ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -57,7 +58,8 @@ pub(crate) enum Op {
     SetActivity(ScheduleName, Activity, Option<Timestamp>),
     NoteTask(ScheduleName, TaskId),
     Fire(Term, Arc<Fire>, Timestamp),
-    Deploy(Arc<ModuleRecord>, Bytes),
+    /// With the archive of its assets.
+    Deploy(Arc<ModuleRecord>, Bytes, Option<Bytes>),
     ChangeAlias(ModuleName, AliasName, AliasChange, Timestamp),
     Switch(ModuleName, ModuleVersion, Availability, Timestamp),
     DeleteModule(ModuleName, ModuleVersion, Option<String>, Timestamp),
@@ -89,6 +91,7 @@ pub(crate) enum Op {
     WriteKv(Arc<KvWrite>),
     SweepKv(Term, Timestamp, u32),
     ChangeSecret(Arc<SecretChange>),
+    SetQuotas(Namespace, Option<Quotas>),
 }
 
 impl Op {
@@ -134,7 +137,8 @@ impl Op {
             | Self::SetStanding(..)
             | Self::RotateSecret(..)
             | Self::Enqueue(_)
-            | Self::ReplayDelivery(..) => 1,
+            | Self::ReplayDelivery(..)
+            | Self::SetQuotas(..) => 1,
         }
     }
 }
@@ -180,6 +184,8 @@ pub(crate) enum Answer {
     KvSwept(u64),
     /// Whatever it is about, if it was there.
     SecretChanged(Option<SecretInfo>),
+    /// Whether there were some.
+    QuotasSet(bool),
 }
 
 /// An operation's own failure, which leaves its neighbours alone, or its answer.

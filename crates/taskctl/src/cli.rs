@@ -10,6 +10,7 @@ mod blobs;
 mod flow;
 mod kv;
 mod modules;
+mod namespaces;
 mod retention;
 mod schedules;
 mod secrets;
@@ -20,6 +21,7 @@ pub(crate) use blobs::Blobs;
 pub(crate) use flow::{Flow, Queues};
 pub(crate) use kv::{Kv, KvArgs};
 pub(crate) use modules::Modules;
+pub(crate) use namespaces::{Namespaces, QuotaArgs};
 pub(crate) use retention::{Retention, RuleScope, RuleTimes};
 pub(crate) use schedules::{ScheduleArgs, Schedules};
 pub(crate) use secrets::{SecretArgs, Secrets};
@@ -42,6 +44,9 @@ pub(crate) struct Global {
     /// Where the API is.
     #[arg(long, global = true, env = "TASKLANE_SERVER", default_value = "http://127.0.0.1:7070", value_name = "URL")]
     pub(crate) server: String,
+    /// Whose modules, tasks, keys, secrets and schedules it is about. Default: `default`; lists show all.
+    #[arg(long, global = true, env = "TASKLANE_NAMESPACE", value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
     /// How answers are shown.
     #[arg(short, long, global = true, value_enum, default_value = "table")]
     pub(crate) output: Format,
@@ -104,6 +109,9 @@ pub(crate) enum Command {
     /// Look into the keys and values that guests keep.
     #[command(subcommand)]
     Kv(Kv),
+    /// What each namespace may have at most, and what it has.
+    #[command(subcommand)]
+    Namespaces(Namespaces),
     /// List the living hosts.
     Hosts,
     /// Show leader, slots and task counts.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tasklane_api_types::{BlobView, Problem};
+use tasklane_api_types::{BlobView, ErrorCode, Problem};
 
 use crate::failure::{FAILED, Failure, UNREACHABLE};
 use crate::output;
@@ -21,14 +21,27 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// A connection to one API.
 pub(crate) struct Client {
     base: String,
+    namespace: Option<String>,
     http: reqwest::Client,
 }
 
 impl Client {
-    /// For `http(s)://host:port`.
-    pub(crate) fn new(server: &str) -> anyhow::Result<Self> {
+    /// For `http(s)://host:port`, and perhaps for one namespace.
+    pub(crate) fn new(server: &str, namespace: Option<String>) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build()?;
-        Ok(Self { base: server.trim_end_matches('/').to_owned(), http })
+        Ok(Self { base: server.trim_end_matches('/').to_owned(), namespace, http })
+    }
+
+    /// Whose it all is, if the command line says so.
+    pub(crate) fn namespace(&self) -> Option<String> {
+        self.namespace.clone()
+    }
+
+    /// A path of something that belongs to a namespace.
+    pub(crate) fn scoped(&self, path: &str) -> String {
+        let Some(namespace) = &self.namespace else { return path.to_owned() };
+        let sign = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{sign}namespace={}", segment(namespace))
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -81,6 +94,23 @@ impl Client {
         parse(&self.bytes(path, "application/json").await?)
     }
 
+    /// GET, as a type; `None` where the server answers with this code.
+    pub(crate) async fn get_unless<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        code: ErrorCode,
+    ) -> anyhow::Result<Option<T>> {
+        let answer = self.http.get(self.url(path)).send().await.map_err(|error| self.unreachable(&error))?;
+        let (status, bytes) = (answer.status(), answer.bytes().await?);
+        if status.is_success() {
+            return parse(&bytes).map(Some);
+        }
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) if problem.code == code => Ok(None),
+            _ => Err(refused(status, &bytes)),
+        }
+    }
+
     /// POST of a JSON body.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
         self.send(self.http.post(self.url(path)).json(body)).await
@@ -123,11 +153,16 @@ async fn read(answer: reqwest::Response) -> anyhow::Result<Vec<u8>> {
     if status.is_success() {
         return Ok(bytes);
     }
-    match serde_json::from_slice::<Problem>(&bytes) {
-        Ok(problem) => Err(Failure::from(problem).into()),
-        Err(_) => Err(Failure::new(FAILED, format!("the server answered {status}, which is no answer of Tasklane"))
+    Err(refused(status, &bytes))
+}
+
+/// What an answer that is no success says.
+fn refused(status: reqwest::StatusCode, bytes: &[u8]) -> anyhow::Error {
+    match serde_json::from_slice::<Problem>(bytes) {
+        Ok(problem) => Failure::from(problem).into(),
+        Err(_) => Failure::new(FAILED, format!("the server answered {status}, which is no answer of Tasklane"))
             .hint("check --server: something else may be listening there")
-            .into()),
+            .into(),
     }
 }
 

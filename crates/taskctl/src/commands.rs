@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod assets;
 mod batch;
 mod blob;
 mod deploy;
@@ -7,6 +8,7 @@ mod flow;
 mod kv;
 mod look;
 mod module;
+mod namespace;
 mod operation;
 mod payload;
 mod permission;
@@ -56,7 +58,7 @@ pub(crate) fn before_threads(cli: &mut Cli) -> anyhow::Result<Walls> {
 /// Carries out the command line.
 pub(crate) async fn run(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
     let global = cli.global;
-    let client = || Client::new(&global.server);
+    let client = || Client::new(&global.server, global.namespace.clone());
     match cli.command {
         Command::Dev(args) => Box::pin(roles::dev::run(*args)).await?,
         Command::Serve(args) => Box::pin(roles::serve(*args, walls)).await?,
@@ -75,6 +77,7 @@ pub(crate) async fn run(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
         Command::Webhooks(command) => webhook::run(&client()?, global.output, command).await?,
         Command::Secrets(command) => secret::run(&client()?, global.output, command).await?,
         Command::Kv(command) => kv::run(&client()?, global.output, command).await?,
+        Command::Namespaces(command) => namespace::run(&client()?, global.output, command).await?,
         Command::Hosts => look::hosts(&client()?, global.output).await?,
         Command::Cluster => look::cluster(&client()?, global.output).await?,
         Command::Completions { shell } => {

@@ -231,6 +231,12 @@ pub(crate) struct Settings {
     /// What one attempt may ask of the control plane, in host units: a call costs 10, each KiB 1. Default 100000.
     #[arg(long, env = "TASKLANE_HOST_UNITS_MAX", value_name = "N")]
     pub(crate) host_units_max: Option<u64>,
+    /// Most bytes of results that guests write and read piece by piece, on a host's disk at once. Default 4294967296.
+    #[arg(long, env = "TASKLANE_SPOOL_BYTES_MAX", value_name = "BYTES")]
+    pub(crate) spool_bytes_max: Option<u64>,
+    /// Most bytes of modules' assets on a host's disk that nothing needs. Default 1073741824.
+    #[arg(long, env = "TASKLANE_ASSETS_BYTES_MAX", value_name = "BYTES")]
+    pub(crate) assets_bytes_max: Option<u64>,
     /// What is logged, such as `info` or `tasklane_host=debug`. Default `info`.
     #[arg(long, env = "TASKLANE_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -272,7 +278,8 @@ impl Settings {
             compile_memory_bytes compile_cpu_seconds compile_timeout_ms egress_allow
             egress_grant_networks egress_dns egress_ca_file egress_concurrent_max egress_connections_max
             egress_connect_timeout_ms egress_answer_timeout_ms kv_value_bytes_max kv_store_keys_max
-            kv_store_bytes_max secrets_key_file secrets_key host_units_max);
+            kv_store_bytes_max secrets_key_file secrets_key host_units_max spool_bytes_max
+            assets_bytes_max);
         Ok(self)
     }
 

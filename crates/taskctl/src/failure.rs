@@ -40,6 +40,10 @@ impl Failure {
 }
 
 fn exit_code(code: ErrorCode) -> u8 {
+    // Nobody is refused: the request names what is another's.
+    if code == ErrorCode::NamespaceCrossed {
+        return USAGE;
+    }
     match code.status() {
         404 | 410 => NOT_FOUND,
         409 => CONFLICT,

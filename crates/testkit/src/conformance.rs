@@ -3,6 +3,7 @@
 //! Called by `crates/store/tests` through [`store_conformance!`](crate::store_conformance), which makes one test of each check, so
 //! that a failing check is named. A check gets a [`World`] with an empty database of its own.
 
+pub mod assets;
 pub mod blob_tasks;
 pub mod blobs;
 pub mod dependence;
@@ -13,6 +14,7 @@ pub mod kv;
 pub mod leader;
 pub mod life;
 pub mod modules;
+pub mod namespaces;
 pub mod quarantine;
 pub mod reads;
 pub mod releases;
@@ -93,6 +95,8 @@ macro_rules! store_conformance {
             retention::a_former_leader_removes_nothing,
             retention::expired_keys_are_purged_and_others_stay,
             retention::operations_that_are_done_are_purged,
+            assets::assets_lie_beside_the_version_that_has_them,
+            assets::other_assets_under_one_version_are_a_conflict,
             modules::a_deployed_module_reads_back_whole,
             modules::deploying_the_same_again_changes_nothing,
             modules::other_content_under_one_version_is_a_conflict,
@@ -206,6 +210,19 @@ macro_rules! store_conformance {
             secrets::a_value_is_sealed_anew,
             secrets::a_secret_is_removed,
             secrets::a_namespace_has_so_many_secrets,
+            namespaces::quotas_are_set_read_back_and_unset,
+            namespaces::what_a_namespace_has_is_counted,
+            namespaces::a_full_namespace_takes_no_more_tasks,
+            namespaces::concurrent_submits_never_exceed_a_quota,
+            namespaces::a_namespace_runs_so_many_at_once,
+            namespaces::a_task_runs_a_module_of_its_own_namespace,
+            namespaces::nobody_waits_for_another_namespaces_task,
+            namespaces::a_child_is_where_its_parent_is,
+            namespaces::modules_of_two_namespaces_are_apart,
+            namespaces::a_namespace_has_so_many_modules,
+            namespaces::a_namespace_keeps_so_many_bytes,
+            namespaces::a_namespace_has_so_many_secrets_and_schedules,
+            namespaces::a_firing_without_room_is_passed_over,
             history::random_histories_follow_the_state_machine,
         }
     };

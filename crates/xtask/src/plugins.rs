@@ -29,6 +29,7 @@ pub(crate) fn build() -> anyhow::Result<()> {
     })?;
     step("plugins (other targets)", || {
         build_one("fixture-command", "wasm32-wasip1")?;
+        build_one("fixture-reader", "wasm32-wasip1")?;
         build_one("fixture-noop", "wasm32-unknown-unknown")
     })?;
     step("plugins (jq: jaq from crates.io)", || {

@@ -11,7 +11,7 @@ use wasmparser::{ComponentTypeRef, FuncType, TypeRef, ValType};
 use super::shown;
 
 /// Interfaces of ours that components may import.
-const OWN_INTERFACES: [&str; 8] = [
+const OWN_INTERFACES: [&str; 9] = [
     "tasklane:task/log@0.1.",
     "tasklane:task/progress@0.1.",
     "tasklane:task/config@0.1.",
@@ -19,6 +19,7 @@ const OWN_INTERFACES: [&str; 8] = [
     "tasklane:task/tasks@0.1.",
     "tasklane:task/kv@0.1.",
     "tasklane:task/secrets@0.1.",
+    "tasklane:task/blobs@0.1.",
     "tasklane:task/types@0.1.",
 ];
 /// Version of the interfaces of WASI below.
@@ -27,7 +28,7 @@ const WASI_VERSION: &str = "0.2.";
 /// imports them always. HTTP is linked for everybody, and refuses what the manifest does not ask for.
 const WASI_INTERFACES: &[(&str, &str)] = &[
     ("wasi:cli/environment", "get-environment get-arguments initial-cwd"),
-    ("wasi:cli/exit", "exit"),
+    ("wasi:cli/exit", "exit exit-with-code"),
     ("wasi:cli/stdin", "get-stdin"),
     ("wasi:cli/stdout", "get-stdout"),
     ("wasi:cli/stderr", "get-stderr"),
@@ -236,6 +237,9 @@ pub(super) fn signature(ty: &FuncType) -> String {
     text.extend(ty.results().iter().map(letter));
     text
 }
+
+#[cfg(test)]
+mod linked;
 
 #[cfg(test)]
 mod tests {

@@ -41,6 +41,12 @@ impl Linkers {
         wasmtime_wasi::p1::add_to_linker_async(&mut commands, |guest: &mut CommandGuest| &mut guest.wasi)?;
         Ok(Self { components, commands })
     }
+
+    /// The one for components, to look at.
+    #[cfg(test)]
+    pub(crate) fn into_components(self) -> ComponentLinker<Guest> {
+        self.components
+    }
 }
 
 fn link_error(error: wasmtime::Error) -> LoadError {

@@ -4,20 +4,24 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tasklane_domain::children::Enqueuer;
+use tasklane_domain::module::EnvValue;
 use tasklane_domain::work::Progress;
 use tasklane_domain::{Manifest, WorkOrder};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::blobs::{BlobRoom, Desk, Written};
 use super::clock::{CoarseMonotonic, CoarseWall};
+use super::env::SecretEnv;
 use super::limiter::Limiter;
 use super::outgoing::Outgoing;
 use super::secrets::Pocket;
 use super::stdio::{SharedVoice, Stream};
 use super::units::{Calls, Units};
+use crate::assets::AssetDir;
 use crate::egress::Gateway;
 use tasklane_domain::log::LogSource;
 
@@ -48,6 +52,19 @@ pub(crate) struct Setup {
     /// When the attempt's time is over.
     pub(crate) until: Instant,
     pub(crate) calls: Calls,
+    pub(crate) blobs: BlobRoom,
+    /// Variables that are secrets.
+    pub(crate) env: SecretEnv,
+    /// The module's assets, if it has some.
+    pub(crate) assets: Option<Arc<AssetDir>>,
+    /// Resources that a guest may hold if it has assets: each may be an open file of the host.
+    pub(crate) files_max: usize,
+}
+
+impl Setup {
+    fn resources_max(&self) -> usize {
+        if self.assets.is_some() { self.files_max } else { RESOURCES_MAX }
+    }
 }
 
 /// Store data of components.
@@ -58,8 +75,10 @@ pub(crate) struct Guest {
     pub(crate) units: Units,
     /// Secrets that this attempt has asked for.
     pub(crate) pocket: Pocket,
+    /// What it has open of blobs, and its result if it was written.
+    pub(crate) desk: Desk,
     pub(super) table: ResourceTable,
-    /// Made when first asked for: a guest that never calls WASI does not pay for it.
+    /// Made when first asked for, unless there are assets: a guest that never calls WASI does not pay for it.
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
     /// Made when first asked for.
@@ -76,6 +95,8 @@ pub(crate) struct CommandGuest {
 pub(crate) trait Limited {
     fn limiter(&mut self) -> &mut Limiter;
     fn fault(&mut self) -> Option<Fault>;
+    /// The result that was written piece by piece.
+    fn written(&mut self) -> Option<Written>;
 }
 
 impl Limited for Guest {
@@ -85,6 +106,10 @@ impl Limited for Guest {
 
     fn fault(&mut self) -> Option<Fault> {
         self.fault.take()
+    }
+
+    fn written(&mut self) -> Option<Written> {
+        self.desk.result.take()
     }
 }
 
@@ -96,26 +121,40 @@ impl Limited for CommandGuest {
     fn fault(&mut self) -> Option<Fault> {
         None
     }
+
+    fn written(&mut self) -> Option<Written> {
+        None
+    }
 }
 
 impl Guest {
-    pub(crate) fn new(setup: Setup) -> Self {
+    pub(crate) fn new(setup: Setup) -> wasmtime::Result<Self> {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(RESOURCES_MAX);
+        table.set_max_capacity(setup.resources_max());
         let limiter = Limiter::new(setup.order.limits.memory_bytes);
         let units = Units::new(setup.calls.units_max);
         let (http, pocket) = (WasiHttpCtx::new(), Pocket::default());
-        Self { setup, limiter, fault: None, units, pocket, table, wasi: None, http, outgoing: None }
+        let wasi = if setup.assets.is_some() { Some(with_assets(builder(&setup), &setup)?.build()) } else { None };
+        let desk = Desk::default();
+        Ok(Self { setup, limiter, fault: None, units, pocket, desk, table, wasi, http, outgoing: None })
     }
 }
 
 impl CommandGuest {
-    pub(crate) fn new(setup: &Setup) -> Self {
-        let mut wasi = builder(setup).build_p1();
-        // Preview 1 has no handles of its own, but each timer in one `poll_oneoff` is a resource of the host.
-        wasi.ctx().table.set_max_capacity(RESOURCES_MAX);
-        Self { wasi, limiter: Limiter::new(setup.order.limits.memory_bytes) }
+    pub(crate) fn new(setup: &Setup) -> wasmtime::Result<Self> {
+        let mut wasi = with_assets(builder(setup), setup)?.build_p1();
+        // Each open file is a resource of the host, and each timer in one `poll_oneoff`.
+        wasi.ctx().table.set_max_capacity(setup.resources_max());
+        Ok(Self { wasi, limiter: Limiter::new(setup.order.limits.memory_bytes) })
     }
+}
+
+/// The module's assets, read-only, where its manifest says.
+fn with_assets(mut builder: WasiCtxBuilder, setup: &Setup) -> wasmtime::Result<WasiCtxBuilder> {
+    if let (Some(dir), Some(assets)) = (&setup.assets, &setup.manifest.assets) {
+        builder.preopened_dir(dir.path(), &assets.path, FsPerms::ReadOnly)?;
+    }
+    Ok(builder)
 }
 
 /// No files, no sockets, no names, no environment but the manifest's; the payload is standard input.
@@ -123,7 +162,7 @@ fn builder(setup: &Setup) -> WasiCtxBuilder {
     let mut builder = WasiCtxBuilder::new();
     let command = &setup.manifest.command;
     builder
-        .arg(setup.manifest.name.as_str())
+        .arg(setup.manifest.name.bare())
         .args(&command.args)
         .stdin(MemoryInputPipe::new(setup.order.payload.bytes.clone()))
         .stdout(Stream { voice: setup.voice.clone(), source: LogSource::Stdout })
@@ -135,7 +174,13 @@ fn builder(setup: &Setup) -> WasiCtxBuilder {
         .allow_udp(false)
         .allow_ip_name_lookup(false);
     for (name, value) in &command.env {
-        builder.env(name, value);
+        if let EnvValue::Text(text) = value {
+            builder.env(name, text);
+        }
+    }
+    for (name, value) in &setup.env {
+        // Checked to be text when it was revealed.
+        builder.env(name, String::from_utf8_lossy(value.reveal()));
     }
     builder
 }

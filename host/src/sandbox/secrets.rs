@@ -5,16 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use tasklane_domain::SecretName;
 use tasklane_domain::call::{Call, CallAnswer};
 use tasklane_domain::secret::SecretValue;
+use tasklane_domain::{SecretName, TaskId};
 use tasklane_seal::Recipient;
 use wasmtime::component::Resource;
 
 use super::bindings::tasklane::task::secrets::{self, HostSecret};
 use super::bindings::tasklane::task::types::HostError;
 use super::guest::Guest;
-use super::units::unexpected;
+use super::units::{Calls, unexpected};
 
 /// Different secrets that one attempt may ask for.
 const SECRETS_MAX: usize = 64;
@@ -29,16 +29,22 @@ pub struct Handle {
 #[derive(Default)]
 pub(crate) struct Pocket(BTreeMap<SecretName, Option<SecretValue>>);
 
+/// Asks for a value; `None` if nobody has set it.
+pub(super) async fn fetch(calls: &Calls, task: TaskId, name: &SecretName) -> Result<Option<SecretValue>, HostError> {
+    let unsealed = |error: tasklane_seal::Unsealed| HostError::Unavailable(error.to_string());
+    let recipient = Recipient::new().map_err(unsealed)?;
+    let call = Call::Secret { name: name.clone(), to: recipient.public() };
+    let CallAnswer::Secret(answer) = calls.ask(task, call).await? else { return unexpected() };
+    let Some(envelope) = answer else { return Ok(None) };
+    let context = tasklane_domain::secret::context(task, name);
+    let opened = recipient.open(context.as_bytes(), &envelope);
+    opened.map(Some).map_err(|error| HostError::Unavailable(format!("secret `{name}`: {error}")))
+}
+
 impl Guest {
     async fn fetch(&mut self, name: &SecretName) -> Result<Option<SecretValue>, HostError> {
-        let unsealed = |error: tasklane_seal::Unsealed| HostError::Unavailable(error.to_string());
-        let recipient = Recipient::new().map_err(unsealed)?;
-        let call = Call::Secret { name: name.clone(), to: recipient.public() };
-        let CallAnswer::Secret(answer) = self.ask(call, 0).await? else { return unexpected() };
-        let Some(envelope) = answer else { return Ok(None) };
-        let context = tasklane_domain::secret::context(self.setup.order.task, name);
-        let opened = recipient.open(context.as_bytes(), &envelope);
-        opened.map(Some).map_err(|error| HostError::Unavailable(format!("secret `{name}`: {error}")))
+        self.units.take(1, 0)?;
+        fetch(&self.setup.calls, self.setup.order.task, name).await
     }
 
     async fn secret(&mut self, text: String) -> Result<Option<Resource<Handle>>, HostError> {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use prometheus::IntCounterVec;
+use tasklane_domain::TaskId;
 use tasklane_domain::call::{Call, CallAnswer, CallError, CallRequest, Caller};
 
 use super::bindings::tasklane::task::types::HostError;
@@ -15,6 +16,8 @@ use super::guest::Guest;
 const CALL_UNITS: u64 = 10;
 /// Bytes that cost one unit more, either way.
 const BYTES_PER_UNIT: u64 = 1024;
+/// Bytes of a piece of a blob that cost one unit more: they stay on this host, where a piece costs one unit.
+const BLOB_BYTES_PER_UNIT: u64 = 64 * 1024;
 
 /// The way to the control plane, for one attempt.
 #[derive(Clone)]
@@ -41,14 +44,23 @@ impl Units {
     /// Takes the units of something that carries so many bytes.
     pub(crate) fn take(&mut self, calls: u64, bytes: usize) -> Result<(), HostError> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let cost = calls.saturating_mul(CALL_UNITS).saturating_add(bytes / BYTES_PER_UNIT);
+        self.pay(calls.saturating_mul(CALL_UNITS).saturating_add(bytes / BYTES_PER_UNIT))
+    }
+
+    /// Takes the units of one piece of a blob.
+    pub(crate) fn take_piece(&mut self, bytes: usize) -> Result<(), HostError> {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.pay(1 + bytes / BLOB_BYTES_PER_UNIT)
+    }
+
+    fn pay(&mut self, cost: u64) -> Result<(), HostError> {
         match self.left.checked_sub(cost) {
             Some(left) => {
                 self.left = left;
                 Ok(())
             }
             None => Err(HostError::LimitExceeded(format!(
-                "an attempt has {} host units; a call costs {CALL_UNITS}, and 1 for each KiB",
+                "an attempt has {} host units; a call costs {CALL_UNITS} and 1 for each KiB, a piece of a blob 1 and 1 for each 64 KiB",
                 self.max
             ))),
         }
@@ -75,6 +87,13 @@ const fn word<T>(answer: &Result<T, HostError>) -> &'static str {
     }
 }
 
+impl Calls {
+    /// Asks the control plane for one task.
+    pub(crate) async fn ask(&self, task: TaskId, call: Call) -> Result<CallAnswer, HostError> {
+        self.caller.call(CallRequest { task, call }).await.map_err(refused)
+    }
+}
+
 impl Guest {
     /// Counts what came of a host function, and passes it on.
     pub(crate) fn counted<T>(&self, function: &str, answer: Result<T, HostError>) -> Result<T, HostError> {
@@ -85,8 +104,7 @@ impl Guest {
     /// Asks the control plane.
     pub(crate) async fn ask(&mut self, call: Call, bytes: usize) -> Result<CallAnswer, HostError> {
         self.units.take(1, bytes)?;
-        let request = CallRequest { task: self.setup.order.task, call };
-        self.setup.calls.caller.call(request).await.map_err(refused)
+        self.setup.calls.ask(self.setup.order.task, call).await
     }
 }
 
@@ -106,5 +124,7 @@ mod tests {
         assert!(units.take(1, 6 * 1024).is_err(), "16 of 15");
         assert!(units.take(1, 5 * 1024).is_ok());
         assert!(matches!(units.take(1, 0), Err(HostError::LimitExceeded(why)) if why.contains("25")));
+        let mut units = Units::new(17);
+        assert!(units.take_piece(1024 * 1024).is_ok() && units.take_piece(0).is_err());
     }
 }

@@ -89,6 +89,14 @@ impl BlobCache for Buckets {
 
 #[async_trait]
 impl ResultStore for Buckets {
+    async fn put_pieces(&self, key: ResultKey, mut bytes: Box<dyn Chunks>) -> Result<(), QueueError> {
+        let mut whole = Vec::new();
+        while let Some(piece) = bytes.next().await.map_err(|_| away())? {
+            whole.extend_from_slice(&piece);
+        }
+        ResultStore::put(self, key, whole.into()).await
+    }
+
     async fn put(&self, key: ResultKey, bytes: Bytes) -> Result<(), QueueError> {
         let refused =
             self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();

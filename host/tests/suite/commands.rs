@@ -93,3 +93,21 @@ async fn a_command_may_read_and_write_megabytes_in_one_call() {
     assert_eq!(ran.outcome, Outcome::Ok, "{:?}", ran.log);
     assert!(ran.result == input.as_bytes(), "{} bytes came back", ran.result.len());
 }
+
+#[tokio::test]
+async fn a_preview_2_command_may_exit_with_a_code_of_its_own() {
+    // WASI 0.2.12 brought it; what older toolchains build says success or failure.
+    let text = r#"(component
+        (import "wasi:cli/exit@0.2.12" (instance $exit (export "exit-with-code" (func (param "status-code" u8)))))
+        (core func $code (canon lower (func $exit "exit-with-code")))
+        (core module $m
+            (import "" "code" (func $code (param i32)))
+            (func (export "run") (result i32) (call $code (i32.const 75)) (i32.const 0)))
+        (core instance $i (instantiate $m (with "" (instance (export "code" (func $code))))))
+        (func $run (result (result)) (canon lift (core func $i "run")))
+        (instance $r (export "run" (func $run)))
+        (export "wasi:cli/run@0.2.12" (instance $r)))"#;
+    let ran = crate::guests::from_text(text).run(payload(""), limits()).await.unwrap();
+    assert!(matches!(ran.outcome, Outcome::ExitCode { code: 75, .. }), "{:?}", ran.outcome);
+    assert_eq!(ran.outcome.retryability(), Retryability::Retryable);
+}

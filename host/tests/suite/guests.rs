@@ -42,7 +42,7 @@ pub(crate) fn fixture() -> Arc<LocalModule> {
 pub(crate) fn command(target: &str, args: &[&str], env: &[(&str, &str)]) -> LocalModule {
     let mut manifest = manifest("command");
     manifest.command.args = args.iter().map(|&arg| arg.to_owned()).collect();
-    manifest.command.env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    manifest.command.env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned().into())).collect();
     LocalModule::load(&wasm(target, "fixture-command.wasm"), manifest, 2).unwrap()
 }
 

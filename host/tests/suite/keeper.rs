@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tasklane_domain::Timestamp;
-use tasklane_domain::call::{Call, CallAnswer, CallError, CallRequest, Called, Caller};
+use tasklane_domain::call::{BlobPlace, Call, CallAnswer, CallError, CallRequest, Called, Caller};
 use tasklane_domain::kv::{Change, Entry, Key, KeyPage, KvAnswer, KvAsk, KvLimits, KvName, Totals, Write, write};
 use tasklane_domain::secret::{SecretValue, context};
 
@@ -20,6 +20,8 @@ type Stores = HashMap<KvName, (HashMap<Key, Entry>, Totals)>;
 pub(crate) struct Keeper {
     stores: Mutex<Stores>,
     pub(crate) secrets: Mutex<HashMap<String, Vec<u8>>>,
+    /// Results of tasks that this one waited for; `None` for one without.
+    pub(crate) results: Mutex<HashMap<String, Option<BlobPlace>>>,
     pub(crate) asked: Mutex<Vec<CallRequest>>,
 }
 
@@ -64,6 +66,11 @@ impl Caller for Keeper {
         self.asked.lock().push(request.clone());
         match request.call {
             Call::Kv { store, ask } => self.kv(store, ask).map(CallAnswer::Kv),
+            Call::Blob { of } => {
+                let place = self.results.lock().get(&of).cloned();
+                let denied = || CallError::Denied("it has waited for none that is called so".to_owned());
+                place.map(CallAnswer::Blob).ok_or_else(denied)
+            }
             Call::Secret { name, to } => {
                 let value = self.secrets.lock().get(name.as_str()).cloned();
                 let sealed = value.map(|value| {

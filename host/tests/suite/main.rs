@@ -3,6 +3,8 @@
 //! The guests are built by `cargo xtask plugins`; one that is missing fails its tests.
 
 #[cfg(test)]
+mod assets;
+#[cfg(test)]
 mod blobs;
 #[cfg(test)]
 mod buckets;
@@ -37,6 +39,8 @@ mod keeper;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
+mod pieces;
+#[cfg(test)]
 mod ports;
 #[cfg(test)]
 mod preemption;
@@ -48,3 +52,7 @@ mod reports;
 mod schemas;
 #[cfg(test)]
 mod stains;
+#[cfg(test)]
+mod values;
+#[cfg(test)]
+mod variables;

@@ -60,6 +60,8 @@ pub(crate) struct World {
     arrived: Notify,
     events: watch::Sender<Vec<Event>>,
     modules: Mutex<HashMap<ModuleRef, (Manifest, Bytes)>>,
+    /// Archives of assets.
+    pub(crate) assets: Mutex<HashMap<tasklane_domain::BlobDigest, Bytes>>,
     /// Whether reports are refused.
     pub(crate) reports_away: AtomicBool,
     /// Reports with more bytes of log and result than this are too large.
@@ -81,6 +83,7 @@ impl World {
             arrived: Notify::new(),
             events: watch::Sender::default(),
             modules: Mutex::default(),
+            assets: Mutex::default(),
             reports_away: AtomicBool::new(false),
             report_bytes_max: Mutex::new(usize::MAX),
             asked: Mutex::default(),
@@ -378,6 +381,15 @@ impl ModuleCache for World {
 
     async fn get(&self, module: &ModuleRef) -> Result<(Manifest, Bytes), QueueError> {
         self.modules.lock().get(module).cloned().ok_or_else(|| QueueError::NotFound(module.to_string()))
+    }
+
+    async fn put_assets(&self, digest: tasklane_domain::BlobDigest, archive: Bytes) -> Result<(), QueueError> {
+        self.assets.lock().insert(digest, archive);
+        Ok(())
+    }
+
+    async fn assets(&self, _: &ModuleRef, digest: tasklane_domain::BlobDigest) -> Result<Bytes, QueueError> {
+        self.assets.lock().get(&digest).cloned().ok_or_else(|| QueueError::NotFound(digest.to_string()))
     }
 
     async fn wanted(&self) -> Result<Box<dyn WantedModules>, QueueError> {

@@ -58,6 +58,16 @@ async fn read(mut chunks: Box<dyn Chunks>) -> anyhow::Result<Vec<u8>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_result_may_come_in_pieces_and_one_that_breaks_off_is_none() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let (results, content, key) = (world.nats.result_store(&world.topology), content(), key());
+    assert!(results.put_pieces(key, Box::new(Broken(false))).await.is_err());
+    results.put_pieces(key, Box::new(Source(content.clone()))).await?;
+    assert!(read(results.open(key).await?).await? == content, "other bytes came back");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_payload_comes_out_as_it_was_put_and_can_be_forgotten() -> anyhow::Result<()> {
     let world = World::new().await?;
     let (cache, bytes) = (world.nats.blob_cache(&world.topology), content());

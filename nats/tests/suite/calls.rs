@@ -1,10 +1,11 @@
 //! Calls of guests: answered by whoever hears them, repeated only where that is safe, and never larger than a message may be.
 
 use bytes::Bytes;
-use tasklane_domain::TaskId;
-use tasklane_domain::call::{Call, CallAnswer, CallError, CallRequest, CallSource, Called, Caller, Calls};
+use tasklane_domain::blob::RESULT_INLINE_BYTES_MAX;
+use tasklane_domain::call::{BlobPlace, Call, CallAnswer, CallError, CallRequest, CallSource, Called, Caller, Calls};
 use tasklane_domain::kv::{Entry, Expected, KvAnswer, KvAsk, Revision};
 use tasklane_domain::secret::{Envelope, PublicKey};
+use tasklane_domain::{BlobDigest, BlobRef, TaskId};
 use tasklane_nats::Nats;
 
 use crate::world::{World, soon};
@@ -25,6 +26,10 @@ fn swap() -> CallRequest {
 fn secret() -> CallRequest {
     let to = PublicKey([7; 32]);
     CallRequest { task: TaskId::new(), call: Call::Secret { name: "a".parse().unwrap(), to } }
+}
+
+fn result() -> CallRequest {
+    CallRequest { task: TaskId::new(), call: Call::Blob { of: "resize".to_owned() } }
 }
 
 fn entry() -> Called {
@@ -50,12 +55,17 @@ pub(crate) async fn both_ways(control: &Nats, host: &Nats) -> anyhow::Result<()>
     let mut calls = control.calls().calls().await?;
     let envelope = Envelope { from: PublicKey([9; 32]), sealed: Bytes::from_static(b"\x01\x02") };
     let refused = |why: &str| CallError::Denied(why.to_owned());
-    let table: [(CallRequest, Called); 5] = [
+    let (digest, size_bytes) = (BlobDigest::from_bytes([3; 32]), 1 << 40);
+    let inline = Bytes::from(vec![0xff; RESULT_INLINE_BYTES_MAX]);
+    let table: [(CallRequest, Called); 8] = [
         (get(), entry()),
         (swap(), Ok(CallAnswer::Kv(KvAnswer::Conflict(None)))),
         (get(), Err(refused("no"))),
         (secret(), Ok(CallAnswer::Secret(Some(envelope)))),
         (secret(), Ok(CallAnswer::Secret(None))),
+        (result(), Ok(CallAnswer::Blob(Some(BlobPlace::Inline(inline))))),
+        (result(), Ok(CallAnswer::Blob(Some(BlobPlace::Stored(BlobRef { digest, size_bytes }))))),
+        (result(), Ok(CallAnswer::Blob(None))),
     ];
     for (request, wanted) in table {
         let asked = host.calls();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tasklane_domain::error::QueueError;
 use tasklane_domain::ports::ModuleCache;
-use tasklane_domain::{LimitsPatch, Manifest, ModuleDigest, ModuleRef};
+use tasklane_domain::{BlobDigest, LimitsPatch, Manifest, ModuleDigest, ModuleRef};
 use tokio::task::JoinHandle;
 
 use crate::world::{World, eventually, soon};
@@ -112,4 +112,26 @@ async fn bytes_of_another_digest_are_never_returned_and_replaced() -> anyhow::Re
     let (_, found) = soon("the module", cache.get(&module)).await??;
     assert!(found == wasm, "other bytes came back");
     soon("the API's end", api).await??
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn assets_come_back_are_asked_for_and_never_others() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let (wasm, archive, cache) = (wasm(), Bytes::from(vec![7; 300_000]), world.nats.module_cache(&world.topology));
+    let (module, digest) = (reference(&wasm), BlobDigest::from_bytes(Sha256::digest(&archive).into()));
+    cache.put_assets(digest, archive.clone()).await?;
+    cache.put_assets(digest, archive.clone()).await?;
+    assert!(soon("the assets", cache.assets(&module, digest)).await?? == archive);
+    let store = world.raw().await?.get_object_store("modules").await?;
+    store.put(format!("assets/{digest}").as_str(), &mut &b"something else"[..]).await?;
+    let (mut wanted, supplier, bytes) = (cache.wanted().await?, cache.clone(), archive.clone());
+    let api = tokio::spawn(async move {
+        let asked = wanted.next().await.unwrap();
+        supplier.put_assets(digest, bytes).await?;
+        wanted.done().await;
+        anyhow::Ok(asked)
+    });
+    assert!(soon("the assets", cache.assets(&module, digest)).await?? == archive, "other bytes came back");
+    assert_eq!(soon("the API's end", api).await???, module, "it is the module that is asked for");
+    Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::Kind;
 use crate::{Context, TaskError};
 
+pub(crate) mod blobs;
 pub(crate) mod kv;
 
 mod bindings {

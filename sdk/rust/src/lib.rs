@@ -30,6 +30,7 @@ mod error;
 mod host_error;
 mod io;
 
+pub mod blobs;
 pub mod config;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
@@ -54,7 +55,7 @@ pub use tasklane_sdk_macros::task;
 /// Everything that a task usually needs.
 pub mod prelude {
     pub use crate::{
-        Bytes, Context, Permanent, TaskError, config, http, kv, log, progress, secrets, task, tasks, testing,
+        Bytes, Context, Permanent, TaskError, blobs, config, http, kv, log, progress, secrets, task, tasks, testing,
     };
     pub use serde::{Deserialize, Serialize};
 }

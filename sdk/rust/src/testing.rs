@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[cfg(not(target_family = "wasm"))]
+pub(crate) mod blobs;
+#[cfg(not(target_family = "wasm"))]
 pub(crate) mod kv;
 
 use crate::Context;
@@ -64,6 +66,25 @@ pub fn answer(url: &str, response: crate::http::Response) {
 /// Sets a secret for this thread.
 pub fn set_secret(name: &str, value: &[u8]) {
     SECRETS.with_borrow_mut(|secrets| secrets.insert(name.to_owned(), value.to_vec()));
+}
+
+/// Sets what `blobs::payload` reads on this thread.
+#[cfg(not(target_family = "wasm"))]
+pub fn set_payload(bytes: &[u8]) {
+    blobs::set_payload(bytes);
+}
+
+/// Sets the result of a task that this one waited for, on this thread. Every other one is denied.
+#[cfg(not(target_family = "wasm"))]
+pub fn set_result(of: &str, bytes: &[u8]) {
+    blobs::set_result(of, bytes);
+}
+
+/// The result that was written piece by piece on this thread, if one was finished since the last call.
+#[cfg(not(target_family = "wasm"))]
+#[must_use]
+pub fn take_result() -> Option<Vec<u8>> {
+    blobs::take_result()
 }
 
 #[cfg(not(target_family = "wasm"))]

@@ -21,6 +21,7 @@ fn refusal(error: StoreError) -> CallError {
             CallError::Invalid(fault.to_string())
         }
         StoreError::KvRefused(fault) => CallError::Limit(fault.to_string()),
+        StoreError::NamespaceQuota(exceeded) => CallError::Limit(exceeded.to_string()),
         other => {
             tracing::warn!(error = %other, "a guest's keys and values could not be reached");
             CallError::Unavailable("the database did not answer".to_owned())
@@ -33,7 +34,7 @@ pub(super) async fn answer(state: &State, guest: &Guest, store: &KvName, ask: Kv
         return Err(CallError::Denied(format!("the manifest does not grant the store `{store}` for that")));
     }
     let owner = match store {
-        KvName::Own => Owner::Module(guest.module.clone()),
+        KvName::Own => Owner::Module(guest.module.local()),
         KvName::Shared(name) => Owner::Shared(name.clone()),
     };
     carry_out(state, Place { namespace: guest.namespace.clone(), owner }, ask).await.map_err(refusal)

@@ -22,6 +22,7 @@ use super::operations::{accepted, begin};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Params, TextPath};
 use crate::graph::mark;
+use crate::namespaces::own_batch;
 use crate::state::State as Room;
 use crate::submit::commit;
 
@@ -32,16 +33,24 @@ const GRAPH_EDGES_MAX: u32 = 200_000;
 /// Most tasks that one task can wait for: as many as may be submitted.
 const WAITS_MAX: u32 = 20_000;
 
-async fn batch_of(room: &Room, text: &str) -> ApiResult<Batch> {
+/// The batch of that id, if its tasks are of the namespace that is asked for.
+async fn batch_of(room: &Room, text: &str, params: &Params) -> ApiResult<Batch> {
     let wrong = |error: tasklane_domain::id::IdError| ApiError::new(ErrorCode::InvalidId, error.to_string());
     let id: BatchId = text.parse().map_err(wrong)?;
     let missing = || ApiError::new(ErrorCode::BatchNotFound, format!("there is no batch {id}"));
+    if !own_batch(room, id, params).await? {
+        return Err(missing());
+    }
     room.ports.tasks.batch(id).await?.ok_or_else(missing)
 }
 
 /// How far a batch is.
 #[utoipa::path(
-    get, path = "/api/v1/batches/{id}", tag = "batches", params(("id" = String, Path, description = "Batch id")),
+    get, path = "/api/v1/batches/{id}", tag = "batches",
+    params(
+        ("id" = String, Path, description = "Batch id"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 200, description = "Its tasks by state", body = BatchView),
         (status = "4XX", description = "No such batch", body = Problem, content_type = "application/problem+json"),
@@ -52,8 +61,7 @@ pub(crate) async fn batch(
     TextPath(id): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<BatchView>> {
-    params.only(&[])?;
-    let batch = batch_of(&room, &id).await?;
+    let batch = batch_of(&room, &id, &params).await?;
     Ok(Json(BatchView {
         id: batch.id.to_string(),
         created_at: batch.created_at,
@@ -81,7 +89,11 @@ async fn tasks_of(room: &Room, id: BatchId) -> ApiResult<Vec<Task>> {
 
 /// A batch as a graph with states.
 #[utoipa::path(
-    get, path = "/api/v1/batches/{id}/graph", tag = "batches", params(("id" = String, Path, description = "Batch id")),
+    get, path = "/api/v1/batches/{id}/graph", tag = "batches",
+    params(
+        ("id" = String, Path, description = "Batch id"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 200, description = "Tasks and what waits for what", body = GraphView),
         (status = "4XX", description = "No such batch", body = Problem, content_type = "application/problem+json"),
@@ -92,8 +104,7 @@ pub(crate) async fn graph(
     TextPath(id): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<GraphView>> {
-    params.only(&[])?;
-    let batch = batch_of(&room, &id).await?;
+    let batch = batch_of(&room, &id, &params).await?;
     let node = |task: Task| NodeView {
         id: task.id.to_string(),
         name: task.lineage.name.map(|name| name.to_string()),
@@ -115,7 +126,11 @@ pub(crate) async fn graph(
 
 /// Cancel everything in a batch that has not ended.
 #[utoipa::path(
-    post, path = "/api/v1/batches/{id}/cancel", tag = "batches", params(("id" = String, Path, description = "Batch id")),
+    post, path = "/api/v1/batches/{id}/cancel", tag = "batches",
+    params(
+        ("id" = String, Path, description = "Batch id"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 202, description = "Begun", body = OperationView),
         (status = "4XX", description = "No such batch", body = Problem, content_type = "application/problem+json"),
@@ -126,8 +141,7 @@ pub(crate) async fn cancel(
     TextPath(id): TextPath<String>,
     params: Params,
 ) -> ApiResult<Response> {
-    params.only(&[])?;
-    let batch = batch_of(&room, &id).await?;
+    let batch = batch_of(&room, &id, &params).await?;
     let target = Target::Matching(TaskFilter { batch: Some(batch.id), ..TaskFilter::default() });
     let operation = begin(&room, Operation::new(Action::Cancel, target, room.clock.now())).await?;
     Ok(accepted(&operation))
@@ -138,7 +152,11 @@ pub(crate) async fn cancel(
 /// A new batch with a new task for each that ended as failed, cancelled or expired; what succeeded is not run again, and its
 /// results are used.
 #[utoipa::path(
-    post, path = "/api/v1/batches/{id}/retry", tag = "batches", params(("id" = String, Path, description = "Batch id")),
+    post, path = "/api/v1/batches/{id}/retry", tag = "batches",
+    params(
+        ("id" = String, Path, description = "Batch id"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 202, description = "The new batch", body = BatchAccepted),
         (status = 409, description = "Nothing to retry", body = Problem, content_type = "application/problem+json"),
@@ -150,8 +168,7 @@ pub(crate) async fn retry(
     TextPath(id): TextPath<String>,
     params: Params,
 ) -> ApiResult<Response> {
-    params.only(&[])?;
-    let batch = batch_of(&room, &id).await?;
+    let batch = batch_of(&room, &id, &params).await?;
     let all = tasks_of(&room, batch.id).await?;
     let mut new = Vec::new();
     let plan = Replan::of(&all);

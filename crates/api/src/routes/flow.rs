@@ -16,6 +16,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params, TextPath};
 use crate::flow::module_flow;
 use crate::modules::missing;
+use crate::namespaces::{self, in_path};
 use crate::state::State as Room;
 use crate::submit::nudge_admit;
 
@@ -149,12 +150,14 @@ fn no_rule(module: &str) -> ApiError {
 /// What operators said of modules: each replaces the `flow` of the manifest.
 #[utoipa::path(
     get, path = "/api/v1/flow/modules", tag = "queues",
+    params(("namespace" = Option<String>, Query, description = "Only those of this one")),
     responses((status = 200, description = "The rules, by module", body = ModuleFlowList))
 )]
 pub(crate) async fn modules(State(room): State<Arc<Room>>, params: Params) -> ApiResult<Json<ModuleFlowList>> {
-    params.only(&[])?;
-    let rules = room.ports.flow.rules().await?;
-    Ok(Json(ModuleFlowList { modules: rules.modules.iter().map(|(name, flow)| rule_view(name, *flow)).collect() }))
+    params.only(&[namespaces::PARAMETER])?;
+    let (rules, asked) = (room.ports.flow.rules().await?, namespaces::asked(&params)?);
+    let shown = rules.modules.iter().filter(|(name, _)| asked.as_ref().is_none_or(|asked| name.is_in(asked)));
+    Ok(Json(ModuleFlowList { modules: shown.map(|(name, flow)| rule_view(name, *flow)).collect() }))
 }
 
 async fn deployed(room: &Room, name: &str) -> ApiResult<ModuleName> {
@@ -169,7 +172,11 @@ async fn deployed(room: &Room, name: &str) -> ApiResult<ModuleName> {
 /// Limit how many tasks of a module run at once and how fast they start, whatever its manifest says.
 #[utoipa::path(
     put, path = "/api/v1/flow/modules/{name}", tag = "queues",
-    params(("name" = String, Path, description = "The module's name")), request_body = ModuleFlowRequest,
+    params(
+        ("name" = String, Path, description = "The module's name"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
+    request_body = ModuleFlowRequest,
     responses(
         (status = 200, description = "Set", body = ModuleFlowView),
         (status = "4XX", description = "Not set", body = Problem, content_type = "application/problem+json"),
@@ -181,7 +188,7 @@ pub(crate) async fn set_module(
     params: Params,
     JsonBody(request): JsonBody<ModuleFlowRequest>,
 ) -> ApiResult<Json<ModuleFlowView>> {
-    params.only(&[])?;
+    let name = in_path(&name, &params, &[])?;
     let flow = module_flow(&request)?;
     // A misspelt name would limit nothing.
     let module = deployed(&room, &name).await?;
@@ -193,7 +200,10 @@ pub(crate) async fn set_module(
 /// Let the manifest's `flow` hold again.
 #[utoipa::path(
     delete, path = "/api/v1/flow/modules/{name}", tag = "queues",
-    params(("name" = String, Path, description = "The module's name")),
+    params(
+        ("name" = String, Path, description = "The module's name"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 204, description = "Removed"),
         (status = "4XX", description = "No such rule", body = Problem, content_type = "application/problem+json"),
@@ -204,7 +214,7 @@ pub(crate) async fn unset_module(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<StatusCode> {
-    params.only(&[])?;
+    let name = in_path(&name, &params, &[])?;
     let module: ModuleName = name.parse().map_err(|_| no_rule(&name))?;
     if !room.ports.flow.rules().await?.modules.contains_key(&module) {
         return Err(no_rule(&name));

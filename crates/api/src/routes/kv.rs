@@ -10,12 +10,13 @@ use bytes::Bytes;
 use http::StatusCode;
 use tasklane_api_types::{ErrorCode, KvEntryView, KvKeyList, KvRequest, KvStoreList, KvStoreView, Problem};
 use tasklane_domain::Namespace;
-use tasklane_domain::kv::{Entry, Key, KeyQuery, PAGE_KEYS_MAX, Place, StoreInfo, Write, Written};
+use tasklane_domain::kv::{Entry, Key, KeyQuery, Owner, PAGE_KEYS_MAX, Place, StoreInfo, Write, Written};
 use tasklane_domain::name::NameError;
 
 use crate::calls::expiry;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params, TextPath};
+use crate::namespaces::crossed;
 use crate::state::State as Room;
 use crate::submit::duration;
 
@@ -29,7 +30,12 @@ fn wrong(error: impl ToString) -> ApiError {
 fn place(store: &str, params: &Params, known: &[&str]) -> ApiResult<Place> {
     params.only(&[&["namespace"], known].concat())?;
     let namespace: Namespace = params.parsed("namespace")?.unwrap_or_default();
-    Ok(Place { namespace, owner: store.parse().map_err(|error: NameError| wrong(error))? })
+    let owner = match store.parse().map_err(|error: NameError| wrong(error))? {
+        // A namespace's own stores go by the bare names of its modules.
+        Owner::Module(name) => Owner::Module(name.placed_in(&namespace).map_err(|error| crossed(&error))?.local()),
+        shared @ Owner::Shared(_) => shared,
+    };
+    Ok(Place { namespace, owner })
 }
 
 fn key(text: String) -> ApiResult<Key> {

@@ -10,25 +10,31 @@ use bytes::{Bytes, BytesMut};
 use http::{StatusCode, header};
 use sha2::{Digest, Sha256};
 use tasklane_api_types::{ErrorCode, ModuleList, ModuleView, Problem};
+use tasklane_domain::assets::ARCHIVE_BYTES_MAX;
+use tasklane_domain::error::QueueError;
 use tasklane_domain::ports::Deployed;
-use tasklane_domain::{Manifest, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion};
+use tasklane_domain::{BlobDigest, Manifest, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, Namespace};
 
+use crate::assets;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Params, TextPath, in_time};
 use crate::modules::missing;
+use crate::namespaces::{self, in_path};
 use crate::state::State as Room;
 use crate::views;
 
 /// Largest manifest, in bytes.
 const MANIFEST_BYTES_MAX: usize = 512 * 1024;
 
-/// Deploy a version: `multipart/form-data` with the parts `manifest` (JSON) and `module` (the .wasm file). Without the
-/// former, the manifest that the module carries in its custom section `tasklane:manifest` is taken.
+/// Deploy a version: `multipart/form-data` with the parts `manifest` (JSON) and `module` (the .wasm file), and `assets` (a tar of
+/// plain files) where the manifest has `[assets]`. Without `manifest`, the manifest that the module carries in its custom section
+/// `tasklane:manifest` is taken.
 ///
 /// The bytes are looked at before anything is stored. The same content again is no error.
 #[utoipa::path(
     post, path = "/api/v1/modules", tag = "modules",
     request_body(content_type = "multipart/form-data", content = String),
+    params(("namespace" = Option<String>, Query, description = "Who owns it; `default` if left out")),
     responses(
         (status = 200, description = "The same content was deployed before", body = ModuleView),
         (status = 201, description = "Deployed", body = ModuleView),
@@ -40,34 +46,54 @@ const MANIFEST_BYTES_MAX: usize = 512 * 1024;
 )]
 pub(crate) async fn deploy(
     State(room): State<Arc<Room>>,
+    params: Params,
     multipart: Result<Multipart, axum::extract::multipart::MultipartRejection>,
 ) -> ApiResult<Response> {
+    params.only(&[namespaces::PARAMETER])?;
+    let owner = namespaces::asked(&params)?.unwrap_or_default();
     let multipart = multipart.map_err(|error| ApiError::new(ErrorCode::UnsupportedMediaType, error.body_text()))?;
     let parts = read_parts(multipart, room.settings.module_bytes_max);
-    let (manifest, wasm) = in_time(room.settings.serve.upload_timeout, parts).await??;
+    let Parts { manifest, wasm, assets } = in_time(room.settings.serve.upload_timeout, parts).await??;
     let kind = room.ports.inspector.inspect(wasm.clone()).await?;
-    let manifest = match manifest {
+    let mut manifest = match manifest {
         Some(manifest) => manifest,
         None => embedded(&room, wasm.clone()).await?,
     };
+    let name = manifest.name.placed_in(&owner).map_err(|error| namespaces::crossed(&error))?;
+    let assets = assets::take(&mut manifest, assets).await?;
     let record = ModuleRecord {
         digest: ModuleDigest::from_bytes(Sha256::digest(&wasm).into()),
         kind,
         size_bytes: wasm.len() as u64,
-        manifest,
+        manifest: Manifest { name, ..manifest },
         created_at: room.clock.now(),
         disabled_at: None,
         quarantined_at: None,
     };
-    let deployed = room.ports.modules.deploy(record.clone(), wasm.clone()).await?;
+    let archive = assets.as_ref().map(|(_, archive)| archive.clone());
+    let deployed = room.ports.modules.deploy_with(record.clone(), wasm.clone(), archive).await?;
     let record = as_it_is(&room, record).await?;
     room.modules.forget();
-    if let Err(error) = room.ports.cache.put(&record.reference(), &record.manifest, wasm).await {
+    if let Err(error) = cache(&room, &record, wasm, assets).await {
         tracing::warn!(%error, "the module is not in the object store yet; hosts will ask for it");
     }
     let status = if deployed == Deployed::Created { StatusCode::CREATED } else { StatusCode::OK };
-    let location = format!("/api/v1/modules/{}/{}", record.manifest.name, record.manifest.version);
+    let query = if owner == Namespace::default() { String::new() } else { format!("?namespace={owner}") };
+    let location = format!("/api/v1/modules/{}/{}{query}", record.manifest.name.bare(), record.manifest.version);
     Ok((status, [(header::LOCATION, location)], Json(views::module(record))).into_response())
+}
+
+/// Where hosts look first.
+async fn cache(
+    room: &Room,
+    record: &ModuleRecord,
+    wasm: Bytes,
+    assets: Option<(BlobDigest, Bytes)>,
+) -> Result<(), QueueError> {
+    if let Some((digest, archive)) = assets {
+        room.ports.cache.put_assets(digest, archive).await?;
+    }
+    room.ports.cache.put(&record.reference(), &record.manifest, wasm).await
 }
 
 /// The record of what was deployed: that of the first time, if it was deployed before.
@@ -76,8 +102,15 @@ async fn as_it_is(room: &Room, new: ModuleRecord) -> ApiResult<ModuleRecord> {
     Ok(room.ports.modules.module(name, Some(version)).await?.unwrap_or(new))
 }
 
-async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiResult<(Option<Manifest>, Bytes)> {
-    let (mut manifest, mut wasm) = (None, None);
+/// What an upload brings.
+struct Parts {
+    manifest: Option<Manifest>,
+    wasm: Bytes,
+    assets: Option<Bytes>,
+}
+
+async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiResult<Parts> {
+    let (mut manifest, mut wasm, mut assets) = (None, None, None);
     while let Some(field) = multipart.next_field().await.map_err(|error| upload_error(&error))? {
         match field.name() {
             Some("manifest") => {
@@ -88,6 +121,9 @@ async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiRes
                 let bytes = read_field(field, module_bytes_max, ErrorCode::ModuleTooLarge).await?;
                 wasm = Some(bytes);
             }
+            Some("assets") => {
+                assets = Some(read_field(field, ARCHIVE_BYTES_MAX, ErrorCode::AssetsTooLarge).await?);
+            }
             other => {
                 let name = other.unwrap_or("without a name");
                 return Err(ApiError::new(ErrorCode::InvalidRequest, format!("there is no part `{name}`")));
@@ -95,7 +131,7 @@ async fn read_parts(mut multipart: Multipart, module_bytes_max: usize) -> ApiRes
         }
     }
     let part = |name| ApiError::new(ErrorCode::ManifestInvalid, format!("the part `{name}` is missing"));
-    Ok((manifest, wasm.ok_or_else(|| part("module"))?))
+    Ok(Parts { manifest, wasm: wasm.ok_or_else(|| part("module"))?, assets })
 }
 
 /// The manifest that the module carries: JSON, or TOML.
@@ -141,12 +177,14 @@ fn parse_manifest(bytes: &[u8]) -> ApiResult<Manifest> {
 /// Every deployed version.
 #[utoipa::path(
     get, path = "/api/v1/modules", tag = "modules",
+    params(("namespace" = Option<String>, Query, description = "Only those of this one")),
     responses((status = 200, description = "By name, the newest version first", body = ModuleList))
 )]
 pub(crate) async fn list(State(room): State<Arc<Room>>, params: Params) -> ApiResult<Json<ModuleList>> {
-    params.only(&[])?;
-    let records = room.ports.modules.modules(None).await?;
-    Ok(Json(ModuleList { modules: records.into_iter().map(views::module).collect() }))
+    params.only(&[namespaces::PARAMETER])?;
+    let (records, asked) = (room.ports.modules.modules(None).await?, namespaces::asked(&params)?);
+    let shown = |one: &ModuleRecord| asked.as_ref().is_none_or(|asked| one.manifest.name.is_in(asked));
+    Ok(Json(ModuleList { modules: records.into_iter().filter(shown).map(views::module).collect() }))
 }
 
 fn name_error(error: &tasklane_domain::name::NameError) -> ApiError {
@@ -156,7 +194,10 @@ fn name_error(error: &tasklane_domain::name::NameError) -> ApiError {
 /// The versions of one module.
 #[utoipa::path(
     get, path = "/api/v1/modules/{name}", tag = "modules",
-    params(("name" = String, Path, description = "The module's name")),
+    params(
+        ("name" = String, Path, description = "The module's name"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 200, description = "The newest version first", body = ModuleList),
         (status = "4XX", description = "No such module", body = Problem, content_type = "application/problem+json"),
@@ -167,8 +208,7 @@ pub(crate) async fn versions(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<ModuleList>> {
-    params.only(&[])?;
-    let name: ModuleName = name.parse().map_err(|error| name_error(&error))?;
+    let name: ModuleName = in_path(&name, &params, &[])?.parse().map_err(|error| name_error(&error))?;
     let records = room.ports.modules.modules(Some(&name)).await?;
     if records.is_empty() {
         return Err(missing(room.ports.modules.as_ref(), &name, None).await?);
@@ -182,6 +222,7 @@ pub(crate) async fn versions(
     params(
         ("name" = String, Path, description = "The module's name"),
         ("version" = String, Path, description = "Its version"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
     ),
     responses(
         (status = 200, description = "The version", body = ModuleView),
@@ -193,8 +234,7 @@ pub(crate) async fn version(
     TextPath((name, version)): TextPath<(String, String)>,
     params: Params,
 ) -> ApiResult<Json<ModuleView>> {
-    params.only(&[])?;
-    let name: ModuleName = name.parse().map_err(|error| name_error(&error))?;
+    let name: ModuleName = in_path(&name, &params, &[])?.parse().map_err(|error| name_error(&error))?;
     let version: ModuleVersion = version.parse().map_err(|error| name_error(&error))?;
     match room.ports.modules.module(&name, Some(&version)).await? {
         Some(record) => Ok(Json(views::module(record))),

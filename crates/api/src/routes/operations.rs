@@ -13,6 +13,7 @@ use tasklane_domain::query::TaskFilter;
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params, TextPath};
+use crate::namespaces;
 use crate::routes::tasks::change::changes;
 use crate::routes::tasks::list::label;
 use crate::state::State as Room;
@@ -53,12 +54,14 @@ where
 }
 
 fn filter(request: &BulkRequest) -> ApiResult<TaskFilter> {
+    let namespace = parsed("namespace", request.namespace.as_deref())?;
+    let module = request.module.as_deref().map(|text| namespaces::full(text, namespace.as_ref())).transpose()?;
     let filter = TaskFilter {
         state: request.status,
-        module: parsed("module", request.module.as_deref())?,
+        module: parsed("module", module.as_deref())?,
         queue: parsed("queue", request.queue.as_deref())?,
         label: request.label.as_deref().map(label).transpose()?,
-        namespace: parsed("namespace", request.namespace.as_deref())?,
+        namespace,
         batch: parsed("batch", request.batch.as_deref())?,
         parent: parsed("parent", request.parent.as_deref())?,
         created_before: request.created_before,

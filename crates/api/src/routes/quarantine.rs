@@ -11,13 +11,17 @@ use tasklane_domain::{ModuleName, ModuleVersion};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Params, TextPath};
 use crate::modules::missing;
+use crate::namespaces::in_path;
 use crate::state::State as Room;
 use crate::views;
 
 /// Let a quarantined version run again, under every version that has the same bytes. Twice is no error.
 #[utoipa::path(
     post, path = "/api/v1/modules/{name}/{version}/release", tag = "modules",
-    params(("name" = String, Path, description = "The module"), ("version" = String, Path, description = "The version")),
+    params(
+        ("name" = String, Path, description = "The module"), ("version" = String, Path, description = "The version"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 200, description = "It may run", body = ModuleView),
         (status = "4XX", description = "No such version", body = Problem, content_type = "application/problem+json"),
@@ -28,7 +32,7 @@ pub(crate) async fn release(
     TextPath((name, version)): TextPath<(String, String)>,
     params: Params,
 ) -> ApiResult<Json<ModuleView>> {
-    params.only(&[])?;
+    let name = in_path(&name, &params, &[])?;
     let wrong = |error: NameError| ApiError::new(ErrorCode::InvalidRequest, error.to_string());
     let name: ModuleName = name.parse().map_err(wrong)?;
     let version: ModuleVersion = version.parse().map_err(wrong)?;

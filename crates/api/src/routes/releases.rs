@@ -18,6 +18,7 @@ use crate::diff;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params, TextPath};
 use crate::modules::{KNOWN_TTL, missing};
+use crate::namespaces::in_path;
 use crate::state::State as Room;
 use crate::views;
 
@@ -60,7 +61,10 @@ async fn versions(room: &Room, name: &str) -> ApiResult<(ModuleName, Vec<ModuleR
 /// A module's aliases.
 #[utoipa::path(
     get, path = "/api/v1/modules/{name}/aliases", tag = "modules",
-    params(("name" = String, Path, description = "The module's name")),
+    params(
+        ("name" = String, Path, description = "The module's name"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 200, description = "By name", body = AliasList),
         (status = "4XX", description = "No such module", body = Problem, content_type = "application/problem+json"),
@@ -71,7 +75,7 @@ pub(crate) async fn aliases(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<AliasList>> {
-    params.only(&[])?;
+    let name = in_path(&name, &params, &[])?;
     let (name, _) = versions(&room, &name).await?;
     let aliases = room.ports.releases.aliases(&name).await?;
     Ok(Json(AliasList { aliases: aliases.into_iter().map(view).collect() }))
@@ -94,7 +98,10 @@ async fn led(room: &Room, name: &str, alias: &str, to: AliasChange) -> ApiResult
 /// Let an alias lead to one version, or to several by weight; it is made if it is not there.
 #[utoipa::path(
     put, path = "/api/v1/modules/{name}/aliases/{alias}", tag = "modules", request_body = AliasRequest,
-    params(("name" = String, Path, description = "The module"), ("alias" = String, Path, description = "The alias")),
+    params(
+        ("name" = String, Path, description = "The module"), ("alias" = String, Path, description = "The alias"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 200, description = "It leads there from now on", body = AliasView),
         (status = "4XX", description = "Not changed", body = Problem, content_type = "application/problem+json"),
@@ -106,14 +113,17 @@ pub(crate) async fn set_alias(
     params: Params,
     JsonBody(request): JsonBody<AliasRequest>,
 ) -> ApiResult<Json<AliasView>> {
-    params.only(&[])?;
+    let name = in_path(&name, &params, &[])?;
     led(&room, &name, &alias, AliasChange::Lead(routes(request)?)).await
 }
 
 /// Give one version all tasks of an alias.
 #[utoipa::path(
     post, path = "/api/v1/modules/{name}/aliases/{alias}/promote", tag = "modules", request_body = PromoteRequest,
-    params(("name" = String, Path, description = "The module"), ("alias" = String, Path, description = "The alias")),
+    params(
+        ("name" = String, Path, description = "The module"), ("alias" = String, Path, description = "The alias"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 200, description = "It has all of them from now on", body = AliasView),
         (status = "4XX", description = "Not changed", body = Problem, content_type = "application/problem+json"),
@@ -125,7 +135,7 @@ pub(crate) async fn promote(
     params: Params,
     JsonBody(request): JsonBody<PromoteRequest>,
 ) -> ApiResult<Json<AliasView>> {
-    params.only(&[])?;
+    let name = in_path(&name, &params, &[])?;
     let version = match request.version {
         Some(version) => named(&version)?,
         None => newest_route(&room, &name, &alias).await?,
@@ -144,7 +154,10 @@ async fn newest_route(room: &Room, name: &str, alias: &str) -> ApiResult<ModuleV
 /// Let an alias lead where it led before its last change. Another rollback leads back again.
 #[utoipa::path(
     post, path = "/api/v1/modules/{name}/aliases/{alias}/rollback", tag = "modules",
-    params(("name" = String, Path, description = "The module"), ("alias" = String, Path, description = "The alias")),
+    params(
+        ("name" = String, Path, description = "The module"), ("alias" = String, Path, description = "The alias"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 200, description = "It leads there from now on", body = AliasView),
         (status = "4XX", description = "Not changed", body = Problem, content_type = "application/problem+json"),
@@ -155,14 +168,17 @@ pub(crate) async fn roll_back(
     TextPath((name, alias)): TextPath<(String, String)>,
     params: Params,
 ) -> ApiResult<Json<AliasView>> {
-    params.only(&[])?;
+    let name = in_path(&name, &params, &[])?;
     led(&room, &name, &alias, AliasChange::RollBack).await
 }
 
 /// Remove an alias. `latest` is the newest version again.
 #[utoipa::path(
     delete, path = "/api/v1/modules/{name}/aliases/{alias}", tag = "modules",
-    params(("name" = String, Path, description = "The module"), ("alias" = String, Path, description = "The alias")),
+    params(
+        ("name" = String, Path, description = "The module"), ("alias" = String, Path, description = "The alias"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 204, description = "Removed"),
         (status = "4XX", description = "No such alias", body = Problem, content_type = "application/problem+json"),
@@ -173,7 +189,7 @@ pub(crate) async fn remove_alias(
     TextPath((name, alias)): TextPath<(String, String)>,
     params: Params,
 ) -> ApiResult<StatusCode> {
-    params.only(&[])?;
+    let name = in_path(&name, &params, &[])?;
     change(&room, &name, &alias, AliasChange::Remove).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -184,7 +200,7 @@ async fn switched(
     params: &Params,
     to: Availability,
 ) -> ApiResult<Json<ModuleView>> {
-    params.only(&[])?;
+    let name = in_path(&name, params, &[])?;
     let (name, version): (ModuleName, ModuleVersion) = (named(&name)?, named(&version)?);
     room.ports.releases.switch(name.clone(), version.clone(), to, room.clock.now()).await?;
     room.modules.forget();
@@ -197,7 +213,10 @@ async fn switched(
 /// Take no new tasks of a version. Those that were submitted run; aliases pass it over.
 #[utoipa::path(
     post, path = "/api/v1/modules/{name}/{version}/disable", tag = "modules",
-    params(("name" = String, Path, description = "The module"), ("version" = String, Path, description = "The version")),
+    params(
+        ("name" = String, Path, description = "The module"), ("version" = String, Path, description = "The version"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 200, description = "It is off", body = ModuleView),
         (status = "4XX", description = "No such version", body = Problem, content_type = "application/problem+json"),
@@ -214,7 +233,10 @@ pub(crate) async fn disable(
 /// Take new tasks of a version again.
 #[utoipa::path(
     post, path = "/api/v1/modules/{name}/{version}/enable", tag = "modules",
-    params(("name" = String, Path, description = "The module"), ("version" = String, Path, description = "The version")),
+    params(
+        ("name" = String, Path, description = "The module"), ("version" = String, Path, description = "The version"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 200, description = "It is on", body = ModuleView),
         (status = "4XX", description = "No such version", body = Problem, content_type = "application/problem+json"),
@@ -276,6 +298,7 @@ async fn quiesce(
     params(
         ("name" = String, Path, description = "The module"),
         ("version" = String, Path, description = "The version"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
         ("force" = Option<bool>, Query, description = "Although something refers to it. Default: false"),
     ),
     responses(
@@ -289,7 +312,7 @@ pub(crate) async fn delete(
     TextPath((name, version)): TextPath<(String, String)>,
     params: Params,
 ) -> ApiResult<StatusCode> {
-    params.only(&["force"])?;
+    let name = in_path(&name, &params, &["force"])?;
     let forced = forced(&params)?;
     let (name, version): (ModuleName, ModuleVersion) = (named(&name)?, named(&version)?);
     let found = room.ports.modules.module(&name, Some(&version)).await?;
@@ -314,6 +337,7 @@ pub(crate) async fn delete(
     get, path = "/api/v1/modules/{name}/diff", tag = "modules",
     params(
         ("name" = String, Path, description = "The module"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
         ("from" = String, Query, description = "The first version"),
         ("to" = String, Query, description = "The second version"),
     ),
@@ -327,7 +351,7 @@ pub(crate) async fn diff(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<ModuleDiff>> {
-    params.only(&["from", "to"])?;
+    let name = in_path(&name, &params, &["from", "to"])?;
     let (name, records) = versions(&room, &name).await?;
     let from = one_of(&room, &name, &records, &params, "from").await?;
     let to = one_of(&room, &name, &records, &params, "to").await?;
@@ -359,7 +383,10 @@ async fn surface(room: &Room, record: &ModuleRecord) -> ApiResult<tasklane_domai
 /// What was done to a module: deploys, aliases, switches, removals.
 #[utoipa::path(
     get, path = "/api/v1/modules/{name}/events", tag = "modules",
-    params(("name" = String, Path, description = "The module's name")),
+    params(
+        ("name" = String, Path, description = "The module's name"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 200, description = "The newest first", body = ModuleEventList),
         (status = "4XX", description = "Not a name", body = Problem, content_type = "application/problem+json"),
@@ -370,7 +397,7 @@ pub(crate) async fn events(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<ModuleEventList>> {
-    params.only(&[])?;
+    let name = in_path(&name, &params, &[])?;
     // Also of one whose last version is gone: that is what one may be looking for.
     let events = room.ports.releases.events(&named(&name)?).await?;
     let view = |event: tasklane_domain::release::ModuleEvent| ModuleEventView { at: event.at, action: event.action };

@@ -11,6 +11,7 @@ use tasklane_domain::retention::{Keep, KeepError, Rule, Scope};
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params, TextPath};
+use crate::namespaces::{self, in_path};
 use crate::state::State as Room;
 
 fn time(field: &str, text: Option<&str>) -> ApiResult<Option<Keep>> {
@@ -52,15 +53,13 @@ fn named<T: std::str::FromStr<Err = NameError>>(name: &str, scope: impl Fn(T) ->
     name.parse().map(scope).map_err(|error| wrong(error).hint("Correct the name at the end of the path."))
 }
 
-async fn set(room: &Room, scope: Scope, params: &Params, request: &RetentionRule) -> ApiResult<Json<RetentionRule>> {
-    params.only(&[])?;
+async fn set(room: &Room, scope: Scope, request: &RetentionRule) -> ApiResult<Json<RetentionRule>> {
     let rule = rule(request)?;
     room.ports.retention.set_rule(scope, Some(rule)).await?;
     Ok(Json(shown(&rule)))
 }
 
-async fn unset(room: &Room, scope: Scope, params: &Params) -> ApiResult<StatusCode> {
-    params.only(&[])?;
+async fn unset(room: &Room, scope: Scope) -> ApiResult<StatusCode> {
     if room.ports.retention.set_rule(scope.clone(), None).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
@@ -70,10 +69,12 @@ async fn unset(room: &Room, scope: Scope, params: &Params) -> ApiResult<StatusCo
 /// Every rule of retention, and what holds without them.
 #[utoipa::path(
     get, path = "/api/v1/retention", tag = "retention",
+    params(("namespace" = Option<String>, Query, description = "Of modules only those of this one")),
     responses((status = 200, description = "The rules", body = RetentionView))
 )]
 pub(crate) async fn list(State(room): State<Arc<Room>>, params: Params) -> ApiResult<Json<RetentionView>> {
-    params.only(&[])?;
+    params.only(&[namespaces::PARAMETER])?;
+    let asked = namespaces::asked(&params)?;
     let keep = room.settings.keep;
     let settings = Rule {
         tasks: Some(keep.tasks),
@@ -92,6 +93,7 @@ pub(crate) async fn list(State(room): State<Arc<Room>>, params: Params) -> ApiRe
         match scope {
             Scope::Default => view.default = Some(rule),
             Scope::Queue(name) => drop(view.queues.insert(name.to_string(), rule)),
+            Scope::Module(name) if asked.as_ref().is_some_and(|asked| !name.is_in(asked)) => {}
             Scope::Module(name) => drop(view.modules.insert(name.to_string(), rule)),
         }
     }
@@ -111,7 +113,8 @@ pub(crate) async fn set_default(
     params: Params,
     JsonBody(request): JsonBody<RetentionRule>,
 ) -> ApiResult<Json<RetentionRule>> {
-    set(&room, Scope::Default, &params, &request).await
+    params.only(&[])?;
+    set(&room, Scope::Default, &request).await
 }
 
 /// Unset the default rule: the server's settings hold again.
@@ -123,7 +126,8 @@ pub(crate) async fn set_default(
     )
 )]
 pub(crate) async fn unset_default(State(room): State<Arc<Room>>, params: Params) -> ApiResult<StatusCode> {
-    unset(&room, Scope::Default, &params).await
+    params.only(&[])?;
+    unset(&room, Scope::Default).await
 }
 
 /// Set the rule of a queue, which comes before the default rule. It replaces the one before.
@@ -141,7 +145,8 @@ pub(crate) async fn set_queue(
     params: Params,
     JsonBody(request): JsonBody<RetentionRule>,
 ) -> ApiResult<Json<RetentionRule>> {
-    set(&room, named(&name, Scope::Queue)?, &params, &request).await
+    params.only(&[])?;
+    set(&room, named(&name, Scope::Queue)?, &request).await
 }
 
 /// Unset the rule of a queue.
@@ -158,13 +163,17 @@ pub(crate) async fn unset_queue(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<StatusCode> {
-    unset(&room, named(&name, Scope::Queue)?, &params).await
+    params.only(&[])?;
+    unset(&room, named(&name, Scope::Queue)?).await
 }
 
 /// Set the rule of a module, which comes before those of queues. It replaces the one before. The module need not be deployed.
 #[utoipa::path(
     put, path = "/api/v1/retention/modules/{name}", tag = "retention", request_body = RetentionRule,
-    params(("name" = String, Path, description = "The module's name")),
+    params(
+        ("name" = String, Path, description = "The module's name"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 200, description = "The rule as it is now", body = RetentionRule),
         (status = "4XX", description = "Not set", body = Problem, content_type = "application/problem+json"),
@@ -176,13 +185,17 @@ pub(crate) async fn set_module(
     params: Params,
     JsonBody(request): JsonBody<RetentionRule>,
 ) -> ApiResult<Json<RetentionRule>> {
-    set(&room, named(&name, Scope::Module)?, &params, &request).await
+    let name = in_path(&name, &params, &[])?;
+    set(&room, named(&name, Scope::Module)?, &request).await
 }
 
 /// Unset the rule of a module.
 #[utoipa::path(
     delete, path = "/api/v1/retention/modules/{name}", tag = "retention",
-    params(("name" = String, Path, description = "The module's name")),
+    params(
+        ("name" = String, Path, description = "The module's name"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
     responses(
         (status = 204, description = "Unset"),
         (status = "4XX", description = "It was not set", body = Problem, content_type = "application/problem+json"),
@@ -193,5 +206,6 @@ pub(crate) async fn unset_module(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<StatusCode> {
-    unset(&room, named(&name, Scope::Module)?, &params).await
+    let name = in_path(&name, &params, &[])?;
+    unset(&room, named(&name, Scope::Module)?).await
 }

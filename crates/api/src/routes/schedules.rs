@@ -14,6 +14,7 @@ use tasklane_domain::{ScheduleName, StateKind, TaskId, Timestamp};
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params, TextPath};
+use crate::namespaces;
 use crate::schedules::{NEXT_RUNS, Times, new_schedule, view};
 use crate::state::State as Room;
 use crate::submit::{commit, nudge};
@@ -25,9 +26,14 @@ fn not_found(name: &str) -> ApiError {
     ApiError::new(ErrorCode::ScheduleNotFound, format!("there is no schedule `{name}`"))
 }
 
-async fn known(room: &Room, text: &str) -> ApiResult<Schedule> {
+/// The schedule of that name, if it is one of the namespace that is asked for. Refuses parameters but that one and those of `also`.
+async fn known(room: &Room, text: &str, params: &Params, also: &[&str]) -> ApiResult<Schedule> {
+    params.only(&[&[namespaces::PARAMETER], also].concat())?;
+    let asked = namespaces::asked(params)?;
     let name: ScheduleName = text.parse().map_err(|_| not_found(text))?;
-    room.ports.schedules.schedule(&name).await?.ok_or_else(|| not_found(text))
+    let found = room.ports.schedules.schedule(&name).await?;
+    let own = |found: &Schedule| namespaces::is_shown(asked.as_ref(), &found.template.namespace);
+    found.filter(own).ok_or_else(|| not_found(text))
 }
 
 async fn state_of(room: &Room, task: Option<TaskId>) -> ApiResult<Option<StateKind>> {
@@ -66,12 +72,17 @@ pub(crate) async fn create(
 /// All schedules, by name.
 #[utoipa::path(
     get, path = "/api/v1/schedules", tag = "schedules",
+    params(("namespace" = Option<String>, Query, description = "Only those of this one")),
     responses((status = 200, description = "The schedules", body = ScheduleList))
 )]
 pub(crate) async fn list(State(room): State<Arc<Room>>, params: Params) -> ApiResult<Json<ScheduleList>> {
-    params.only(&[])?;
+    params.only(&[namespaces::PARAMETER])?;
+    let asked = namespaces::asked(&params)?;
     let mut schedules = Vec::new();
     for schedule in room.ports.schedules.schedules().await? {
+        if !namespaces::is_shown(asked.as_ref(), &schedule.template.namespace) {
+            continue;
+        }
         let state = state_of(&room, schedule.last_task).await?;
         schedules.push(view(schedule, state, &[], room.clock.now()));
     }
@@ -80,7 +91,11 @@ pub(crate) async fn list(State(room): State<Arc<Room>>, params: Params) -> ApiRe
 
 /// One schedule with its newest instants.
 #[utoipa::path(
-    get, path = "/api/v1/schedules/{name}", tag = "schedules", params(("name" = String, Path, description = "Its name")),
+    get, path = "/api/v1/schedules/{name}", tag = "schedules",
+    params(
+        ("name" = String, Path, description = "Its name"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 200, description = "The schedule", body = ScheduleView),
         (status = "4XX", description = "No such schedule", body = Problem, content_type = "application/problem+json"),
@@ -91,14 +106,17 @@ pub(crate) async fn schedule(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<ScheduleView>> {
-    params.only(&[])?;
-    let schedule = known(&room, &name).await?;
+    let schedule = known(&room, &name, &params, &[]).await?;
     Ok(Json(shown(&room, schedule).await?))
 }
 
 /// Delete a schedule. Tasks that it has submitted go on.
 #[utoipa::path(
-    delete, path = "/api/v1/schedules/{name}", tag = "schedules", params(("name" = String, Path, description = "Its name")),
+    delete, path = "/api/v1/schedules/{name}", tag = "schedules",
+    params(
+        ("name" = String, Path, description = "Its name"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 204, description = "Deleted"),
         (status = "4XX", description = "No such schedule", body = Problem, content_type = "application/problem+json"),
@@ -109,13 +127,12 @@ pub(crate) async fn delete(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<StatusCode> {
-    params.only(&[])?;
-    let schedule = known(&room, &name).await?;
+    let schedule = known(&room, &name, &params, &[]).await?;
     if room.ports.schedules.remove(&schedule.name).await? { Ok(StatusCode::NO_CONTENT) } else { Err(not_found(&name)) }
 }
 
-async fn set(room: &Room, name: &str, activity: Activity) -> ApiResult<Json<ScheduleView>> {
-    let schedule = known(room, name).await?;
+async fn set(room: &Room, name: &str, params: &Params, activity: Activity) -> ApiResult<Json<ScheduleView>> {
+    let schedule = known(room, name, params, &[]).await?;
     if schedule.activity != activity {
         let next_at = match activity {
             Activity::Paused => None,
@@ -130,13 +147,17 @@ async fn set(room: &Room, name: &str, activity: Activity) -> ApiResult<Json<Sche
         room.ports.schedules.set_activity(&schedule.name, activity, next_at).await?;
         nudge(room, next_at).await;
     }
-    let schedule = known(room, name).await?;
+    let schedule = known(room, name, params, &[]).await?;
     Ok(Json(shown(room, schedule).await?))
 }
 
 /// Pause a schedule: its instants pass without a task until it is resumed.
 #[utoipa::path(
-    post, path = "/api/v1/schedules/{name}/pause", tag = "schedules", params(("name" = String, Path, description = "Its name")),
+    post, path = "/api/v1/schedules/{name}/pause", tag = "schedules",
+    params(
+        ("name" = String, Path, description = "Its name"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 200, description = "Paused", body = ScheduleView),
         (status = "4XX", description = "No such schedule", body = Problem, content_type = "application/problem+json"),
@@ -147,13 +168,16 @@ pub(crate) async fn pause(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<ScheduleView>> {
-    params.only(&[])?;
-    set(&room, &name, Activity::Paused).await
+    set(&room, &name, &params, Activity::Paused).await
 }
 
 /// Resume a schedule from now on: what passed while it was paused does not count as missed.
 #[utoipa::path(
-    post, path = "/api/v1/schedules/{name}/resume", tag = "schedules", params(("name" = String, Path, description = "Its name")),
+    post, path = "/api/v1/schedules/{name}/resume", tag = "schedules",
+    params(
+        ("name" = String, Path, description = "Its name"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 200, description = "Active", body = ScheduleView),
         (status = "4XX", description = "No such schedule", body = Problem, content_type = "application/problem+json"),
@@ -164,13 +188,16 @@ pub(crate) async fn resume(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<ScheduleView>> {
-    params.only(&[])?;
-    set(&room, &name, Activity::Active).await
+    set(&room, &name, &params, Activity::Active).await
 }
 
 /// Submit the schedule's task now, whatever the time, also while it is paused.
 #[utoipa::path(
-    post, path = "/api/v1/schedules/{name}/run-now", tag = "schedules", params(("name" = String, Path, description = "Its name")),
+    post, path = "/api/v1/schedules/{name}/run-now", tag = "schedules",
+    params(
+        ("name" = String, Path, description = "Its name"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 202, description = "The task", body = TaskAccepted),
         (status = "4XX", description = "No such schedule", body = Problem, content_type = "application/problem+json"),
@@ -181,8 +208,7 @@ pub(crate) async fn run_now(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Response> {
-    params.only(&[])?;
-    let schedule = known(&room, &name).await?;
+    let schedule = known(&room, &name, &params, &[]).await?;
     let (id, now) = (TaskId::new(), room.clock.now());
     let module = room.modules.resolve(&room.ports, &schedule.template.spec(), id).await?.reference();
     let mut task = schedule.task(id, module, now, now);
@@ -199,6 +225,7 @@ pub(crate) async fn run_now(
     get, path = "/api/v1/schedules/{name}/next", tag = "schedules",
     params(
         ("name" = String, Path, description = "Its name"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
         ("count" = Option<usize>, Query, description = "1 to 100, default 5"),
     ),
     responses(
@@ -211,8 +238,7 @@ pub(crate) async fn next(
     TextPath(name): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<NextRuns>> {
-    params.only(&["count"])?;
-    let schedule = known(&room, &name).await?;
+    let schedule = known(&room, &name, &params, &["count"]).await?;
     let count = checked_count(params.parsed("count")?)?;
     let times = Times::read(&schedule.rules.expression, Some(&schedule.rules.zone))?;
     Ok(Json(times.explain(room.clock.now(), schedule.created_at, count)))

@@ -107,8 +107,13 @@ impl TaskStore for FlakyStore {
 
 #[async_trait]
 impl ModuleStore for FlakyStore {
-    async fn deploy(&self, record: ModuleRecord, wasm: Bytes) -> Result<Deployed, StoreError> {
-        self.modules_store()?.deploy(record, wasm).await
+    async fn deploy_with(
+        &self,
+        record: ModuleRecord,
+        wasm: Bytes,
+        assets: Option<Bytes>,
+    ) -> Result<Deployed, StoreError> {
+        self.modules_store()?.deploy_with(record, wasm, assets).await
     }
 
     async fn module(
@@ -125,5 +130,9 @@ impl ModuleStore for FlakyStore {
 
     async fn wasm(&self, digest: ModuleDigest) -> Result<Option<Bytes>, StoreError> {
         self.modules_store()?.wasm(digest).await
+    }
+
+    async fn assets(&self, digest: tasklane_domain::BlobDigest) -> Result<Option<Bytes>, StoreError> {
+        self.modules_store()?.assets(digest).await
     }
 }

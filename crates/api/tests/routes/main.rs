@@ -3,6 +3,8 @@
 //! Files mirror the routes. Every answer is checked by status and body; what must not be stored is looked for in the store.
 
 #[cfg(test)]
+mod assets;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod batches;
@@ -30,6 +32,8 @@ mod kv;
 mod manifests;
 #[cfg(test)]
 mod modules;
+#[cfg(test)]
+mod namespaces;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]

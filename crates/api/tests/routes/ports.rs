@@ -41,6 +41,7 @@ pub(crate) struct Noted {
     pub(crate) admit_nudges: usize,
     pub(crate) announced: Vec<TaskNews>,
     pub(crate) cached: Vec<(ModuleRef, Bytes)>,
+    pub(crate) cached_assets: Vec<(tasklane_domain::BlobDigest, Bytes)>,
     pub(crate) wants_done: usize,
     /// Payloads that were put into the bucket, read whole.
     pub(crate) supplied: Vec<(BlobRef, Bytes)>,
@@ -258,6 +259,16 @@ impl ModuleCache for Recorder {
 
     async fn get(&self, module: &ModuleRef) -> Result<(Manifest, Bytes), QueueError> {
         Err(QueueError::NotFound(module.to_string()))
+    }
+
+    async fn put_assets(&self, digest: tasklane_domain::BlobDigest, archive: Bytes) -> Result<(), QueueError> {
+        self.reachable()?;
+        self.note(|noted| noted.cached_assets.push((digest, archive)));
+        Ok(())
+    }
+
+    async fn assets(&self, _: &ModuleRef, digest: tasklane_domain::BlobDigest) -> Result<Bytes, QueueError> {
+        Err(QueueError::NotFound(digest.to_string()))
     }
 
     async fn wanted(&self) -> Result<Box<dyn WantedModules>, QueueError> {

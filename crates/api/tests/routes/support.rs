@@ -120,6 +120,7 @@ impl Room {
             webhooks: store.stores.webhooks.clone(),
             kv: store.stores.kv.clone(),
             secrets: store.stores.secrets.clone(),
+            namespaces: store.stores.namespaces.clone(),
             calls: nats.clone(),
             enqueued: nats.clone(),
             modules: Arc::new(store.clone()),

@@ -103,7 +103,9 @@ async fn how_long_a_key_is_remembered_can_be_set_and_counts_for_each_namespace()
     let settings = ApiSettings { idempotency_ttl: Duration::from_secs(60), ..ApiSettings::default() };
     let room = Room::with(settings).await;
     room.run_background();
-    room.deployed("noop", "1.0.0").await;
+    for namespace in ["a", "b"] {
+        crate::namespaces::deployed(&room, namespace, "noop").await;
+    }
     let submit = async |namespace: &str| {
         let body = json!({"module": "noop", "namespace": namespace});
         room.post_with("/api/v1/tasks", &body, KEY, "k").await.json()["id"].clone()

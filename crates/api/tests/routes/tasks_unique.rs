@@ -42,6 +42,7 @@ async fn what_makes_the_kind_can_be_chosen() {
     assert!(!submit(&room, &other).await.1);
     room.succeed(first, b"1").await;
     assert_eq!(submit(&room, &body(&by_customer)).await, (first, true), "with a time, a success stands in the way too");
+    crate::namespaces::deployed(&room, "acme", "noop").await;
     let mut elsewhere = body(&by_customer);
     elsewhere["namespace"] = json!("acme");
     assert!(!submit(&room, &elsewhere).await.1, "namespaces are apart");

@@ -18,6 +18,9 @@ pub struct Line {
     share: String,
     #[serde(rename = "m")]
     module: Option<ModuleName>,
+    /// Whose tasks they are. Lines from before namespaces had quotas do not say.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    namespace: Option<Namespace>,
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     concurrency: Option<(String, u32)>,
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
@@ -56,6 +59,7 @@ impl Line {
         Self {
             share: String::new(),
             module: None,
+            namespace: None,
             concurrency: None,
             rate: None,
             manifest: ModuleFlow { max: None, rate: None },
@@ -66,7 +70,9 @@ impl Line {
     #[must_use]
     pub fn of(task: &NewTask, rules: &FlowRules) -> Self {
         let flow = &task.flow;
-        let owned = task.namespace != Namespace::default() || rules.is_fair(&task.queue);
+        let owned = task.namespace != Namespace::default()
+            || rules.is_fair(&task.queue)
+            || rules.running_max(&task.namespace).is_some();
         let plain = flow.is_empty() && !owned && !rules.modules.contains_key(&task.module.name);
         if plain {
             return Self::plain();
@@ -77,6 +83,7 @@ impl Line {
         Self {
             share: explicit.or(by_key).unwrap_or_else(|| task.namespace.as_str().to_owned()),
             module: Some(task.module.name.clone()),
+            namespace: Some(task.namespace.clone()),
             concurrency: keyed,
             rate: flow.rate.as_ref().map(|limit| (scoped(&task.namespace, limit.key.as_str()), limit.limit)),
             manifest: flow.module,
@@ -123,7 +130,18 @@ impl Line {
     pub fn gates(&self, rules: &FlowRules) -> Vec<Gate> {
         let keyed = self.concurrency.iter().map(|(key, max)| Gate { id: format!("c:{key}"), max: *max });
         let module = self.module_flow(rules).max.map(|max| Gate { id: self.module_id(), max });
-        keyed.chain(module).collect()
+        keyed.chain(module).chain(self.namespace_gate(rules)).collect()
+    }
+
+    fn namespace_gate(&self, rules: &FlowRules) -> Option<Gate> {
+        let namespace = self.namespace.as_ref()?;
+        rules.running_max(namespace).map(|max| Gate { id: Self::gate_of(namespace), max })
+    }
+
+    /// The gate of everything that runs of a namespace.
+    #[must_use]
+    pub fn gate_of(namespace: &Namespace) -> String {
+        format!("n:{namespace}")
     }
 
     /// What its tasks take a token of when they are admitted.

@@ -63,7 +63,7 @@ impl TryFrom<String> for KvName {
 /// Whose store it is, in a namespace: `module:NAME` or `shared:NAME`, as rows and operators call it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Owner {
-    /// A module's own.
+    /// A module's own, under its bare name: the store is in a room of its namespace's own.
     Module(ModuleName),
     /// Nobody's in particular.
     Shared(StoreName),

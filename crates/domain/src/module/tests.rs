@@ -11,8 +11,9 @@ fn whole() -> Value {
         "retry": {"max_attempts": 5}, "flow": {"max": 3},
         "input": {"type": "object"}, "output": true,
         "config": {"endpoint": "https://example.com"},
-        "command": {"args": ["--compact"], "env": {"LANG": "C"}},
-        "permissions": {"enqueue": ["report"], "http": ["GET https://*.example.com", {"host": "a.example.com", "port": 8443}], "kv": ["own", "shared:a:read"], "secrets": ["stripe-key"]},
+        "command": {"args": ["--compact"], "env": {"LANG": "C", "KEY": {"secret": "stripe-key"}}},
+        "payload": "blob", "assets": {"dir": "data", "path": "/data"},
+        "permissions": {"enqueue": ["report"], "http": ["GET https://*.example.com", {"host": "a.example.com", "port": 8443}], "kv": ["own", "shared:a:read"], "secrets": ["stripe-key"], "blobs": ["read", "write"]},
     })
 }
 
@@ -65,11 +66,36 @@ fn what_the_manifest_refuses_the_published_schema_refuses_too() {
         with("/permissions/kv", json!(["shared:a:write"])),
         with("/permissions/secrets", json!(["STRIPE"])),
         with("/limits/fuel", json!("much")),
+        with("/payload", json!("pieces")),
+        with("/assets/path", json!("data")),
+        with("/permissions/blobs", json!(["delete"])),
     ];
     for manifest in table {
         assert!(read(manifest.clone()).is_err(), "the manifest took {manifest}");
         assert!(published().check(&manifest).is_err(), "the schema took {manifest}");
     }
+}
+
+#[test]
+fn a_variable_from_a_secret_needs_its_permission() {
+    let mut manifest = whole();
+    manifest["permissions"]["secrets"] = json!([]);
+    let error = read(manifest).unwrap_err();
+    assert!(error.contains("command.env") && error.contains("[permissions] secrets"), "{error}");
+    for bad in [json!({"secret": "stripe-key", "or": "x"}), json!({}), json!(7)] {
+        let mut manifest = whole();
+        manifest["command"]["env"]["KEY"] = bad.clone();
+        assert!(read(manifest.clone()).is_err(), "{bad}");
+        assert!(published().check(&manifest).is_err(), "{bad}");
+    }
+    for name in ["", "A=B"] {
+        let mut manifest = whole();
+        manifest["command"]["env"] = json!({name: "x"});
+        assert!(read(manifest).is_err(), "`{name}`");
+    }
+    let found = read(whole()).unwrap();
+    let secrets: Vec<(&str, &str)> = found.command.secrets().map(|(name, secret)| (name, secret.as_str())).collect();
+    assert_eq!(secrets, [("KEY", "stripe-key")]);
 }
 
 #[test]
@@ -84,6 +110,8 @@ fn a_schema_that_cannot_be_used_is_named() {
 fn what_is_granted_is_listed() {
     let lines = read(whole()).unwrap().permissions.lines();
     let http = ["http: GET https://*.example.com:443", "http: https://a.example.com:8443"];
-    assert_eq!(lines, ["enqueue: report", http[0], http[1], "kv: own", "kv: shared:a:read", "secrets: stripe-key"]);
+    let rest = ["kv: own", "kv: shared:a:read", "secrets: stripe-key"];
+    assert_eq!(lines, [&["blobs: read", "blobs: write", "enqueue: report"], &http[..], &rest].concat());
+    assert_eq!(read(whole()).unwrap().grants().last().unwrap(), "assets: /data (read-only)");
     assert!(Permissions::default().lines().is_empty());
 }

@@ -19,13 +19,14 @@ use tasklane_domain::webhook::{
     Delivery, DeliveryPage, Due, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook, WebhookStore,
 };
 use tasklane_domain::{
-    BatchId, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload, QueueName,
-    Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
+    BatchId, BlobDigest, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload,
+    QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules, operations,
-    outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit, webhook_port, webhooks,
+    BEGIN, Db, WriteConnection, admit, assets, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules, namespaces,
+    operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit,
+    webhook_port, webhooks,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
@@ -132,7 +133,9 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         }
         Op::NoteTask(name, task) => Ok(Answer::ScheduleChanged(schedules::note_task(conn, name, *task).await?)),
         Op::Fire(term, fire, now) => led!(conn, term, Answer::Fired(schedules::fire(conn, fire, *now).await?)),
-        Op::Deploy(record, wasm) => modules::deploy(conn, record, wasm).await?.map(Answer::Deployed),
+        Op::Deploy(record, wasm, archive) => {
+            modules::deploy(conn, record, wasm, archive.as_ref()).await?.map(Answer::Deployed)
+        }
         Op::ChangeAlias(..) | Op::Switch(..) | Op::DeleteModule(..) => release_port::apply(conn, op).await?,
         Op::Died(..) | Op::ReleaseModule(..) => quarantine_port::apply(conn, op).await?,
         Op::OpenTerm(lease) => leader::open_term(conn, *lease).await?.map(Answer::Term),
@@ -175,6 +178,9 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         Op::AppendBlob(..) | Op::FinishBlob(..) | Op::AbandonBlob(_) => blob_port::apply(conn, op).await?,
         Op::WriteKv(write) => kv::apply(conn, write).await?.map(Answer::KvWritten),
         Op::SweepKv(term, now, limit) => led!(conn, term, Answer::KvSwept(kv::sweep(conn, *now, *limit).await?)),
+        Op::SetQuotas(namespace, quotas) => {
+            namespaces::set(conn, namespace, quotas.as_ref()).await?.map(Answer::QuotasSet)
+        }
         Op::ChangeSecret(change) => secrets::change(conn, change).await?.map(Answer::SecretChanged),
         Op::SweepBlobs(term, plan) => led!(conn, term, Answer::SweptBlobs(blob_sweep::sweep(conn, *plan).await?)),
     })
@@ -460,8 +466,13 @@ impl Store {
 
 #[async_trait]
 impl ModuleStore for Store {
-    async fn deploy(&self, record: ModuleRecord, wasm: Bytes) -> Result<Deployed, StoreError> {
-        if let Answer::Deployed(answer) = self.writer.ask(Op::Deploy(Arc::new(record), wasm)).await? {
+    async fn deploy_with(
+        &self,
+        record: ModuleRecord,
+        wasm: Bytes,
+        assets: Option<Bytes>,
+    ) -> Result<Deployed, StoreError> {
+        if let Answer::Deployed(answer) = self.writer.ask(Op::Deploy(Arc::new(record), wasm, assets)).await? {
             return Ok(answer);
         }
         unexpected()
@@ -481,6 +492,10 @@ impl ModuleStore for Store {
 
     async fn wasm(&self, digest: ModuleDigest) -> Result<Option<Bytes>, StoreError> {
         modules::wasm(&self.readers, digest).await
+    }
+
+    async fn assets(&self, digest: BlobDigest) -> Result<Option<Bytes>, StoreError> {
+        assets::read(&self.readers, digest).await
     }
 }
 

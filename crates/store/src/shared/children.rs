@@ -3,7 +3,7 @@
 use tasklane_domain::children::{CHILDREN_MAX, TREE_TASKS_MAX};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::task::{NewTask, Parent, Submitted};
-use tasklane_domain::{StateKind, TaskId};
+use tasklane_domain::{Namespace, StateKind, TaskId};
 
 use super::row::{get, id_bytes, parsed, task_id};
 use super::{Db, LOCK_ROWS};
@@ -18,10 +18,13 @@ pub(super) async fn admit(
     parent: &Parent,
 ) -> Result<Result<Submitted, StoreError>, StoreError> {
     // The lock on the parent's row makes its children wait for each other, and for its end.
-    let sql = sqlx::AssertSqlSafe(format!("SELECT state FROM tasks WHERE id = $1{LOCK_ROWS}"));
+    let sql = sqlx::AssertSqlSafe(format!("SELECT state, namespace FROM tasks WHERE id = $1{LOCK_ROWS}"));
     let row =
         sqlx::query::<Db>(sql).bind(id_bytes(parent.task)).fetch_optional(&mut *conn).await.map_err(unavailable)?;
     let Some(row) = row else { return Ok(Err(StoreError::TaskNotFound(parent.task))) };
+    if parsed::<Namespace>(&row, "namespace")? != task.namespace {
+        return Ok(Err(StoreError::TaskNotFound(parent.task)));
+    }
     if let Some(first) = before(conn, parent).await? {
         return Ok(Ok(if first == task.id { Submitted::Fresh(first) } else { Submitted::Repeated(first) }));
     }

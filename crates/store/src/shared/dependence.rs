@@ -10,7 +10,7 @@ use tasklane_domain::dependence::{self as rules, Release};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::settle::SettledTask;
 use tasklane_domain::state::TaskEvent;
-use tasklane_domain::{NewTask, Outcome, StateKind, TaskId, TaskState, Timestamp, Usage, WorkOrder};
+use tasklane_domain::{Namespace, NewTask, Outcome, StateKind, TaskId, TaskState, Timestamp, Usage, WorkOrder};
 
 use super::row::{DbRow, Ending, get, id_bytes, named, on_failure, parsed, task_id, to_json};
 use super::submit::Fresh;
@@ -54,41 +54,49 @@ pub(super) async fn look(
     new: &[&NewTask],
     renamed: &HashMap<TaskId, TaskId>,
 ) -> Result<Result<Vec<Waits>, StoreError>, StoreError> {
-    let inside: HashSet<TaskId> = new.iter().map(|task| task.id).collect();
+    let inside: HashMap<TaskId, &Namespace> = new.iter().map(|task| (task.id, &task.namespace)).collect();
     let name = |id: &TaskId| renamed.get(id).copied().unwrap_or(*id);
     let outside: HashSet<TaskId> =
-        new.iter().flat_map(|task| task.after.on.iter().map(name)).filter(|id| !inside.contains(id)).collect();
-    let states = states(conn, outside).await?;
+        new.iter().flat_map(|task| task.after.on.iter().map(name)).filter(|id| !inside.contains_key(id)).collect();
+    let known = known(conn, outside).await?;
     let mut all = Vec::with_capacity(new.len());
     for task in new {
-        match waits(task, name, &inside, &states) {
+        match waits(task, name, &inside, &known) {
             Ok(waits) => all.push(waits),
             Err(missing) => return Ok(Err(missing)),
         }
     }
     let bound = new.iter().flat_map(|task| task.after.names.iter().map(|(_, id)| name(id)));
-    let bound = bound.filter(|id| states.get(id) == Some(&StateKind::Succeeded)).collect();
+    let bound = bound.filter(|id| known.get(id).is_some_and(|one| one.state == StateKind::Succeeded)).collect();
     if let Some(gone) = retention::without_result(conn, &bound).await? {
         return Ok(Err(StoreError::BoundResultRemoved(gone)));
     }
-    mark_followed(conn, &states).await?;
+    mark_followed(conn, &known).await?;
     Ok(Ok(all))
 }
 
 fn waits(
     task: &NewTask,
     name: impl Fn(&TaskId) -> TaskId,
-    inside: &HashSet<TaskId>,
-    states: &HashMap<TaskId, StateKind>,
+    inside: &HashMap<TaskId, &Namespace>,
+    known: &HashMap<TaskId, Known>,
 ) -> Result<Waits, StoreError> {
     let mut waits = Waits::default();
     let mut seen = HashSet::with_capacity(task.after.on.len());
     for on in task.after.on.iter().map(&name).filter(|on| seen.insert(*on)) {
         waits.on.push(on);
-        let state = if inside.contains(&on) { None } else { states.get(&on).copied() };
+        // A task of another namespace is as unknown as one that was never there.
+        let ours = |namespace: &Namespace| *namespace == task.namespace;
+        let state = match inside.get(&on) {
+            Some(namespace) if ours(namespace) => None,
+            Some(_) => return Err(StoreError::DependencyNotFound(on)),
+            None => {
+                let found = known.get(&on).filter(|one| ours(&one.namespace));
+                Some(found.ok_or(StoreError::DependencyNotFound(on))?.state)
+            }
+        };
         match state {
-            None if inside.contains(&on) => waits.count += 1,
-            None => return Err(StoreError::DependencyNotFound(on)),
+            None => waits.count += 1,
             Some(state) if !state.is_terminal() => waits.count += 1,
             Some(state) => match task.after.on_failure.after(state) {
                 Release::Satisfied => {}
@@ -100,18 +108,28 @@ fn waits(
     Ok(waits)
 }
 
-async fn states(conn: &mut Conn, ids: HashSet<TaskId>) -> Result<HashMap<TaskId, StateKind>, StoreError> {
+/// A task that is waited for.
+struct Known {
+    state: StateKind,
+    namespace: Namespace,
+}
+
+async fn known(conn: &mut Conn, ids: HashSet<TaskId>) -> Result<HashMap<TaskId, Known>, StoreError> {
     let mut ids: Vec<TaskId> = ids.into_iter().collect();
     // One order for everybody, so that two transactions do not wait for each other.
     ids.sort_unstable();
-    let mut states = HashMap::with_capacity(ids.len());
+    let mut all = HashMap::with_capacity(ids.len());
     for piece in pieces(&ids) {
-        let sql = format!("SELECT id, state FROM tasks WHERE id IN ({}) ORDER BY id{LOCK_ROWS}", list(piece.len()));
+        let sql = format!(
+            "SELECT id, state, namespace FROM tasks WHERE id IN ({}) ORDER BY id{LOCK_ROWS}",
+            list(piece.len())
+        );
         for row in bound(&sql, piece).fetch_all(&mut *conn).await.map_err(unavailable)? {
-            states.insert(task_id(&row, "id")?, named(&row, parsed(&row, "state"))?);
+            let state = named(&row, parsed(&row, "state"))?;
+            all.insert(task_id(&row, "id")?, Known { state, namespace: named(&row, parsed(&row, "namespace"))? });
         }
     }
-    Ok(states)
+    Ok(all)
 }
 
 type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
@@ -122,9 +140,9 @@ fn bound<'q>(sql: &str, ids: &[TaskId]) -> Query<'q> {
 }
 
 /// From now on, the end of these concerns others.
-async fn mark_followed(conn: &mut Conn, states: &HashMap<TaskId, StateKind>) -> Result<(), StoreError> {
+async fn mark_followed(conn: &mut Conn, known: &HashMap<TaskId, Known>) -> Result<(), StoreError> {
     let mut going_on: Vec<TaskId> =
-        states.iter().filter(|(_, state)| !state.is_terminal()).map(|(id, _)| *id).collect();
+        known.iter().filter(|(_, one)| !one.state.is_terminal()).map(|(id, _)| *id).collect();
     going_on.sort_unstable();
     for piece in pieces(&going_on) {
         let sql = format!("UPDATE tasks SET followed = 1 WHERE id IN ({})", list(piece.len()));

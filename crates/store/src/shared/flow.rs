@@ -22,18 +22,21 @@ type Pool = sqlx::Pool<Db>;
 const CANCELLED_KEEPS: Duration = Duration::from_secs(2);
 const QUEUE: &str = "queue";
 const MODULE: &str = "module";
+const NAMESPACE: &str = "namespace";
 
 /// Every rule; read once in each transaction that needs them.
 pub(super) async fn rules<'e, E>(executor: E) -> Result<FlowRules, StoreError>
 where
     E: sqlx::Executor<'e, Database = Db>,
 {
-    let rows = sqlx::query::<Db>("SELECT kind, name, rule FROM flow_rules").fetch_all(executor).await;
+    let sql = "SELECT kind, name, rule FROM flow_rules UNION ALL SELECT 'namespace', name, quotas FROM namespaces";
+    let rows = sqlx::query::<Db>(sql).fetch_all(executor).await;
     let mut rules = FlowRules::default();
     for row in &rows.map_err(unavailable)? {
         match get::<&str>(row, "kind")? {
             QUEUE => drop(rules.queues.insert(parsed(row, "name")?, json(row, "rule")?.unwrap_or_default())),
             MODULE => drop(rules.modules.insert(parsed(row, "name")?, json(row, "rule")?.unwrap_or_default())),
+            NAMESPACE => drop(rules.namespaces.insert(parsed(row, "name")?, json(row, "rule")?.unwrap_or_default())),
             other => return Err(corrupt("table flow_rules, kind", other)),
         }
     }

@@ -11,7 +11,7 @@ use tasklane_domain::kv::{
 use tasklane_domain::{Namespace, Timestamp};
 
 use super::row::{DbRow, get, parsed, time};
-use super::{Db, LOCK_ROWS};
+use super::{Db, LOCK_ROWS, namespaces};
 use crate::error::{corrupt, unavailable};
 use crate::ops::KvWrite;
 
@@ -141,6 +141,12 @@ pub(super) async fn apply(conn: &mut Conn, op: &KvWrite) -> Result<Result<Writte
         Ok(decision) => decision,
         Err(fault) => return Ok(Err(StoreError::KvRefused(fault))),
     };
+    let more = decision.totals.bytes.saturating_sub(before.bytes);
+    if more > 0
+        && let Err(exceeded) = namespaces::check_kv(conn, &place.namespace, more).await?
+    {
+        return Ok(Err(exceeded.into()));
+    }
     match &decision.change {
         Change::None => return Ok(Ok(decision.written)),
         Change::Put(entry) => put(conn, place, key, entry).await?,

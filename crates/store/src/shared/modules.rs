@@ -7,8 +7,9 @@ use tasklane_domain::release::Action;
 use tasklane_domain::{ModuleDigest, ModuleKind, ModuleName, ModuleRecord, ModuleVersion};
 
 use super::Db;
-use super::releases;
+use super::assets;
 use super::row::{DbRow, digest, get, json, required_time, time, to_json};
+use super::{namespaces, releases};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -42,6 +43,7 @@ pub(super) async fn deploy(
     conn: &mut Conn,
     new: &ModuleRecord,
     wasm: &Bytes,
+    archive: Option<&Bytes>,
 ) -> Result<Result<Deployed, StoreError>, StoreError> {
     let (name, version) = (&new.manifest.name, &new.manifest.version);
     let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM modules WHERE name = $1 AND version = $2"));
@@ -57,15 +59,18 @@ pub(super) async fn deploy(
         let conflict = || StoreError::ModuleConflict { name: name.clone(), version: version.clone() };
         return Ok(if same { Ok(Deployed::Unchanged) } else { Err(conflict()) });
     }
-    if releases::removed(conn, name, version).await?.is_some_and(|before| before != new.digest) {
+    let content = (new.digest, new.manifest.assets_digest());
+    if releases::removed(conn, name, version).await?.is_some_and(|before| before != content) {
         return Ok(Err(StoreError::VersionRemoved { name: name.clone(), version: version.clone() }));
     }
+    if let Err(exceeded) = namespaces::check_deploy(conn, new).await? {
+        return Ok(Err(exceeded.into()));
+    }
+    if let (Some(digest), Some(archive)) = (new.manifest.assets_digest(), archive) {
+        assets::insert(conn, digest, archive).await?;
+    }
     insert(conn, new, wasm).await?;
-    let action = Action::Deployed {
-        version: version.clone(),
-        digest: new.digest,
-        permissions: new.manifest.permissions.lines(),
-    };
+    let action = Action::Deployed { version: version.clone(), digest: new.digest, permissions: new.manifest.grants() };
     releases::note(conn, name, &action, new.created_at).await?;
     Ok(Ok(Deployed::Created))
 }
@@ -77,8 +82,8 @@ async fn insert(conn: &mut Conn, new: &ModuleRecord, wasm: &Bytes) -> Result<(),
         .execute(&mut *conn)
         .await
         .map_err(unavailable)?;
-    let sql = "INSERT INTO modules (name, version, digest, kind, size_bytes, manifest, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let sql = "INSERT INTO modules (name, version, digest, kind, size_bytes, manifest, created_at, assets) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     sqlx::query::<Db>(sql)
         .bind(new.manifest.name.as_str().to_owned())
         .bind(new.manifest.version.to_string())
@@ -87,6 +92,7 @@ async fn insert(conn: &mut Conn, new: &ModuleRecord, wasm: &Bytes) -> Result<(),
         .bind(i64::try_from(new.size_bytes).unwrap_or(i64::MAX))
         .bind(to_json(&new.manifest)?)
         .bind(new.created_at.as_micros())
+        .bind(assets::column(new.manifest.assets_digest()))
         .execute(conn)
         .await
         .map(drop)

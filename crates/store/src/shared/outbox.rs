@@ -83,6 +83,7 @@ fn changed(answer: &Answered) -> &[SettledTask] {
             | Answer::KvWritten(_)
             | Answer::KvSwept(_)
             | Answer::SecretChanged(_)
+            | Answer::QuotasSet(_)
             | Answer::SweptBlobs(_),
         )
         | Err(_) => &[],

@@ -9,9 +9,10 @@ use tasklane_domain::release::{
     Route,
 };
 use tasklane_domain::schedule::Template;
-use tasklane_domain::{AliasName, ModuleDigest, ModuleName, ModuleVersion, ScheduleName, Timestamp};
+use tasklane_domain::{AliasName, BlobDigest, ModuleDigest, ModuleName, ModuleVersion, ScheduleName, Timestamp};
 
 use super::Db;
+use super::assets;
 use super::row::{DbRow, digest, get, json, parsed, required_time, to_json};
 use crate::error::{corrupt, unavailable};
 
@@ -119,7 +120,7 @@ async fn write(
 }
 
 async fn row_of(conn: &mut Conn, module: &ModuleName, version: &ModuleVersion) -> Result<Option<DbRow>, StoreError> {
-    let sql = "SELECT digest, disabled_at FROM modules WHERE name = $1 AND version = $2";
+    let sql = "SELECT digest, assets, disabled_at FROM modules WHERE name = $1 AND version = $2";
     let query = sqlx::query::<Db>(sql).bind(module.as_str().to_owned()).bind(version.to_string());
     query.fetch_optional(conn).await.map_err(unavailable)
 }
@@ -161,50 +162,55 @@ pub(super) async fn delete(
     now: Timestamp,
 ) -> Result<Result<(), StoreError>, StoreError> {
     let Some(row) = row_of(conn, module, version).await? else { return Ok(Err(no_version(module, version))) };
-    let digest = digest(&row, "digest")?;
+    let (digest, archive) = (digest(&row, "digest")?, assets::digest(&row)?);
     sqlx::query::<Db>("DELETE FROM modules WHERE name = $1 AND version = $2")
         .bind(module.as_str().to_owned())
         .bind(version.to_string())
         .execute(&mut *conn)
         .await
         .map_err(unavailable)?;
-    keep_number(conn, module, version, digest, now).await?;
+    keep_number(conn, module, version, (digest, archive), now).await?;
     forget_bytes(conn, digest).await?;
+    assets::forget(conn, archive).await?;
     let in_spite_of = in_spite_of.map(str::to_owned);
     note(conn, module, &Action::Deleted { version: version.clone(), digest, in_spite_of }, now).await.map(Ok)
 }
+
+/// What a version's number stands for: its bytes, and its assets.
+type Content = (ModuleDigest, Option<BlobDigest>);
 
 /// The number of a version that was removed stays that of its bytes: who names it never gets others.
 async fn keep_number(
     conn: &mut Conn,
     module: &ModuleName,
     version: &ModuleVersion,
-    digest: ModuleDigest,
+    (digest, archive): Content,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO removed_modules (name, version, digest, removed_at) VALUES ($1, $2, $3, $4) \
+    let sql = "INSERT INTO removed_modules (name, version, digest, removed_at, assets) VALUES ($1, $2, $3, $4, $5) \
                ON CONFLICT (name, version) DO NOTHING";
     sqlx::query::<Db>(sql)
         .bind(module.as_str().to_owned())
         .bind(version.to_string())
         .bind(digest.as_bytes().to_vec())
         .bind(now.as_micros())
+        .bind(assets::column(archive))
         .execute(conn)
         .await
         .map(drop)
         .map_err(unavailable)
 }
 
-/// The bytes that a version had before it was removed, if it was.
+/// What a version had before it was removed, if it was.
 pub(super) async fn removed(
     conn: &mut Conn,
     module: &ModuleName,
     version: &ModuleVersion,
-) -> Result<Option<ModuleDigest>, StoreError> {
-    let sql = "SELECT digest FROM removed_modules WHERE name = $1 AND version = $2";
+) -> Result<Option<Content>, StoreError> {
+    let sql = "SELECT digest, assets FROM removed_modules WHERE name = $1 AND version = $2";
     let query = sqlx::query::<Db>(sql).bind(module.as_str().to_owned()).bind(version.to_string());
     let row = query.fetch_optional(conn).await.map_err(unavailable)?;
-    row.map(|row| digest(&row, "digest")).transpose()
+    row.map(|row| Ok((digest(&row, "digest")?, assets::digest(&row)?))).transpose()
 }
 
 /// Unless another version, or another module, has the same bytes.

@@ -10,7 +10,7 @@ use tasklane_domain::{NewTask, ScheduleName, TaskId, Timestamp};
 use super::cancel::cancel_all;
 use super::dependence::release;
 use super::row::{self, DbRow, get, id_bytes, json, parsed, required_time, task_id, time, to_json};
-use super::{Db, submit};
+use super::{Db, namespaces, submit};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -47,6 +47,9 @@ pub(super) async fn create(conn: &mut Conn, schedule: &Schedule) -> Result<Resul
     let row = sqlx::query::<Db>("SELECT COUNT(*) AS count FROM schedules").fetch_one(&mut *conn).await;
     if get::<i64>(&row.map_err(unavailable)?, "count")? >= i64::from(SCHEDULES_MAX) {
         return Ok(Err(StoreError::SchedulesFull(SCHEDULES_MAX)));
+    }
+    if let Err(exceeded) = namespaces::check_schedule(conn, &schedule.template.namespace).await? {
+        return Ok(Err(exceeded.into()));
     }
     let sql = "INSERT INTO schedules (name, rules, template, payload, payload_kind, activity, created_at, next_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING";
@@ -93,6 +96,7 @@ fn firing(row: &DbRow) -> Result<Firing, StoreError> {
         Some("superseded") => Err(Passed::Superseded),
         Some("module_missing") => Err(Passed::ModuleMissing),
         Some("module_disabled") => Err(Passed::ModuleDisabled),
+        Some("quota_exceeded") => Err(Passed::QuotaExceeded),
         Some(other) => return Err(corrupt("passed", other)),
     };
     Ok(Firing { instant: required_time(row, "instant")?, came_to })
@@ -181,14 +185,15 @@ async fn moved(conn: &mut Conn, fire: &Fire) -> Result<bool, StoreError> {
 /// Records what becomes of the instants, and returns the tasks of those that were not handled before.
 async fn remember(conn: &mut Conn, fire: &Fire) -> Result<Vec<NewTask>, StoreError> {
     let (mut tasks, mut skipped) = (Vec::with_capacity(fire.tasks.len()), 0_i64);
+    let without_room = namespaces::without_room(conn, &fire.tasks).await?;
     if let Some(missed) = fire.missed {
         insert(conn, fire, missed.first, None, Some(Passed::Missed)).await?;
         skipped += i64::from(missed.count);
     }
-    for (instant, why) in &fire.pass {
+    for (instant, why) in fire.pass.iter().chain(&without_room) {
         skipped += i64::from(insert(conn, fire, *instant, None, Some(*why)).await?);
     }
-    for (instant, task) in &fire.tasks {
+    for (instant, task) in fire.tasks.iter().filter(|_| without_room.is_empty()) {
         if insert(conn, fire, *instant, Some(task.id), None).await? {
             tasks.push(task.clone());
         }

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use tasklane_domain::error::StoreError;
+use tasklane_domain::namespace::Quota;
 use tasklane_domain::secret::{KeyId, SECRETS_MAX, Sealed, SecretInfo};
 use tasklane_domain::{Namespace, SecretName, Timestamp};
 
-use super::Db;
 use super::row::{DbRow, get, parsed, required_time};
+use super::{Db, namespaces};
 use crate::error::unavailable;
 use crate::ops::SecretChange;
 
@@ -72,10 +73,17 @@ async fn known(conn: &mut Conn, namespace: &Namespace, name: &SecretName) -> Res
     row.map(|row| info(&row)).transpose()
 }
 
-async fn is_full(conn: &mut Conn, namespace: &Namespace) -> Result<bool, StoreError> {
+/// Whether there is room for one more.
+async fn room(conn: &mut Conn, namespace: &Namespace) -> Result<Result<(), StoreError>, StoreError> {
+    // Before the count, so that nobody else adds one in between.
+    let quotas = namespaces::locked(conn, namespace).await?.unwrap_or_default();
     let query = sqlx::query::<Db>("SELECT COUNT(*) AS count FROM secrets WHERE namespace = $1");
-    let row = query.bind(namespace.as_str().to_owned()).fetch_one(conn).await.map_err(unavailable)?;
-    Ok(get::<i64>(&row, "count")? >= i64::from(SECRETS_MAX))
+    let row = query.bind(namespace.as_str().to_owned()).fetch_one(&mut *conn).await.map_err(unavailable)?;
+    let used = u64::try_from(get::<i64>(&row, "count")?).unwrap_or(0);
+    if used >= u64::from(SECRETS_MAX) {
+        return Ok(Err(StoreError::SecretsFull(SECRETS_MAX)));
+    }
+    Ok(quotas.check(namespace, Quota::Secrets, used, 1).map_err(StoreError::from))
 }
 
 async fn put(
@@ -85,8 +93,10 @@ async fn put(
     sealed: &Sealed,
     now: Timestamp,
 ) -> Result<Result<SecretInfo, StoreError>, StoreError> {
-    if known(conn, namespace, name).await?.is_none() && is_full(conn, namespace).await? {
-        return Ok(Err(StoreError::SecretsFull(SECRETS_MAX)));
+    if known(conn, namespace, name).await?.is_none()
+        && let Err(full) = room(conn, namespace).await?
+    {
+        return Ok(Err(full));
     }
     let sql = "INSERT INTO secrets (namespace, name, version, key_id, sealed, created_at, changed_at) \
                VALUES ($1, $2, 1, $3, $4, $5, $6) ON CONFLICT (namespace, name) DO UPDATE SET \

@@ -11,6 +11,7 @@ use tasklane_domain::task::{Idempotency, NewTask, SubmitAnswer, Submitted};
 use tasklane_domain::{Attempt, BlobDigest, DeliveryId, StateKind, TaskId, Timestamp};
 
 use super::dependence::{self, Released};
+use super::namespaces::{Rooms, check_module};
 use super::row::{get, id_bytes, spec_of, state_text, task_id};
 use super::values::{pieces, values};
 use super::{Db, blobs, children, flow, unique};
@@ -51,8 +52,10 @@ struct Gathered<'a> {
     ids: HashSet<TaskId>,
     /// Tasks that somebody waits for.
     followed: HashSet<TaskId>,
-    /// What operators said of queues and modules.
+    /// What operators said of queues, modules and namespaces.
     rules: FlowRules,
+    /// What namespaces with quotas may still get.
+    rooms: Rooms,
 }
 
 /// The answers to each submit of one transaction; a refusal fails its own submit and leaves the others.
@@ -60,13 +63,17 @@ pub(super) async fn submit(
     conn: &mut Conn,
     submits: &[&[NewTask]],
 ) -> Result<Vec<Result<SubmitAnswer, StoreError>>, StoreError> {
-    let mut all = Gathered { rules: flow::rules(&mut *conn).await?, ..Gathered::default() };
+    let rules = flow::rules(&mut *conn).await?;
+    let rooms = Rooms::look(conn, &rules, submits.iter().flat_map(|tasks| tasks.iter())).await?;
+    let mut all = Gathered { rules, rooms, ..Gathered::default() };
     let mut answers = Vec::with_capacity(submits.len());
     for tasks in submits {
-        let answer = if tasks.iter().any(is_special) {
+        let answer = if let Err(crossed) = tasks.iter().try_for_each(check_module) {
+            Err(crossed)
+        } else if tasks.iter().any(is_special) {
             special(conn, tasks, &mut all).await?
         } else {
-            Ok(plain(tasks, &mut all))
+            plain(tasks, &mut all)
         };
         answers.push(answer.map(|tasks| SubmitAnswer { tasks, ..SubmitAnswer::default() }));
     }
@@ -107,11 +114,12 @@ fn is_special(task: &NewTask) -> bool {
         || task.payload.blob.is_some()
 }
 
-fn plain<'a>(tasks: &'a [NewTask], all: &mut Gathered<'a>) -> Vec<Submitted> {
+fn plain<'a>(tasks: &'a [NewTask], all: &mut Gathered<'a>) -> Result<Vec<Submitted>, StoreError> {
+    all.rooms.take(tasks.iter())?;
     all.ids.extend(tasks.iter().map(|task| task.id));
     let rules = &all.rules;
     all.fresh.extend(tasks.iter().map(|task| Fresh::new(task, dependence::Waits::default(), rules)));
-    tasks.iter().map(|task| Submitted::Fresh(task.id)).collect()
+    Ok(tasks.iter().map(|task| Submitted::Fresh(task.id)).collect())
 }
 
 /// Looks at what one submit may collide with. A refusal gives back what it had claimed.
@@ -121,7 +129,13 @@ async fn special<'a>(
     all: &mut Gathered<'a>,
 ) -> Result<Result<Vec<Submitted>, StoreError>, StoreError> {
     execute(conn, "SAVEPOINT promise").await?;
-    match look(conn, tasks, &all.ids, &all.rules).await? {
+    let looked = look(conn, tasks, &all.ids, &all.rules).await?;
+    // What is there already, or stands for another, takes no room.
+    let room = looked.and_then(|(answers, fresh)| {
+        all.rooms.take(fresh.iter().map(|one| one.task))?;
+        Ok((answers, fresh))
+    });
+    match room {
         Ok((answers, fresh)) => {
             execute(conn, "RELEASE SAVEPOINT promise").await?;
             all.ids.extend(fresh.iter().map(|one| one.task.id));

@@ -6,11 +6,7 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Kv {
     /// List the stores that were ever written to.
-    Stores {
-        /// Whose.
-        #[arg(long, value_name = "NAME", default_value = "default")]
-        namespace: String,
-    },
+    Stores,
     /// List the keys of a store.
     Keys {
         #[command(flatten)]
@@ -52,7 +48,4 @@ pub(crate) enum Kv {
 pub(crate) struct KvArgs {
     /// module:NAME or shared:NAME.
     pub(crate) store: String,
-    /// Whose.
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub(crate) namespace: String,
 }

@@ -16,11 +16,7 @@ pub(crate) enum Secrets {
         from_file: Option<PathBuf>,
     },
     /// List names and times of secrets; values are not given back.
-    List {
-        /// Whose.
-        #[arg(long, value_name = "NAME", default_value = "default")]
-        namespace: String,
-    },
+    List,
     /// Remove a secret.
     Delete {
         #[command(flatten)]
@@ -37,7 +33,4 @@ pub(crate) enum Secrets {
 pub(crate) struct SecretArgs {
     /// Its name.
     pub(crate) name: String,
-    /// Whose tasks may have it.
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub(crate) namespace: String,
 }

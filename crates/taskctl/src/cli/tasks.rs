@@ -46,9 +46,6 @@ pub(crate) struct TaskArgs {
     /// Not before this time (RFC 3339).
     #[arg(long, value_name = "TIME", conflicts_with = "delay_ms")]
     pub(crate) run_at: Option<String>,
-    /// Whom it belongs to.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
     /// A task that it waits for; may be repeated.
     #[arg(long, value_name = "ID")]
     pub(crate) after: Vec<String>,
@@ -132,10 +129,7 @@ pub(crate) struct Bulk {
     /// All of this batch.
     #[arg(long, value_name = "ID")]
     pub(crate) batch: Option<String>,
-    /// All of this namespace.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
-    /// All of the cluster.
+    /// All of the cluster, or of --namespace.
     #[arg(long)]
     pub(crate) all: bool,
     /// Do not wait for the end of a bulk operation.
@@ -160,9 +154,6 @@ pub(crate) enum Tasks {
         /// Only with this label, `key=value`.
         #[arg(long)]
         label: Option<String>,
-        /// Only of this namespace.
-        #[arg(long, value_name = "NAME")]
-        namespace: Option<String>,
         /// Only of this batch.
         #[arg(long, value_name = "ID")]
         batch: Option<String>,

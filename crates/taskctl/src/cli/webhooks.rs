@@ -73,9 +73,6 @@ pub(crate) struct WebhookArgs {
     /// What it is told of, with commas. Default: every end of a task; also batch.ended.
     #[arg(long, value_delimiter = ',', value_name = "EVENT")]
     pub(crate) events: Vec<String>,
-    /// Only of this namespace.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
     /// Only of this queue.
     #[arg(long, value_name = "NAME")]
     pub(crate) queue: Option<String>,

@@ -15,7 +15,7 @@ const SHOWN_MAX: usize = 5;
 
 /// Carries one out.
 pub(crate) async fn run(client: &Client, format: Format, command: Batches) -> anyhow::Result<()> {
-    let path = |id: &str, rest: &str| format!("/api/v1/batches/{}{rest}", segment(id));
+    let path = |id: &str, rest: &str| client.scoped(&format!("/api/v1/batches/{}{rest}", segment(id)));
     match command {
         Batches::Get { id } => show(format, &client.get(&path(&id, "")).await?),
         Batches::Graph { id } => graph(format, &client.get(&path(&id, "/graph")).await?),

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use tasklane_api_types::ModuleView;
 use tasklane_domain::Manifest;
 
+use super::assets;
 use super::permission::{self, Consent};
 use crate::cli::{DeployArgs, Format};
 use crate::client::{Client, read_file};
@@ -21,15 +22,22 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// Uploads and tells what is deployed.
 pub(crate) async fn run(client: &Client, format: Format, args: DeployArgs) -> anyhow::Result<()> {
     let wasm = read_file(&args.file)?;
-    let manifest = manifest(&args, &wasm)?;
+    let path = args.manifest.clone().or_else(|| find(&args.file));
+    let mut manifest = manifest(&args, path.as_deref(), &wasm)?;
+    let beside = path.as_deref().unwrap_or(&args.file).parent().unwrap_or(Path::new("."));
+    let assets = assets::pack(&mut manifest, beside)?;
     let consent = if args.yes { Consent::Given } else { Consent::Asked };
     permission::review(client, &manifest, consent).await?;
     let size = wasm.len() as u64;
     let manifest = Part::text(serde_json::to_string(&manifest)?).mime_str("application/json")?;
     let body = reqwest::Body::wrap_stream(pieces(wasm, size));
     let module = Part::stream_with_length(body, size).file_name("module.wasm").mime_str("application/wasm")?;
-    let form = Form::new().part("manifest", manifest).part("module", module);
-    let deployed: ModuleView = client.upload("/api/v1/modules", form).await?;
+    let mut form = Form::new().part("manifest", manifest);
+    if let Some(archive) = assets {
+        form = form.part("assets", Part::stream(archive).file_name("assets.tar").mime_str("application/x-tar")?);
+    }
+    let form = form.part("module", module);
+    let deployed: ModuleView = client.upload(&client.scoped("/api/v1/modules"), form).await?;
     if format == Format::Json {
         return output::json(&deployed);
     }
@@ -58,9 +66,9 @@ fn pieces(wasm: Vec<u8>, size: u64) -> impl futures::Stream<Item = Result<bytes:
 }
 
 /// What the author says: beside the file or in it, and on the command line.
-fn manifest(args: &DeployArgs, wasm: &[u8]) -> anyhow::Result<Manifest> {
-    let mut fields = match args.manifest.clone().or_else(|| find(&args.file)) {
-        Some(path) => with_schemas(parse(&path)?, &path)?,
+fn manifest(args: &DeployArgs, path: Option<&Path>, wasm: &[u8]) -> anyhow::Result<Manifest> {
+    let mut fields = match path {
+        Some(path) => with_schemas(parse(path)?, path)?,
         None => embedded(wasm)?,
     };
     if let Some(name) = &args.name {

@@ -53,14 +53,14 @@ fn list(format: Format, list: &QueueList) -> anyhow::Result<()> {
 /// Carries out a command on modules' limits.
 pub(crate) async fn modules(client: &Client, format: Format, command: Flow) -> anyhow::Result<()> {
     match command {
-        Flow::List => rules(format, &client.get(MODULES).await?),
+        Flow::List => rules(format, &client.get(&client.scoped(MODULES)).await?),
         Flow::Set(args) => {
             let request = ModuleFlowRequest { max: args.max, rate: args.rate };
-            let one = client.put(&format!("{MODULES}/{}", segment(&args.module)), &request).await?;
+            let one = client.put(&client.scoped(&format!("{MODULES}/{}", segment(&args.module))), &request).await?;
             rules(format, &ModuleFlowList { modules: vec![one] })
         }
         Flow::Unset { module } => {
-            client.delete(&format!("{MODULES}/{}", segment(&module))).await?;
+            client.delete(&client.scoped(&format!("{MODULES}/{}", segment(&module)))).await?;
             output::note(&format!("the manifest of {module} holds again"));
             Ok(())
         }

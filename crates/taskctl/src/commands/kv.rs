@@ -15,20 +15,18 @@ const PATH: &str = "/api/v1/kv";
 /// Keys asked for at once.
 const PAGE_KEYS: u32 = 1_000;
 
-fn path(store: &KvArgs, key: &str) -> String {
-    format!("{PATH}/{}/{}?namespace={}", segment(&store.store), segment(key), segment(&store.namespace))
+fn path(client: &Client, store: &KvArgs, key: &str) -> String {
+    client.scoped(&format!("{PATH}/{}/{}", segment(&store.store), segment(key)))
 }
 
 /// Carries one out.
 pub(crate) async fn run(client: &Client, format: Format, command: Kv) -> anyhow::Result<()> {
     match command {
-        Kv::Stores { namespace } => {
-            stores(format, &client.get(&format!("{PATH}?namespace={}", segment(&namespace))).await?)
-        }
+        Kv::Stores => stores(format, &client.get(&client.scoped(PATH)).await?),
         Kv::Keys { store, prefix } => keys(client, format, &store, &prefix).await,
-        Kv::Get { store, key } => value(format, &client.get(&path(&store, &key)).await?),
+        Kv::Get { store, key } => value(format, &client.get(&path(client, &store, &key)).await?),
         Kv::Set { store, key, value, ttl } => {
-            let entry: KvEntryView = client.put(&path(&store, &key), &request(&value, ttl)?).await?;
+            let entry: KvEntryView = client.put(&path(client, &store, &key), &request(&value, ttl)?).await?;
             if format == Format::Json {
                 return output::json(&entry);
             }
@@ -36,7 +34,7 @@ pub(crate) async fn run(client: &Client, format: Format, command: Kv) -> anyhow:
             Ok(())
         }
         Kv::Delete { store, key } => {
-            client.delete(&path(&store, &key)).await?;
+            client.delete(&path(client, &store, &key)).await?;
             output::note(&format!("{key} is deleted"));
             Ok(())
         }
@@ -81,12 +79,7 @@ fn stores(format: Format, list: &KvStoreList) -> anyhow::Result<()> {
 
 /// All of them, page by page.
 async fn keys(client: &Client, format: Format, store: &KvArgs, prefix: &str) -> anyhow::Result<()> {
-    let base = format!(
-        "{PATH}/{}?namespace={}&prefix={}&limit={PAGE_KEYS}",
-        segment(&store.store),
-        segment(&store.namespace),
-        segment(prefix)
-    );
+    let base = client.scoped(&format!("{PATH}/{}?prefix={}&limit={PAGE_KEYS}", segment(&store.store), segment(prefix)));
     let mut all = KvKeyList { keys: Vec::new(), next: None };
     loop {
         let after = all.next.as_deref().map(|key| format!("&after={}", segment(key))).unwrap_or_default();

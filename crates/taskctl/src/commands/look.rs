@@ -13,12 +13,12 @@ pub(crate) async fn modules(client: &Client, format: Format, module: Option<&str
     let path = match module.map(|module| module.split_once('@').ok_or(module)) {
         None => "/api/v1/modules".to_owned(),
         Some(Ok((name, version))) => {
-            let path = format!("/api/v1/modules/{}/{}", segment(name), segment(version));
+            let path = client.scoped(&format!("/api/v1/modules/{}/{}", segment(name), segment(version)));
             return output::json(&client.get::<ModuleView>(&path).await?);
         }
         Some(Err(name)) => format!("/api/v1/modules/{}", segment(name)),
     };
-    let list: ModuleList = client.get(&path).await?;
+    let list: ModuleList = client.get(&client.scoped(&path)).await?;
     if format == Format::Json {
         return output::json(&list);
     }

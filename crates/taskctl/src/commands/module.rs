@@ -14,8 +14,8 @@ use crate::output;
 /// The weight of a version where none is given.
 const WEIGHT: u16 = 100;
 
-fn path(module: &str, rest: &str) -> String {
-    format!("/api/v1/modules/{}{rest}", segment(module))
+fn path(client: &Client, module: &str, rest: &str) -> String {
+    client.scoped(&format!("/api/v1/modules/{}{rest}", segment(module)))
 }
 
 /// `NAME@WHAT` in its two parts.
@@ -25,14 +25,14 @@ fn parts<'a>(text: &'a str, what: &str) -> anyhow::Result<(&'a str, &'a str)> {
     })
 }
 
-fn alias_path(text: &str, rest: &str) -> anyhow::Result<String> {
+fn alias_path(client: &Client, text: &str, rest: &str) -> anyhow::Result<String> {
     let (module, alias) = parts(text, "ALIAS")?;
-    Ok(path(module, &format!("/aliases/{}{rest}", segment(alias))))
+    Ok(path(client, module, &format!("/aliases/{}{rest}", segment(alias))))
 }
 
-fn version_path(text: &str, rest: &str) -> anyhow::Result<String> {
+fn version_path(client: &Client, text: &str, rest: &str) -> anyhow::Result<String> {
     let (module, version) = parts(text, "VERSION")?;
-    Ok(path(module, &format!("/{}{rest}", segment(version))))
+    Ok(path(client, module, &format!("/{}{rest}", segment(version))))
 }
 
 fn route(text: &str) -> anyhow::Result<RouteBody> {
@@ -50,17 +50,19 @@ pub(crate) async fn modules(client: &Client, format: Format, command: Modules) -
     match command {
         Modules::List => look::modules(client, format, None).await,
         Modules::Get { module } => look::modules(client, format, Some(&module)).await,
-        Modules::Aliases { module } => aliases(format, &client.get(&path(&module, "/aliases")).await?),
+        Modules::Aliases { module } => aliases(format, &client.get(&path(client, &module, "/aliases")).await?),
         Modules::Alias { alias, routes } => {
             let routes = routes.iter().map(|text| route(text)).collect::<anyhow::Result<_>>()?;
-            one(format, client.put(&alias_path(&alias, "")?, &AliasRequest { routes }).await?)
+            one(format, client.put(&alias_path(client, &alias, "")?, &AliasRequest { routes }).await?)
         }
         Modules::Promote { alias, version } => {
-            one(format, client.post(&alias_path(&alias, "/promote")?, &PromoteRequest { version }).await?)
+            one(format, client.post(&alias_path(client, &alias, "/promote")?, &PromoteRequest { version }).await?)
         }
-        Modules::Rollback { alias } => one(format, client.post(&alias_path(&alias, "/rollback")?, &json!({})).await?),
+        Modules::Rollback { alias } => {
+            one(format, client.post(&alias_path(client, &alias, "/rollback")?, &json!({})).await?)
+        }
         Modules::Unalias { alias } => {
-            client.delete(&alias_path(&alias, "")?).await?;
+            client.delete(&alias_path(client, &alias, "")?).await?;
             output::note(&format!("{alias} is removed"));
             Ok(())
         }
@@ -69,17 +71,17 @@ pub(crate) async fn modules(client: &Client, format: Format, command: Modules) -
         Modules::Release { module } => switched(client, &module, "release").await,
         Modules::Delete { module, force } => {
             let forced = if force { "?force=true" } else { "" };
-            client.delete(&version_path(&module, forced)?).await?;
+            client.delete(&version_path(client, &module, forced)?).await?;
             output::note(&format!("{module} is removed"));
             Ok(())
         }
         Modules::Diff { from, to } => diff(client, format, &from, &to).await,
-        Modules::Events { module } => events(format, &client.get(&path(&module, "/events")).await?),
+        Modules::Events { module } => events(format, &client.get(&path(client, &module, "/events")).await?),
     }
 }
 
 async fn switched(client: &Client, module: &str, what: &str) -> anyhow::Result<()> {
-    let view: ModuleView = client.post(&version_path(module, &format!("/{what}"))?, &json!({})).await?;
+    let view: ModuleView = client.post(&version_path(client, module, &format!("/{what}"))?, &json!({})).await?;
     let state = match (view.quarantined_at, view.disabled_at) {
         (Some(_), _) => "is quarantined: hosts died while it ran",
         (None, Some(_)) => "takes no new tasks",
@@ -120,7 +122,7 @@ fn aliases(format: Format, list: &AliasList) -> anyhow::Result<()> {
 
 async fn diff(client: &Client, format: Format, from: &str, to: &str) -> anyhow::Result<()> {
     let (module, from) = parts(from, "VERSION")?;
-    let query = path(module, &format!("/diff?from={}&to={}", segment(from), segment(to)));
+    let query = path(client, module, &format!("/diff?from={}&to={}", segment(from), segment(to)));
     let diff: ModuleDiff = client.get(&query).await?;
     if format == Format::Json {
         return output::json(&diff);

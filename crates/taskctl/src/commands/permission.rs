@@ -22,15 +22,15 @@ pub(crate) enum Consent {
 /// The newest version that is there, if any.
 async fn newest(client: &Client, manifest: &Manifest) -> Option<ModuleView> {
     let path = format!("/api/v1/modules/{}", segment(manifest.name.as_str()));
-    let list: ModuleList = client.get(&path).await.ok()?;
+    let list: ModuleList = client.get(&client.scoped(&path)).await.ok()?;
     list.modules.into_iter().next()
 }
 
 /// Shows it, and asks where that is wanted.
 pub(crate) async fn review(client: &Client, manifest: &Manifest, consent: Consent) -> anyhow::Result<()> {
     let before = newest(client, manifest).await;
-    let had: BTreeSet<String> = before.iter().flat_map(|view| view.manifest.permissions.lines()).collect();
-    let wants: BTreeSet<String> = manifest.permissions.lines().into_iter().collect();
+    let had: BTreeSet<String> = before.iter().flat_map(|view| view.manifest.grants()).collect();
+    let wants: BTreeSet<String> = manifest.grants().into_iter().collect();
     if wants.is_empty() && had.is_empty() {
         return Ok(());
     }

@@ -11,20 +11,20 @@ const PATH: &str = "/api/v1/retention";
 /// Carries one out.
 pub(crate) async fn run(client: &Client, format: Format, command: Retention) -> anyhow::Result<()> {
     match command {
-        Retention::List => list(format, &client.get(PATH).await?),
+        Retention::List => list(format, &client.get(&client.scoped(PATH)).await?),
         Retention::Set { scope, times } => set(client, format, &scope, times).await,
         Retention::Unset { scope } => {
-            client.delete(&path(&scope)).await?;
+            client.delete(&path(client, &scope)).await?;
             output::note(&format!("the rule of {} is unset", called(&scope)));
             Ok(())
         }
     }
 }
 
-fn path(scope: &RuleScope) -> String {
+fn path(client: &Client, scope: &RuleScope) -> String {
     match (&scope.queue, &scope.module) {
         (Some(queue), _) => format!("{PATH}/queues/{}", segment(queue)),
-        (None, Some(module)) => format!("{PATH}/modules/{}", segment(module)),
+        (None, Some(module)) => client.scoped(&format!("{PATH}/modules/{}", segment(module))),
         (None, None) => format!("{PATH}/default"),
     }
 }
@@ -39,7 +39,8 @@ fn called(scope: &RuleScope) -> String {
 
 async fn set(client: &Client, format: Format, scope: &RuleScope, times: RuleTimes) -> anyhow::Result<()> {
     let RuleTimes { tasks, payloads, results, logs } = times;
-    let rule: RetentionRule = client.put(&path(scope), &RetentionRule { tasks, payloads, results, logs }).await?;
+    let rule: RetentionRule =
+        client.put(&path(client, scope), &RetentionRule { tasks, payloads, results, logs }).await?;
     if format == Format::Json {
         return output::json(&rule);
     }

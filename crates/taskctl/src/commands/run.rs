@@ -41,7 +41,10 @@ async fn batch(client: &Client, format: Format, file: &str) -> anyhow::Result<()
         Failure::new(USAGE, format!("the batch cannot be read: {error}"))
             .hint("write {\"tasks\": [{\"name\": \"a\", \"module\": \"m\"}, {\"module\": \"m\", \"after\": [\"a\"]}]}")
     };
-    let request: BatchRequest = serde_json::from_slice(&bytes).map_err(wrong)?;
+    let mut request: BatchRequest = serde_json::from_slice(&bytes).map_err(wrong)?;
+    for task in request.tasks.iter_mut().chain(&mut request.on_complete) {
+        task.namespace = task.namespace.take().or_else(|| client.namespace());
+    }
     let accepted: BatchAccepted = client.post("/api/v1/tasks/batch", &request).await?;
     if format == Format::Json {
         return output::json(&accepted);
@@ -160,7 +163,7 @@ pub(crate) async fn request(client: &Client, args: &TaskArgs, large: Large) -> a
         idempotency_key: args.idempotency_key.clone(),
         labels: labels(&args.labels)?,
         delay: args.delay.clone(),
-        namespace: args.namespace.clone(),
+        namespace: client.namespace(),
         name: None,
         after: args.after.clone(),
         on_failure: args.on_failure.as_deref().map(|text| word("--on-failure", text)).transpose()?,

@@ -11,24 +11,26 @@ use crate::output;
 
 const PATH: &str = "/api/v1/schedules";
 
-fn path(name: &str, rest: &str) -> String {
-    format!("{PATH}/{}{rest}", segment(name))
+fn path(client: &Client, name: &str, rest: &str) -> String {
+    client.scoped(&format!("{PATH}/{}{rest}", segment(name)))
 }
 
 /// Carries one out.
 pub(crate) async fn run(client: &Client, format: Format, command: Schedules) -> anyhow::Result<()> {
     match command {
         Schedules::Create(args) => show(format, &create(client, &args).await?),
-        Schedules::List => list(format, &client.get(PATH).await?),
-        Schedules::Get { name } => show(format, &client.get(&path(&name, "")).await?),
-        Schedules::Pause { name } => show(format, &client.post(&path(&name, "/pause"), &json!({})).await?),
-        Schedules::Resume { name } => show(format, &client.post(&path(&name, "/resume"), &json!({})).await?),
+        Schedules::List => list(format, &client.get(&client.scoped(PATH)).await?),
+        Schedules::Get { name } => show(format, &client.get(&path(client, &name, "")).await?),
+        Schedules::Pause { name } => show(format, &client.post(&path(client, &name, "/pause"), &json!({})).await?),
+        Schedules::Resume { name } => show(format, &client.post(&path(client, &name, "/resume"), &json!({})).await?),
         Schedules::Delete { name } => {
-            client.delete(&path(&name, "")).await?;
+            client.delete(&path(client, &name, "")).await?;
             output::note(&format!("schedule {name} is deleted"));
             Ok(())
         }
-        Schedules::RunNow { name } => started(format, &client.post(&path(&name, "/run-now"), &json!({})).await?),
+        Schedules::RunNow { name } => {
+            started(format, &client.post(&path(client, &name, "/run-now"), &json!({})).await?)
+        }
         Schedules::Next { what, timezone, count } => next(client, format, &what, timezone, count).await,
     }
 }
@@ -63,7 +65,7 @@ async fn next(client: &Client, format: Format, what: &str, timezone: Option<Stri
         let preview = PreviewRequest { expression: what.to_owned(), timezone, count: Some(count) };
         client.post(&format!("{PATH}/preview"), &preview).await?
     } else {
-        client.get(&path(what, &format!("/next?count={count}"))).await?
+        client.get(&path(client, what, &format!("/next?count={count}"))).await?
     };
     if format == Format::Json {
         return output::json(&runs);

@@ -17,8 +17,8 @@ use crate::output;
 
 const PATH: &str = "/api/v1/secrets";
 
-fn path(secret: &SecretArgs) -> String {
-    format!("{PATH}/{}?namespace={}", segment(&secret.name), segment(&secret.namespace))
+fn path(client: &Client, secret: &SecretArgs) -> String {
+    client.scoped(&format!("{PATH}/{}", segment(&secret.name)))
 }
 
 /// Carries one out.
@@ -26,13 +26,11 @@ pub(crate) async fn run(client: &Client, format: Format, command: Secrets) -> an
     match command {
         Secrets::Set { secret, from_file } => {
             let request = request(value(from_file.as_deref())?);
-            set(format, &client.put(&path(&secret), &request).await?)
+            set(format, &client.put(&path(client, &secret), &request).await?)
         }
-        Secrets::List { namespace } => {
-            list(format, &client.get(&format!("{PATH}?namespace={}", segment(&namespace))).await?)
-        }
+        Secrets::List => list(format, &client.get(&client.scoped(PATH)).await?),
         Secrets::Delete { secret } => {
-            client.delete(&path(&secret)).await?;
+            client.delete(&path(client, &secret)).await?;
             output::note(&format!("secret {} is removed", secret.name));
             Ok(())
         }

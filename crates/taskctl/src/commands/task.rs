@@ -11,10 +11,14 @@ use crate::output;
 
 mod change;
 
+fn one(client: &Client, id: &str, rest: &str) -> String {
+    client.scoped(&format!("/api/v1/tasks/{}{rest}", segment(id)))
+}
+
 /// Carries one out.
 pub(crate) async fn run(client: &Client, format: Format, command: Tasks) -> anyhow::Result<()> {
     match command {
-        Tasks::List { status, module, queue, label, namespace, batch, parent, limit } => {
+        Tasks::List { status, module, queue, label, batch, parent, limit } => {
             let mut path = format!("/api/v1/tasks?limit={limit}");
             let label = label.map(|label| label.replacen('=', ":", 1));
             let filters = [
@@ -22,7 +26,6 @@ pub(crate) async fn run(client: &Client, format: Format, command: Tasks) -> anyh
                 ("module", module),
                 ("queue", queue),
                 ("label", label),
-                ("namespace", namespace),
                 ("batch", batch),
                 ("parent", parent),
             ];
@@ -31,21 +34,21 @@ pub(crate) async fn run(client: &Client, format: Format, command: Tasks) -> anyh
                     write!(path, "&{name}={}", segment(&value))?;
                 }
             }
-            list(client, format, &path).await
+            list(client, format, &client.scoped(&path)).await
         }
-        Tasks::Get { id } => show(format, &client.get(&format!("/api/v1/tasks/{}", segment(&id))).await?),
+        Tasks::Get { id } => show(format, &client.get(&one(client, &id, "")).await?),
         Tasks::Attempts { id } => attempts(client, format, &id).await,
         Tasks::Cancel { id, tree, bulk } => change::cancel(client, format, id, tree, bulk).await,
         Tasks::Retry { id, change, bulk } => change::retry(client, format, id, &change, bulk).await,
         Tasks::Reschedule { id, at, delay } => change::reschedule(client, format, &id, at, delay).await,
         Tasks::Logs { id } => logs(client, format, &id).await,
-        Tasks::Result { id } => client.print(&format!("/api/v1/tasks/{}/result", segment(&id))).await,
-        Tasks::Payload { id } => client.print(&format!("/api/v1/tasks/{}/payload", segment(&id))).await,
+        Tasks::Result { id } => client.print(&one(client, &id, "/result")).await,
+        Tasks::Payload { id } => client.print(&one(client, &id, "/payload")).await,
     }
 }
 
 async fn attempts(client: &Client, format: Format, id: &str) -> anyhow::Result<()> {
-    let list: AttemptList = client.get(&format!("/api/v1/tasks/{}/attempts", segment(id))).await?;
+    let list: AttemptList = client.get(&one(client, id, "/attempts")).await?;
     if format == Format::Json {
         return output::json(&list);
     }
@@ -73,7 +76,7 @@ fn attempt_row(attempt: &AttemptView) -> Vec<String> {
 }
 
 async fn logs(client: &Client, format: Format, id: &str) -> anyhow::Result<()> {
-    let path = format!("/api/v1/tasks/{}/logs", segment(id));
+    let path = one(client, id, "/logs");
     if format == Format::Json {
         return output::json(&client.get::<LogView>(&path).await?);
     }

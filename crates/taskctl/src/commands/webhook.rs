@@ -10,40 +10,41 @@ use crate::output;
 
 const PATH: &str = "/api/v1/webhooks";
 
-fn path(name: &str, rest: &str) -> String {
-    format!("{PATH}/{}{rest}", segment(name))
+fn path(client: &Client, name: &str, rest: &str) -> String {
+    client.scoped(&format!("{PATH}/{}{rest}", segment(name)))
 }
 
 /// Carries one out.
 pub(crate) async fn run(client: &Client, format: Format, command: Webhooks) -> anyhow::Result<()> {
     match command {
-        Webhooks::Create(args) => secret(format, &client.post(PATH, &request(*args)?).await?),
-        Webhooks::List => list(format, &client.get(PATH).await?),
-        Webhooks::Get { name } => show(format, &client.get(&path(&name, "")).await?),
-        Webhooks::Pause { name } => show(format, &client.post(&path(&name, "/pause"), &json!({})).await?),
-        Webhooks::Resume { name } => show(format, &client.post(&path(&name, "/resume"), &json!({})).await?),
+        Webhooks::Create(args) => secret(format, &client.post(PATH, &request(client, *args)?).await?),
+        Webhooks::List => list(format, &client.get(&client.scoped(PATH)).await?),
+        Webhooks::Get { name } => show(format, &client.get(&path(client, &name, "")).await?),
+        Webhooks::Pause { name } => show(format, &client.post(&path(client, &name, "/pause"), &json!({})).await?),
+        Webhooks::Resume { name } => show(format, &client.post(&path(client, &name, "/resume"), &json!({})).await?),
         Webhooks::Delete { name } => {
-            client.delete(&path(&name, "")).await?;
+            client.delete(&path(client, &name, "")).await?;
             output::note(&format!("webhook {name} is deleted"));
             Ok(())
         }
-        Webhooks::Test { name } => sent(format, &client.post(&path(&name, "/test"), &json!({})).await?),
-        Webhooks::Rotate { name } => secret(format, &client.post(&path(&name, "/rotate"), &json!({})).await?),
+        Webhooks::Test { name } => sent(format, &client.post(&path(client, &name, "/test"), &json!({})).await?),
+        Webhooks::Rotate { name } => secret(format, &client.post(&path(client, &name, "/rotate"), &json!({})).await?),
         Webhooks::Deliveries { name, state, limit, before } => {
             let given = [("state", state), ("before", before)];
             let rest: String = given
                 .iter()
                 .filter_map(|(key, value)| value.as_ref().map(|value| format!("&{key}={}", segment(value))))
                 .collect();
-            deliveries(format, &client.get(&path(&name, &format!("/deliveries?limit={limit}{rest}"))).await?)
+            deliveries(format, &client.get(&path(client, &name, &format!("/deliveries?limit={limit}{rest}"))).await?)
         }
-        Webhooks::Retry { name, id } => {
-            sent(format, &client.post(&path(&name, &format!("/deliveries/{}/retry", segment(&id))), &json!({})).await?)
-        }
+        Webhooks::Retry { name, id } => sent(
+            format,
+            &client.post(&path(client, &name, &format!("/deliveries/{}/retry", segment(&id))), &json!({})).await?,
+        ),
     }
 }
 
-fn request(args: WebhookArgs) -> anyhow::Result<WebhookRequest> {
+fn request(client: &Client, args: WebhookArgs) -> anyhow::Result<WebhookRequest> {
     let label = args.label.map(|text| match text.split_once('=') {
         Some((key, value)) => Ok(format!("{key}:{value}")),
         None => Err(Failure::new(USAGE, format!("label `{text}` is not key=value"))),
@@ -52,7 +53,7 @@ fn request(args: WebhookArgs) -> anyhow::Result<WebhookRequest> {
         name: args.name,
         url: args.url,
         events: args.events,
-        namespace: args.namespace,
+        namespace: client.namespace(),
         queue: args.queue,
         module: args.module,
         label: label.transpose()?,

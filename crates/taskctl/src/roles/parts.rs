@@ -72,6 +72,7 @@ impl Control {
             control: Arc::new(self.nats.control()),
             kv: self.stores.kv.clone(),
             secrets: self.stores.secrets.clone(),
+            namespaces: self.stores.namespaces.clone(),
             calls: Arc::new(self.nats.calls()),
             enqueued: Arc::new(self.nats.enqueue()),
             inspector: Arc::new(Uploads::new(self.settings.uploads()?, shared(&self.settings, &self.nats))?),
@@ -214,6 +215,8 @@ fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
         module_key: settings.module_key()?,
         egress: settings.guest_egress()?,
         host_units_max: settings.host_units_max.unwrap_or(default.host_units_max),
+        spool_bytes_max: settings.spool_bytes_max.unwrap_or(default.spool_bytes_max),
+        assets_bytes_max: settings.assets_bytes_max.unwrap_or(default.assets_bytes_max),
         ..default
     })
 }

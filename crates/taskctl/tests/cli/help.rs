@@ -3,7 +3,7 @@
 use crate::support::{run, snapshot};
 
 /// Every command that has a page of its own and few options; the server roles' pages list every setting and are checked apart.
-const PAGES: [&[&str]; 30] = [
+const PAGES: [&[&str]; 32] = [
     &["deploy"],
     &["modules"],
     &["modules", "get"],
@@ -31,6 +31,8 @@ const PAGES: [&[&str]; 30] = [
     &["secrets"],
     &["secrets", "set"],
     &["kv"],
+    &["namespaces"],
+    &["namespaces", "set"],
     &["hosts"],
     &["cluster"],
     &["completions"],

@@ -24,6 +24,8 @@ mod lives;
 #[cfg(test)]
 mod modules;
 #[cfg(test)]
+mod namespaces;
+#[cfg(test)]
 mod queues;
 #[cfg(test)]
 mod retention;

@@ -183,7 +183,10 @@ pub async fn shares_take_turns(world: World) -> anyhow::Result<()> {
 
 /// Namespaces are shares of their own; a fair queue shares plain tasks, too.
 pub async fn namespaces_share_fairly(world: World) -> anyhow::Result<()> {
-    let of = |namespace: &str| Ok::<_, anyhow::Error>(NewTask { namespace: namespace.parse()?, ..task()? });
+    let of = |namespace: &str| {
+        let module = super::world::module(&format!("{namespace}/resize"))?;
+        Ok::<_, anyhow::Error>(NewTask { namespace: namespace.parse()?, module, ..task()? })
+    };
     submit_all(&world, (0..300).map(|_| of("acme")).collect::<Result<_, _>>()?).await?;
     let one = submit_all(&world, vec![of("zeta")?]).await?;
     world.stores.flow.change_queue(QueueName::default(), QueueChange { paused: None, fair: Some(true) }, NOW).await?;

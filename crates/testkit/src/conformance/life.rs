@@ -225,10 +225,17 @@ pub async fn a_former_leader_operates_no_more(world: World) -> anyhow::Result<()
 /// Keys of one namespace never meet those of another.
 pub async fn namespaces_keep_keys_apart(world: World) -> anyhow::Result<()> {
     let first = world.submit(super::world::keyed("same", 1)?).await?;
-    let other = NewTask { namespace: "acme".parse()?, ..super::world::keyed("same", 2)? };
+    let hers = |task: NewTask| {
+        Ok::<_, anyhow::Error>(NewTask {
+            namespace: "acme".parse()?,
+            module: super::world::module("acme/resize")?,
+            ..task
+        })
+    };
+    let other = hers(super::world::keyed("same", 2)?)?;
     let id = world.submit(other).await?;
     ensure!(first != id && world.task(id).await?.namespace.as_str() == "acme");
-    let again = NewTask { namespace: "acme".parse()?, ..super::world::keyed("same", 2)? };
+    let again = hers(super::world::keyed("same", 2)?)?;
     ensure!(world.submit(again).await? == id);
     Ok(())
 }

@@ -180,7 +180,7 @@ pub async fn only_interested_endpoints_are_told(world: World) -> anyhow::Result<
     let failed = end(&world, NewTask { queue: "night".parse()?, ..task()? }, permanent()).await?;
     let labels = labels(&[("team", "a")])?;
     let near = end(&world, NewTask { labels: labels.clone(), ..task()? }, Outcome::Ok).await?;
-    let acme = NewTask { labels, namespace: "acme".parse()?, ..task()? };
+    let acme = NewTask { labels, namespace: "acme".parse()?, module: super::world::module("acme/resize")?, ..task()? };
     let hers = end(&world, acme, Outcome::Ok).await?;
     let ok = |id| (id, StateKind::Succeeded);
     expect(&world, &every, &[ok(plain), (failed, StateKind::Failed), ok(near), ok(hers)]).await?;

@@ -15,6 +15,7 @@ use tasklane_domain::{ModuleName, ModuleRef, StateKind, TaskId};
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{IdPath, JsonBody, Params};
+use crate::namespaces::own_task;
 use crate::routes::operations;
 use crate::state::State as Room;
 use crate::submit::{Wish, announce, commit, dispatch, nudge, run_at};
@@ -28,6 +29,7 @@ use crate::views;
     post, path = "/api/v1/tasks/{id}/cancel", tag = "tasks",
     params(
         ("id" = String, Path, description = "Task id"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
         ("tree" = Option<bool>, Query, description = "Cancel its descendants too"),
     ),
     responses(
@@ -41,7 +43,7 @@ pub(crate) async fn cancel(
     IdPath(id): IdPath,
     params: Params,
 ) -> ApiResult<Json<TaskView>> {
-    params.only(&["tree"])?;
+    own_task(&room, id, &params, &["tree"]).await?;
     let tree = params.parsed::<bool>("tree")?.unwrap_or(false);
     match room.ports.tasks.cancel(id, room.clock.now()).await {
         Ok(cancelled) => {
@@ -73,7 +75,10 @@ async fn stop(room: &Room, id: TaskId) {
 /// Move the time of a scheduled or retrying task.
 #[utoipa::path(
     post, path = "/api/v1/tasks/{id}/reschedule", tag = "tasks", request_body = RescheduleRequest,
-    params(("id" = String, Path, description = "Task id")),
+    params(
+        ("id" = String, Path, description = "Task id"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 200, description = "The task with its new time", body = TaskView),
         (status = 409, description = "It does not wait for a time", body = Problem, content_type = "application/problem+json"),
@@ -86,7 +91,7 @@ pub(crate) async fn reschedule(
     params: Params,
     JsonBody(request): JsonBody<RescheduleRequest>,
 ) -> ApiResult<Json<TaskView>> {
-    params.only(&[])?;
+    own_task(&room, id, &params, &[]).await?;
     let wish = Wish { run_at: request.run_at, delay_ms: None, delay: request.delay.as_deref() };
     let missing = || ApiError::new(ErrorCode::InvalidRequest, "neither `run_at` nor `delay` is given");
     let due = run_at(&wish, room.clock.now())?.ok_or_else(missing)?;
@@ -98,7 +103,10 @@ pub(crate) async fn reschedule(
 /// Submit an ended task anew: a new task with the same payload, which names this one as its origin.
 #[utoipa::path(
     post, path = "/api/v1/tasks/{id}/retry", tag = "tasks", request_body = RetryRequest,
-    params(("id" = String, Path, description = "Task id")),
+    params(
+        ("id" = String, Path, description = "Task id"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 202, description = "The new task", body = TaskAccepted),
         (status = 409, description = "It has not ended, or succeeded", body = Problem,
@@ -112,7 +120,7 @@ pub(crate) async fn retry(
     params: Params,
     JsonBody(request): JsonBody<RetryRequest>,
 ) -> ApiResult<Response> {
-    params.only(&[])?;
+    own_task(&room, id, &params, &[]).await?;
     let task = known(&room, id).await?;
     replay::check(task.state).map_err(|error| ApiError::new(ErrorCode::TaskNotReplayable, error.to_string()))?;
     let payload = room.ports.tasks.payload(id).await?.ok_or_else(|| ApiError::from(StoreError::TaskNotFound(id)))?;

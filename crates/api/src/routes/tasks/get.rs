@@ -16,6 +16,7 @@ use tasklane_domain::{PayloadKind, StateKind, TaskId};
 use crate::blobs;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{IdPath, Params};
+use crate::namespaces::own_task;
 use crate::state::State as Room;
 use crate::views;
 
@@ -25,7 +26,11 @@ fn not_found(id: TaskId) -> ApiError {
 
 /// One task.
 #[utoipa::path(
-    get, path = "/api/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path, description = "Task id")),
+    get, path = "/api/v1/tasks/{id}", tag = "tasks",
+    params(
+        ("id" = String, Path, description = "Task id"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 200, description = "The task", body = TaskView),
         (status = "4XX", description = "No such task", body = Problem, content_type = "application/problem+json"),
@@ -36,14 +41,18 @@ pub(crate) async fn task(
     IdPath(id): IdPath,
     params: Params,
 ) -> ApiResult<Json<TaskView>> {
-    params.only(&[])?;
+    own_task(&room, id, &params, &[]).await?;
     let task = room.ports.tasks.task(id).await?.ok_or_else(|| not_found(id))?;
     Ok(Json(views::task(task)))
 }
 
 /// What the guest returned, as it returned it.
 #[utoipa::path(
-    get, path = "/api/v1/tasks/{id}/result", tag = "tasks", params(("id" = String, Path, description = "Task id")),
+    get, path = "/api/v1/tasks/{id}/result", tag = "tasks",
+    params(
+        ("id" = String, Path, description = "Task id"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 200, description = "The bytes; the content type is what they look like"),
         (status = 409, description = "Not ended, or ended without a result", body = Problem,
@@ -52,7 +61,7 @@ pub(crate) async fn task(
     )
 )]
 pub(crate) async fn result(State(room): State<Arc<Room>>, IdPath(id): IdPath, params: Params) -> ApiResult<Response> {
-    params.only(&[])?;
+    own_task(&room, id, &params, &[]).await?;
     let result = room.ports.tasks.result(id).await?.ok_or_else(|| not_found(id))?;
     match result.state {
         StateKind::Succeeded => {
@@ -71,14 +80,18 @@ pub(crate) async fn result(State(room): State<Arc<Room>>, IdPath(id): IdPath, pa
 
 /// What the guest is given, as it was submitted, with the results of others where they were bound.
 #[utoipa::path(
-    get, path = "/api/v1/tasks/{id}/payload", tag = "tasks", params(("id" = String, Path, description = "Task id")),
+    get, path = "/api/v1/tasks/{id}/payload", tag = "tasks",
+    params(
+        ("id" = String, Path, description = "Task id"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 200, description = "The bytes; the content type is the form in which they were given"),
         (status = "4XX", description = "No such task", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn payload(State(room): State<Arc<Room>>, IdPath(id): IdPath, params: Params) -> ApiResult<Response> {
-    params.only(&[])?;
+    own_task(&room, id, &params, &[]).await?;
     let payload = room.ports.tasks.payload(id).await?.ok_or_else(|| not_found(id))?;
     match payload.blob {
         Some(blob) => blobs::answer(&room, blob.digest).await,
@@ -88,7 +101,11 @@ pub(crate) async fn payload(State(room): State<Arc<Room>>, IdPath(id): IdPath, p
 
 /// What the guest said: JSON, or plain text with `Accept: text/plain`.
 #[utoipa::path(
-    get, path = "/api/v1/tasks/{id}/logs", tag = "tasks", params(("id" = String, Path, description = "Task id")),
+    get, path = "/api/v1/tasks/{id}/logs", tag = "tasks",
+    params(
+        ("id" = String, Path, description = "Task id"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 200, description = "The newest ended attempt's log", body = LogView),
         (status = "4XX", description = "No such task", body = Problem, content_type = "application/problem+json"),
@@ -100,7 +117,7 @@ pub(crate) async fn logs(
     params: Params,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    params.only(&[])?;
+    own_task(&room, id, &params, &[]).await?;
     let log = room.ports.tasks.log(id).await?.ok_or_else(|| not_found(id))?;
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accept.contains("text/plain") {
@@ -114,7 +131,11 @@ pub(crate) async fn logs(
 
 /// The ended attempts, the first one first, each with the end of what it said.
 #[utoipa::path(
-    get, path = "/api/v1/tasks/{id}/attempts", tag = "tasks", params(("id" = String, Path, description = "Task id")),
+    get, path = "/api/v1/tasks/{id}/attempts", tag = "tasks",
+    params(
+        ("id" = String, Path, description = "Task id"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
     responses(
         (status = 200, description = "The attempts", body = AttemptList),
         (status = "4XX", description = "No such task", body = Problem, content_type = "application/problem+json"),
@@ -125,7 +146,7 @@ pub(crate) async fn attempts(
     IdPath(id): IdPath,
     params: Params,
 ) -> ApiResult<Json<AttemptList>> {
-    params.only(&[])?;
+    own_task(&room, id, &params, &[]).await?;
     let attempts = room.ports.tasks.attempts(id).await?.ok_or_else(|| not_found(id))?;
     Ok(Json(AttemptList { attempts: attempts.into_iter().map(views::attempt).collect() }))
 }

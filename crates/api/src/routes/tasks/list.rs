@@ -6,12 +6,14 @@ use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
 use tasklane_api_types::{ErrorCode, Problem, TaskList};
+use tasklane_domain::name::NameError;
 use tasklane_domain::query::{PAGE_ROWS_MAX, PageRequest, TaskFilter};
 use tasklane_domain::{StateKind, TaskId};
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Params, TextPath};
 use crate::modules::near;
+use crate::namespaces;
 use crate::state::State as Room;
 use crate::views;
 
@@ -88,12 +90,15 @@ async fn page(room: &Room, params: &Params, state: Option<StateKind>) -> ApiResu
     if !(1..=PAGE_ROWS_MAX).contains(&limit) {
         return Err(ApiError::new(ErrorCode::InvalidQuery, format!("limit: must be from 1 to {PAGE_ROWS_MAX}")));
     }
+    let namespace = namespaces::asked(params)?;
+    let module = params.get("module").map(|text| namespaces::full(text, namespace.as_ref())).transpose()?;
+    let wrong = |error: NameError| ApiError::new(ErrorCode::InvalidQuery, format!("module: {error}"));
     let filter = TaskFilter {
         state,
-        module: params.parsed("module")?,
+        module: module.map(|text| text.parse().map_err(wrong)).transpose()?,
         queue: params.parsed("queue")?,
         label: params.get("label").map(label).transpose()?,
-        namespace: params.parsed("namespace")?,
+        namespace,
         batch: params.parsed("batch")?,
         parent: params.parsed("parent")?,
         created_before: None,

@@ -18,6 +18,7 @@ use tasklane_domain::{BatchId, NewTask, StateKind, TaskId};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params};
 use crate::graph::{complete, connect, mark};
+use crate::namespaces::check_batch;
 use crate::state::State as Room;
 use crate::submit::{commit, resolve};
 use crate::views;
@@ -205,6 +206,7 @@ async fn together(room: &Room, batch: BatchRequest, headers: &HeaderMap) -> ApiR
         let task = resolve(room, request, TaskId::new(), trace.clone()).await;
         tasks.push(task.map_err(|error| error.errors(vec![format!("/tasks/{index}")]))?);
     }
+    check_batch(&tasks)?;
     if key.is_some() {
         bind_to_batch(&mut tasks, completion.is_some());
     }

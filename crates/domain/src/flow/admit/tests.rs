@@ -206,3 +206,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_namespace_has_a_gate_where_it_has_a_quota() {
+    let acme: Namespace = "acme".parse().unwrap();
+    let mut rules = FlowRules::default();
+    let gates = |namespace: &str, rules: &FlowRules| Line::of(&task(Flow::default(), namespace), rules).gates(rules);
+    assert!(gates("acme", &rules).is_empty());
+    assert!(Line::of(&task(Flow::default(), "default"), &rules).is_plain());
+    let quotas = crate::namespace::Quotas { tasks_running_max: Some(2), ..crate::namespace::Quotas::default() };
+    rules.namespaces.insert(acme, quotas);
+    rules.namespaces.insert(Namespace::default(), quotas);
+    for name in ["acme", "default"] {
+        let line = Line::of(&task(Flow::default(), name), &rules);
+        assert_eq!(line.gates(&rules), [Gate { id: format!("n:{name}"), max: 2 }]);
+        assert_eq!(Line::from_text(&line.to_text()).unwrap(), line);
+        assert!(line.gates(&FlowRules::default()).is_empty(), "it goes when there is no quota any more");
+    }
+    assert!(gates("beta", &rules).is_empty());
+    let old: Line = serde_json::from_str(r#"{"s": "acme", "m": "resize"}"#).unwrap();
+    assert!(old.gates(&rules).is_empty(), "lines from before do not say whose they are");
+}
+
+#[test]
+fn what_runs_of_a_namespace_is_bounded_over_its_lines() {
+    let mut rules = FlowRules::default();
+    let quotas = crate::namespace::Quotas { tasks_running_max: Some(3), ..crate::namespace::Quotas::default() };
+    rules.namespaces.insert("acme".parse().unwrap(), quotas);
+    let of = |share: &str, namespace: &str| {
+        let flow = Flow { share: Some(share.parse().unwrap()), ..Flow::default() };
+        candidate(Line::of(&task(flow, namespace), &rules), 10)
+    };
+    let candidates = vec![of("a", "acme"), of("b", "acme"), of("a", "beta")];
+    let lane = Lane { queue: QueueName::default(), priority: Priority::MEDIUM };
+    let choice = choose(&lane, candidates, &pass(100), &rules, 1_000, &mut Board::default());
+    let hers = choice.chosen.iter().filter(|one| one.gates.iter().any(|gate| gate == "n:acme")).count();
+    assert_eq!((hers, choice.chosen.len()), (3, 13));
+}

@@ -17,13 +17,14 @@ enum Target {
     All(Box<BulkRequest>),
 }
 
-fn target(id: Option<String>, bulk: &Bulk) -> anyhow::Result<Target> {
+/// A namespace alone is no filter: it may be set for all commands, and would mean everything in it.
+fn target(client: &Client, id: Option<String>, bulk: &Bulk) -> anyhow::Result<Target> {
     let label = bulk.label.as_ref().map(|label| label.replacen('=', ":", 1));
-    let request = BulkRequest {
+    let mut request = BulkRequest {
         status: bulk.status.as_deref().map(|text| word("--status", text)).transpose()?,
         module: bulk.module.clone(),
         queue: bulk.queue.clone(),
-        namespace: bulk.namespace.clone(),
+        namespace: None,
         label,
         batch: bulk.batch.clone(),
         parent: None,
@@ -32,14 +33,19 @@ fn target(id: Option<String>, bulk: &Bulk) -> anyhow::Result<Target> {
         changes: RetryRequest::default(),
     };
     let filtered = bulk.all || serde_json::to_value(&request)? != serde_json::to_value(BulkRequest::default())?;
+    request.namespace = client.namespace();
     match (id, filtered) {
         (Some(id), false) => Ok(Target::One(id)),
         (None, true) => Ok(Target::All(Box::new(request))),
         (Some(_), true) => Err(Failure::new(USAGE, "an id and a filter are given").hint("give one of them").into()),
         (None, false) => Err(Failure::new(USAGE, "neither an id nor a filter is given")
-            .hint("name a task, filter with --queue, --module, --status, --label, --batch, or say --all")
+            .hint("name a task, filter with --queue, --module, --status, --label, --batch, or say --all: with --namespace all of it")
             .into()),
     }
+}
+
+fn one(client: &Client, id: &str, what: &str) -> String {
+    client.scoped(&format!("/api/v1/tasks/{}/{what}", segment(id)))
 }
 
 pub(super) async fn cancel(
@@ -49,12 +55,12 @@ pub(super) async fn cancel(
     tree: bool,
     bulk: Bulk,
 ) -> anyhow::Result<()> {
-    let id = match target(id, &bulk)? {
+    let id = match target(client, id, &bulk)? {
         Target::All(request) => return follow(client, format, "cancel", &request, &bulk).await,
         Target::One(id) => id,
     };
     let tree = if tree { "?tree=true" } else { "" };
-    let task: TaskView = client.post(&format!("/api/v1/tasks/{}/cancel{tree}", segment(&id)), &json!({})).await?;
+    let task: TaskView = client.post(&one(client, &id, &format!("cancel{tree}")), &json!({})).await?;
     if format == Format::Json {
         return output::json(&task);
     }
@@ -73,14 +79,14 @@ pub(super) async fn retry(
     bulk: Bulk,
 ) -> anyhow::Result<()> {
     let changes = changes(change)?;
-    let id = match target(id, &bulk)? {
+    let id = match target(client, id, &bulk)? {
         Target::All(mut request) => {
             request.changes = changes;
             return follow(client, format, "retry", &request, &bulk).await;
         }
         Target::One(id) => id,
     };
-    let accepted: TaskAccepted = client.post(&format!("/api/v1/tasks/{}/retry", segment(&id)), &changes).await?;
+    let accepted: TaskAccepted = client.post(&one(client, &id, "retry"), &changes).await?;
     if format == Format::Json {
         return output::json(&accepted);
     }
@@ -119,7 +125,7 @@ pub(super) async fn reschedule(
     delay: Option<String>,
 ) -> anyhow::Result<()> {
     let request = RescheduleRequest { run_at: time("--at", at.as_deref())?, delay };
-    let task: TaskView = client.post(&format!("/api/v1/tasks/{}/reschedule", segment(id)), &request).await?;
+    let task: TaskView = client.post(&one(client, id, "reschedule"), &request).await?;
     if format == Format::Json {
         return output::json(&task);
     }
