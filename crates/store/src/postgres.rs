@@ -17,6 +17,8 @@ pub(crate) type Db = sqlx::Postgres;
 pub(crate) const BEGIN: &str = "BEGIN";
 /// PostgreSQL finds the index of held rows by itself.
 pub(crate) const BY_HELD: &str = "";
+/// Needed by SQLite alone.
+pub(crate) const NO_INDEX: &str = "";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.
 pub(crate) const LOCK_ROWS: &str = " FOR UPDATE";
 /// Suffix of a SELECT whose rows must not be removed before the commit.

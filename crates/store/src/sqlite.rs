@@ -21,6 +21,9 @@ pub(crate) type Db = sqlx::Sqlite;
 pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
 /// Names the index of held rows: left alone, SQLite prefers that of states, and walks over every queued row.
 pub(crate) const BY_HELD: &str = "INDEXED BY tasks_held";
+/// Before a column of a condition by which no index shall be chosen or made: SQLite takes queued rows for few, and would look through
+/// all of them for the ids of a long list.
+pub(crate) const NO_INDEX: &str = "+";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.
 pub(crate) const LOCK_ROWS: &str = "";
 /// Suffix of a SELECT whose rows must not be removed before the commit.
@@ -161,5 +164,30 @@ impl WriteConnection {
         if let Err(error) = sqlx::query("ROLLBACK").execute(&mut self.connection).await {
             tracing::debug!(%error, "nothing was left to roll back");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is settled is found by its id, however many rows are queued.
+    #[tokio::test]
+    async fn reports_find_their_rows_by_id() -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("tasklane.db");
+        let path = path.to_str().ok_or("a path that is text")?;
+        drop(open(path).await?);
+        let mut connection = options(path).connect().await?;
+        for count in values::SIZES {
+            let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", settle::ok_sql(count)));
+            let rows = sqlx::query(sql).fetch_all(&mut connection).await?;
+            let plan: Vec<String> =
+                rows.iter().map(|row| sqlx::Row::try_get(row, "detail")).collect::<Result<_, sqlx::Error>>()?;
+            let by_id = |step: &String| step == "SEARCH tasks USING INDEX sqlite_autoindex_tasks_1 (id=?)";
+            assert!(plan.iter().any(by_id), "{count} rows: {plan:?}");
+            assert!(!plan.iter().any(|step| step.contains("AUTOMATIC")), "{count} rows: {plan:?}");
+        }
+        Ok(())
     }
 }

@@ -20,7 +20,7 @@ use super::row::{
     task_id, time, to_json,
 };
 use super::values::{list, pieces, values};
-use super::{Db, LOCK_ROWS, blobs, flow, submit};
+use super::{Db, LOCK_ROWS, NO_INDEX, blobs, flow, submit};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -89,6 +89,20 @@ fn split(reports: &[Report]) -> (Vec<Happy<'_>>, Vec<&Report>) {
     (happy, others)
 }
 
+/// The compare-and-set of so many reports that say `ok`.
+pub(super) fn ok_sql(count: usize) -> String {
+    format!(
+        "WITH v (id, attempt, delivery, host, started_at, ended_at, ending, result, log) AS (VALUES {}) \
+         UPDATE tasks SET state = 'succeeded', delivery = v.delivery, host = v.host, started_at = v.started_at, \
+         ended_at = v.ended_at, ending = v.ending, result = v.result, log = v.log FROM v \
+         WHERE tasks.id = {NO_INDEX}v.id AND {NO_INDEX}tasks.state IN ('queued', 'running') \
+         AND tasks.attempt = {NO_INDEX}v.attempt \
+         AND tasks.delivery <= v.delivery RETURNING tasks.id, tasks.module_name, tasks.queue, tasks.priority, tasks.followed, \
+         tasks.slotted",
+        values(count, &OK_COLUMNS)
+    )
+}
+
 async fn settle_ok(
     conn: &mut Conn,
     happy: &[Happy<'_>],
@@ -97,16 +111,7 @@ async fn settle_ok(
 ) -> Result<HashMap<TaskId, SettledTask>, StoreError> {
     let mut settled = HashMap::with_capacity(happy.len());
     for piece in pieces(happy) {
-        let sql = format!(
-            "WITH v (id, attempt, delivery, host, started_at, ended_at, ending, result, log) AS (VALUES {}) \
-             UPDATE tasks SET state = 'succeeded', delivery = v.delivery, host = v.host, started_at = v.started_at, \
-             ended_at = v.ended_at, ending = v.ending, result = v.result, log = v.log FROM v \
-             WHERE tasks.id = v.id AND tasks.state IN ('queued', 'running') AND tasks.attempt = v.attempt \
-             AND tasks.delivery <= v.delivery RETURNING tasks.id, tasks.module_name, tasks.queue, tasks.priority, tasks.followed, \
-             tasks.slotted",
-            values(piece.len(), &OK_COLUMNS)
-        );
-        let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql));
+        let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(ok_sql(piece.len())));
         for (report, ended) in piece {
             query = query
                 .bind(id_bytes(report.task))

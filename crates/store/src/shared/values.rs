@@ -3,7 +3,7 @@
 use super::{NUMBERED, cast};
 
 /// Rows in one statement; a rest is split over the smaller sizes.
-const SIZES: [usize; 4] = [250, 50, 8, 1];
+pub(super) const SIZES: [usize; 4] = [250, 50, 8, 1];
 
 /// Splits rows into pieces of the fixed sizes.
 pub(super) fn pieces<T>(mut rows: &[T]) -> Vec<&[T]> {
