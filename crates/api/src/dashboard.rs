@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn people_get_the_page_and_programs_an_answer() {
         let (person, program) = (headers(&[(header::ACCEPT, "text/html,*/*")]), headers(&[(header::ACCEPT, "*/*")]));
-        for (path, page) in [("/tasks/1", true), ("/apis", true), ("/api/v1/nothing", false), ("/assets/no.js", false)] {
+        for (path, page) in [("/tasks/1", true), ("/apis", true), ("/api/v1/nothing", false), ("/assets/no.js", false)]
+        {
             assert_eq!(is_page(path, &person), page, "{path}");
             assert!(!is_page(path, &program), "{path}");
         }

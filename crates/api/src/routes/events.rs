@@ -168,7 +168,10 @@ pub(crate) async fn history(State(room): State<Arc<Room>>, params: Params) -> Ap
     params.only(&["seconds"])?;
     let seconds: u32 = params.parsed("seconds")?.unwrap_or(HISTORY_SECONDS);
     if !(1..=HISTORY_SECONDS_MAX).contains(&seconds) {
-        return Err(ApiError::new(ErrorCode::InvalidQuery, format!("seconds: must be from 1 to {HISTORY_SECONDS_MAX}")));
+        return Err(ApiError::new(
+            ErrorCode::InvalidQuery,
+            format!("seconds: must be from 1 to {HISTORY_SECONDS_MAX}"),
+        ));
     }
     Ok(Json(room.feed.history(seconds, room.clock.now())))
 }
