@@ -2,7 +2,6 @@
 //!
 //! Guarantees: nothing is fetched and no other program is started. What is compressed there already (`NAME.br`, `NAME.gz`) goes
 //! with its file.
-#![expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
