@@ -127,6 +127,14 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(flow::set_module, flow::unset_module))
         .routes(routes!(blobs::create))
         .routes(routes!(blobs::put, blobs::get))
+        .merge(cluster())
+        .layer(DefaultBodyLimit::max(body_bytes_max));
+    uploads.merge(rest).merge(of_guests().layer(DefaultBodyLimit::max(body_bytes_max)))
+}
+
+/// What concerns the whole.
+fn cluster() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
         .routes(routes!(cluster::hosts))
         .routes(routes!(cluster::info))
         .routes(routes!(cluster::stats))
@@ -134,8 +142,6 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(health::readyz))
         .routes(routes!(health::health))
         .routes(routes!(health::metrics))
-        .layer(DefaultBodyLimit::max(body_bytes_max));
-    uploads.merge(rest).merge(of_guests().layer(DefaultBodyLimit::max(body_bytes_max)))
 }
 
 /// What guests keep and use.

@@ -293,7 +293,7 @@ async fn bulk_operations_stay_in_their_namespace() {
     assert_eq!(bulk(json!({"namespace": "acme", "all": true})).await.json()["total"], 1);
     assert_eq!(bulk(json!({"module": "own"})).await.json()["total"], 0);
     bulk(json!({"namespace": "acme", "module": "beta/own"})).await.problem(403, "namespace_crossed");
-    let retry = json!({"namespace": "acme", "module": "beta/own", "version": "1.0.0"});
+    let retry = json!({"namespace": "acme", "module": "beta/own", "changes": {"version": "1.0.0"}});
     room.post("/api/v1/tasks/retry", &retry).await.problem(403, "namespace_crossed");
 }
 

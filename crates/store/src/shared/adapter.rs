@@ -24,8 +24,8 @@ use tasklane_domain::{
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, assets, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules, namespaces,
-    operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit,
+    BEGIN, Db, WriteConnection, admit, assets, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules,
+    namespaces, operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit,
     webhook_port, webhooks,
 };
 use crate::error::corrupt;

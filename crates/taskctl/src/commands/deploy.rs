@@ -43,7 +43,8 @@ pub(crate) async fn run(client: &Client, format: Format, args: DeployArgs) -> an
     }
     let ModuleView { name, version, digest, kind, .. } = &deployed;
     output::data(&format!("{name}@{version}  {kind}  {}  sha256:{digest}", output::size(size)));
-    output::note(&format!("next: taskctl run {name} --input …"));
+    let whose = client.namespace().map(|namespace| format!(" --namespace {namespace}")).unwrap_or_default();
+    output::note(&format!("next: taskctl run {}{whose} --input …", tasklane_domain::name::bare(name)));
     Ok(())
 }
 
