@@ -57,6 +57,14 @@ fn switches() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(quarantine::release))
 }
 
+/// What happens, as it happens.
+fn live() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .routes(routes!(events::events))
+        .routes(routes!(events::socket))
+        .routes(routes!(events::history))
+}
+
 fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<State>> {
     let uploads = OpenApiRouter::new()
         .routes(routes!(modules::deploy, modules::list))
@@ -65,6 +73,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(modules::versions))
         .routes(routes!(modules::version, releases::delete))
         .merge(switches())
+        .merge(live())
         .routes(routes!(releases::aliases))
         .routes(routes!(releases::set_alias, releases::remove_alias))
         .routes(routes!(releases::promote))
@@ -129,9 +138,6 @@ fn cluster() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(cluster::hosts))
         .routes(routes!(cluster::info))
         .routes(routes!(cluster::stats))
-        .routes(routes!(events::events))
-        .routes(routes!(events::socket))
-        .routes(routes!(events::history))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::health))

@@ -15,6 +15,18 @@ export function byName(modules: Module[]): Named[] {
   return [...names].map(([name, versions]) => ({ name, versions }))
 }
 
+/** A module's full name in its parts: `acme/resize` is `resize` of `acme`; a bare one is of `default`. */
+export function parted(full: string): { namespace: string; bare: string } {
+  const slash = full.indexOf('/')
+  return slash < 0 ? { namespace: 'default', bare: full } : { namespace: full.slice(0, slash), bare: full.slice(slash + 1) }
+}
+
+/** What a request that names this module says of its namespace. */
+export const inNamespace = (full: string): { namespace?: string } => {
+  const { namespace } = parted(full)
+  return namespace === 'default' ? {} : { namespace }
+}
+
 export function grants(permissions: Permissions | undefined): string[] {
   return Object.entries(permissions ?? {}).flatMap(([kind, what]) => (what as string[]).map((one) => `${kind}: ${one}`))
 }
