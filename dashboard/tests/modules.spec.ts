@@ -14,7 +14,7 @@ test('a file that is dropped is deployed, and what is wrong with another is said
   await dialog.getByRole('button', { name: 'Deploy' }).click()
   await expect(dialog.getByRole('alert')).toContainText('module_invalid')
   await choose('dropped_one.wasm', await readFile(wasm))
-  await expect(dialog.getByLabel('Name')).toHaveValue('dropped-one')
+  await expect(dialog.getByLabel('Name', { exact: true })).toHaveValue('dropped-one')
   await expect(dialog.getByLabel('Version')).toHaveValue('1.0.0')
   await dialog.getByRole('button', { name: 'Deploy' }).click()
   await expect(page).toHaveURL(/\/modules\/dropped-one$/)
