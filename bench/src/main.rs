@@ -6,11 +6,13 @@
 #![expect(clippy::print_stdout, reason = "a benchmark's product is what it prints")]
 
 mod canary;
+mod drain;
 mod due;
 mod fair;
 mod floors;
 mod latency;
 mod limits;
+mod peers;
 mod stats;
 mod throughput;
 
@@ -37,6 +39,41 @@ enum Bench {
     Fair(FairOptions),
     /// How much later an urgent task ends while a thousand runs of hostile modules have the host.
     Canary(CanaryOptions),
+    /// Backlogs of no-op tasks that two hosts work off.
+    Drain(DrainOptions),
+    /// The same through task queues that people use, beside Tasklane.
+    Peers(PeersOptions),
+}
+
+/// How many, and where to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DrainOptions {
+    /// The backlog.
+    #[arg(long, default_value_t = 200_000)]
+    tasks: usize,
+    /// A small one, for comparison.
+    #[arg(long, default_value_t = 10_000)]
+    small: usize,
+    /// A large one, for comparison.
+    #[arg(long, default_value_t = 1_000_000)]
+    large: usize,
+    /// Where the JSON goes.
+    #[arg(long, default_value = "target/bench/drain.json")]
+    json: PathBuf,
+}
+
+/// How many, and where to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PeersOptions {
+    /// Tasks in a round; slow peers get a part of them.
+    #[arg(long, default_value_t = 60_000)]
+    tasks: usize,
+    /// Rounds; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Where the JSON goes.
+    #[arg(long, default_value = "target/bench/peers.json")]
+    json: PathBuf,
 }
 
 /// How many, and where to.
@@ -114,7 +151,34 @@ async fn main() -> anyhow::Result<()> {
         Bench::Due(options) => run_due(&options).await,
         Bench::Fair(options) => run_fair(&options).await,
         Bench::Canary(options) => run_canary(&options).await,
+        Bench::Drain(options) => run_drain(&options).await,
+        Bench::Peers(options) => run_peers(&options).await,
     }
+}
+
+async fn run_drain(options: &DrainOptions) -> anyhow::Result<()> {
+    let mut rates = Vec::new();
+    for backlog in [options.small, options.tasks, options.large] {
+        let rate = drain::measure(backlog).await?;
+        println!("backlog of {backlog:>9}        {rate:>12.0} tasks/s");
+        rates.push(json!({"backlog": backlog, "tasks_per_second": rate}));
+    }
+    write(&options.json, &json!({"bench": "drain", "backlogs": rates}))
+}
+
+/// Tasklane and its peers, in one run.
+async fn run_peers(options: &PeersOptions) -> anyhow::Result<()> {
+    let server = throughput::Server::start().await?;
+    let flow = stats::median(&throughput::rounds(&server, options.tasks, options.rounds).await?);
+    drop(server);
+    let mut drains = Vec::new();
+    for _ in 0..options.rounds {
+        drains.push(drain::measure(options.tasks).await?);
+    }
+    let mut figures = vec![peers::Figure { name: "Tasklane", flow, drain: stats::median(&drains) }];
+    figures.extend(peers::measure(options.tasks, options.rounds).await?);
+    println!("{}", peers::table(&figures));
+    write(&options.json, &json!({"bench": "peers", "tasks": options.tasks, "figures": figures}))
 }
 
 /// The work beside an empty table and beside a full one takes turns in one run, on one server.

@@ -37,7 +37,7 @@ impl Server {
 
     /// Submits `count` no-op tasks and returns when all outcomes are committed.
     async fn run(&self, count: usize) -> anyhow::Result<()> {
-        let before = self.settled().await?;
+        let before = settled(&self.client).await?;
         let body = json!({"tasks": vec![json!({"module": "noop@1.0.0", "payload": {}}); BATCH]});
         stream::iter(0..count / BATCH)
             .map(|_| self.client.post("/api/v1/tasks/batch", &body))
@@ -46,23 +46,23 @@ impl Server {
             .await?;
         let wanted = before + (count / BATCH * BATCH) as f64;
         loop {
-            if self.settled().await? >= wanted {
+            if settled(&self.client).await? >= wanted {
                 return Ok(());
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
     }
+}
 
-    /// Attempts settled so far, from the scheduler's own counter.
-    async fn settled(&self) -> anyhow::Result<f64> {
-        let metrics = self.client.text("/metrics").await?;
-        metrics
-            .lines()
-            .filter(|line| line.starts_with("tasklane_settled_total{"))
-            .filter_map(|line| line.rsplit(' ').next())
-            .map(|figure| figure.parse::<f64>().context("a metric"))
-            .sum()
-    }
+/// Attempts settled so far, from a scheduler's own counter.
+pub(crate) async fn settled(client: &Client) -> anyhow::Result<f64> {
+    let metrics = client.text("/metrics").await?;
+    metrics
+        .lines()
+        .filter(|line| line.starts_with("tasklane_settled_total{"))
+        .filter_map(|line| line.rsplit(' ').next())
+        .map(|figure| figure.parse::<f64>().context("a metric"))
+        .sum()
 }
 
 /// Tasks per second of each round.

@@ -26,6 +26,18 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Backlogs of no-op tasks that two hosts work off.
+    Drain {
+        /// Passed on: `--tasks N --small N --large N --json FILE`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// No-op tasks through Tasklane, BullMQ, graphile-worker, pg-boss, Dramatiq and Celery.
+    Peers {
+        /// Passed on: `--tasks N --rounds N --json FILE`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// An urgent task, alone and while a thousand runs of hostile modules have the host.
     Canary {
         /// Passed on: `--crowd N --rounds N --json FILE`.
@@ -52,6 +64,11 @@ pub(crate) fn run_bench(bench: &Bench) -> anyhow::Result<()> {
         Bench::Due { rest } => ("due", rest),
         Bench::Fair { rest } => ("fair", rest),
         Bench::Canary { rest } => ("canary", rest),
+        Bench::Drain { rest } => ("drain", rest),
+        Bench::Peers { rest } => {
+            step("peers", setup::for_peers)?;
+            ("peers", rest)
+        }
     };
     let mut command = Command::new("target/release/tasklane-bench");
     command.arg(name).args(rest).env("TASKLANE_NATS_SERVER", setup::nats_server()?);

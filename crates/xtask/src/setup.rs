@@ -158,6 +158,32 @@ fn apt(args: &[&str]) -> anyhow::Result<()> {
     run(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(args))
 }
 
+/// What the peers of `bench peers` need: Redis and PostgreSQL by apt, their libraries from npm and PyPI, as pinned in `bench/peers`.
+pub(crate) fn for_peers() -> anyhow::Result<()> {
+    postgres()?;
+    if !exists("redis-server") {
+        apt(&["update", "-qq"])
+            .and_then(|()| apt(&["install", "-y", "-qq", "redis-server"]))
+            .context("the peers need redis-server: install it")?;
+    }
+    run(Command::new("npm").args([
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--silent",
+        "--prefix",
+        "bench/peers",
+    ]))?;
+    let python = Path::new(".tools/peers/bin/python");
+    if !python.exists() {
+        run(Command::new("python3").args(["-m", "venv", ".tools/peers"]))?;
+    }
+    let install =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "bench/peers/requirements.txt"];
+    run(Command::new(python).args(install))
+}
+
 /// cargo-fuzz of the pinned version, from crates.io.
 pub(crate) fn cargo_fuzz() -> anyhow::Result<PathBuf> {
     let path = std::path::absolute(tools_bin().join("cargo-fuzz"))?;

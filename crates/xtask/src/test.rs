@@ -12,14 +12,14 @@ pub(crate) struct Options {
     /// Only these steps, by the first word of their names.
     #[arg(long)]
     only: Vec<String>,
-    /// Fuzz afterwards, one minute for each target.
+    /// Afterwards the dashboard in a real browser, and fuzzing, one minute for each target.
     #[arg(long)]
     long: bool,
 }
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 9] = [
     ("format", format),
     ("documents", check::documents),
     ("plugins", plugins::build),
@@ -29,7 +29,6 @@ const STEPS: [Step; 10] = [
     ("build", build),
     ("tests (unit, property, conformance, API, CLI, end to end)", tests),
     ("sdk", sdk),
-    ("browser (the dashboard in Chromium)", dashboard::test),
 ];
 
 /// Runs the steps and ends with a table of times.
@@ -49,6 +48,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     setup::for_test()?;
     let times = run_steps(&options.only)?;
     if options.long {
+        step("browser (the dashboard in Chromium)", dashboard::test)?;
         step("fuzz", || fuzz::run(&fuzz::Options::default()))?;
     }
     println!();

@@ -24,9 +24,6 @@ use watch::Holdings;
 const CROWD: usize = 1_000;
 /// Crowds before memory is measured, so that what is kept for reuse is there: what leaks grows with each, what is kept does not.
 const WARM_UPS: usize = 3;
-/// By default, glibc keeps freed memory of up to 32 MiB a piece, and an arena for each thread. These make it give that back.
-const ALLOCATOR: [(&str, &str); 3] =
-    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
 /// CPU time in which a module must be compiled: less than by default, so that the bomb among them does not keep the test waiting.
 const COMPILE_CPU_SECONDS: &str = "20";
 /// Canaries before the crowd, for comparison.
@@ -97,8 +94,7 @@ struct Story {
 
 impl Story {
     async fn begin() -> anyhow::Result<Self> {
-        let mut env = ALLOCATOR.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        env.push(("TASKLANE_COMPILE_CPU_SECONDS".to_owned(), COMPILE_CPU_SECONDS.to_owned()));
+        let env = vec![("TASKLANE_COMPILE_CPU_SECONDS".to_owned(), COMPILE_CPU_SECONDS.to_owned())];
         let cluster = Cluster::start(ClusterSettings { env, ..ClusterSettings::default() }).await?;
         canary::deploy(&cluster.client).await?;
         Ok(Self { cluster, running: Vec::new(), begun: Instant::now() })
