@@ -21,7 +21,7 @@ test('the first page loads at most 100 kB of script', async ({ page }) => {
 
 test('the first paint', async ({ page }) => {
   await page.goto('/tasks')
-  const paint = await page.evaluate(() => new Promise<number>((resolve) => new PerformanceObserver((list) => resolve(list.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Infinity)).observe({ type: 'paint', buffered: true })))
+  const paint = await page.evaluate(() => new Promise<number>((resolve) => new PerformanceObserver((list) => list.getEntriesByName('first-contentful-paint').forEach((entry) => resolve(entry.startTime))).observe({ type: 'paint', buffered: true })))
   test.info().annotations.push({ type: 'figure', description: `first contentful paint: ${paint.toFixed(0)} ms` })
   expect(paint).toBeLessThan(3_000)
 })

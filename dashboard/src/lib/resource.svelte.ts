@@ -24,7 +24,8 @@ export class Resource<T> {
   #abort: AbortController | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #readAt = 0
-  #tookMs = 0
+  /** The last two reads; one that was slow by chance is no slow server. */
+  #tookMs: [number, number] = [0, 0]
   #over = false
   #wanted = false
 
@@ -80,7 +81,7 @@ export class Resource<T> {
       else if (this.problem.status > 0) live.told(true)
     }
     this.#readAt = Date.now()
-    this.#tookMs = performance.now() - begun
+    this.#tookMs = [this.#tookMs[1], performance.now() - begun]
     this.#abort = undefined
     this.loading = false
     this.#plan(this.#wanted ? this.#rest() : undefined)
@@ -98,7 +99,7 @@ export class Resource<T> {
   }
 
   #rest(): number {
-    return Math.max(APART_MS, restAfter(this.#tookMs))
+    return Math.max(APART_MS, restAfter(Math.min(...this.#tookMs)))
   }
 
   #plan(soon?: number): void {

@@ -32,7 +32,8 @@ export class TaskList {
   #busy = false
   #timer: ReturnType<typeof setTimeout> | undefined
   #readAt = 0
-  #tookMs = 0
+  /** The last two reads; one that was slow by chance is no slow server. */
+  #tookMs: [number, number] = [0, 0]
 
   constructor() {
     const stop = live.listen(() => this.#plan(Math.max(0, this.#rest() - (Date.now() - this.#readAt))))
@@ -85,13 +86,13 @@ export class TaskList {
     if (this.#busy) return this.#plan(APART_MS)
     const begun = performance.now()
     await this.#during(() => (this.sight.top || this.rows.length === 0 ? this.#readTop() : this.#readSight()))
-    this.#tookMs = performance.now() - begun
+    this.#tookMs = [this.#tookMs[1], performance.now() - begun]
     this.#readAt = Date.now()
     this.#plan(Math.max(this.#rest(), live.interval))
   }
 
   #rest(): number {
-    return Math.max(APART_MS, restAfter(this.#tookMs))
+    return Math.max(APART_MS, restAfter(Math.min(...this.#tookMs)))
   }
 
   #plan(wait: number): void {
