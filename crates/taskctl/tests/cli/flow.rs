@@ -60,6 +60,7 @@ fn documented_manifest(dev: &Dev) {
     let document = include_str!("../../../../docs/cli.md");
     let (_, rest) = document.split_once("```toml\n").unwrap();
     let (manifest, _) = rest.split_once("```").unwrap();
+    dev.file("assets/words.txt", b"one two");
     dev.file("documented.toml", manifest.as_bytes());
     let args = ["deploy", "echo.wasm", "--manifest", "documented.toml", "-o", "json"];
     let manifest = dev.run(&args).json()["manifest"].clone();
