@@ -167,7 +167,8 @@ pub(crate) fn for_peers() -> anyhow::Result<()> {
             .context("the peers need redis-server: install it")?;
     }
     run(Command::new("npm").args([
-        "ci",
+        "install",
+        "--no-save",
         "--ignore-scripts",
         "--no-audit",
         "--no-fund",

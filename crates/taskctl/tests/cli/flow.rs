@@ -86,7 +86,7 @@ fn modules(dev: &Dev) {
 
     dev.run(&["modules", "get", "ecko"]).fails(3, &["module_not_found", "Did you mean echo"]);
     dev.run(&["modules", "get", "echo@9.9.9"]).fails(3, &["module_version_not_found", "1.0.0"]);
-    dev.run(&["modules", "get", "../tasks"]).fails(2, &["invalid_request", "module name"]);
+    dev.run(&["modules", "get", "../tasks"]).fails(2, &["invalid_request", "namespace `..`"]);
 }
 
 fn running(dev: &Dev) {
