@@ -42,9 +42,12 @@ fn name(command: &Command) -> String {
 }
 
 /// `cargo` with arguments.
+///
+/// It reads `[env]` of `.cargo/config.toml` by itself. Handed down from the cargo that started this program, the same settings would
+/// count as changed for build scripts that look at them, and all that hangs on SQLite be compiled anew after each `cargo build` by hand.
 pub(crate) fn cargo(args: &[&str]) -> Command {
     let mut command = Command::new("cargo");
-    command.args(args);
+    command.args(args).env_remove("LIBSQLITE3_FLAGS");
     command
 }
 
