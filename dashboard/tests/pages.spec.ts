@@ -168,7 +168,7 @@ test('a workflow of thousands is drawn as piles', async ({ page, work }) => {
 
 test('events are shown as they happen', async ({ page, work }) => {
   await page.goto('/events')
-  await expect(page.getByRole('region', { name: 'Tasks that ended' }).getByRole('listitem').first()).toBeVisible()
+  await expect(page.getByRole('status', { name: 'Changes are shown as they happen.' })).toBeVisible()
   const { id } = await work.submit('echo', 'an event')
   await expect(page.getByRole('link', { name: `…${id.slice(-8)}` })).toBeVisible()
   await page.getByRole('link', { name: 'Changes of modules' }).click()
