@@ -43,8 +43,22 @@ pub(crate) fn run_steps(only: &[String]) -> anyhow::Result<Vec<(&'static str, f6
     Ok(times)
 }
 
+/// A step that does not exist would be a run of nothing that ends well.
+fn check_names(only: &[String]) -> anyhow::Result<()> {
+    let known: Vec<&str> = STEPS.iter().filter_map(|(name, _)| name.split(' ').next()).collect();
+    let unknown = only.iter().find(|word| !known.contains(&word.as_str()));
+    anyhow::ensure!(
+        unknown.is_none(),
+        "no step is called `{}`: choose of {}",
+        unknown.map_or("", String::as_str),
+        known.join(", ")
+    );
+    Ok(())
+}
+
 /// `cargo xtask test`.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    check_names(&options.only)?;
     setup::for_test()?;
     let times = run_steps(&options.only)?;
     if options.long {
