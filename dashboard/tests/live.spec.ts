@@ -1,15 +1,7 @@
-// The live feed, where the program has one; and a page that nobody looks at.
+// The live feed, and a page that nobody looks at.
 import { expect, test } from './fixtures'
 
-const hasFeed = async (server: string) => {
-  const abort = new AbortController()
-  const response = await fetch(`${server}/api/v1/events`, { signal: abort.signal })
-  abort.abort()
-  return response.ok
-}
-
 test('changes come over the feed', async ({ page, work }) => {
-  test.skip(!(await hasFeed(work.server)), 'this program has no feed')
   await page.goto('/tasks?label=over:feed')
   await expect(page.locator('[data-connection]')).toHaveAttribute('data-connection', 'live')
   const delays: number[] = []
@@ -26,7 +18,6 @@ test('changes come over the feed', async ({ page, work }) => {
 })
 
 test('the same over a WebSocket', async ({ page, work }) => {
-  test.skip(!(await hasFeed(work.server)), 'this program has no feed')
   await page.goto('/system')
   const heard = page.evaluate(
     () =>
