@@ -115,6 +115,8 @@ pub(crate) struct Room {
     pub(crate) quarantine: Quarantine,
     /// Where guests that compute for long go on.
     pub(crate) long_guests: tokio::runtime::Handle,
+    /// Where urgent guests run, whichever slot took them.
+    pub(crate) urgent_guests: tokio::runtime::Handle,
     pub(crate) started_at: Timestamp,
 }
 
@@ -160,7 +162,7 @@ impl Host {
             Modules::new(engine.clone(), ports.modules.clone(), caches, settings.modules_max, metrics.clone())
                 .map_err(failed)?;
         let guests = GuestThreads::start(settings.guest_threads).map_err(HostError::Threads)?;
-        let long_guests = guests.long.handle().clone();
+        let (urgent_guests, long_guests) = (guests.urgent.handle().clone(), guests.long.handle().clone());
         let board = Board::new(settings.slots, settings.urgent_slots());
         let blobs = Blobs::new(ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);
         let spool = Spool::new(settings.cache_dir.clone(), settings.spool_bytes_max);
@@ -186,6 +188,7 @@ impl Host {
             in_flight,
             quarantine,
             long_guests,
+            urgent_guests,
             started_at,
         };
         Ok(Self { room: Arc::new(room), guests: Some(guests) })
@@ -213,8 +216,9 @@ impl Host {
         ];
         let urgent = self.room.settings.urgent_slots();
         for number in 0..self.room.settings.slots {
-            let kind = if number < urgent { SlotKind::Urgent } else { SlotKind::Any };
-            guests.short.spawn(receive::slot(self.room.clone(), number, kind, reporter.clone(), over.clone()));
+            let (kind, threads) =
+                if number < urgent { (SlotKind::Urgent, &guests.urgent) } else { (SlotKind::Any, &guests.short) };
+            threads.spawn(receive::slot(self.room.clone(), number, kind, reporter.clone(), over.clone()));
         }
         receive::intake(&self.room, &reporter, &drain).await;
         receive::drain(&self.room, &reporter, &stop).await;

@@ -107,12 +107,29 @@ pub(crate) async fn slot(room: Arc<Room>, number: u32, kind: SlotKind, reporter:
         let Some(delivery) = delivery else { continue };
         room.metrics.running.inc();
         let mark = room.in_flight.mark(cell, &delivery.order.module.digest);
-        let body = run_contained(&room, &reporter, &delivery).await;
+        let delivery = Arc::new(delivery);
+        let body = run_on_its_level(&room, &reporter, kind, &delivery).await;
         drop(mark);
         reporter.report(&room, &delivery, body).await;
         room.metrics.running.dec();
         room.board.end(kind);
     }
+}
+
+/// On the threads for urgent guests, if it is one that a slot of any kind has taken: those of the slot may be in the midst of a long slice.
+async fn run_on_its_level(
+    room: &Arc<Room>,
+    reporter: &Reporter,
+    kind: SlotKind,
+    delivery: &Arc<Delivery>,
+) -> ReportBody {
+    if kind == SlotKind::Urgent || !delivery.order.priority.is_urgent() {
+        return run_contained(room, reporter, delivery).await;
+    }
+    let (there, reporter, urgent) = (room.clone(), reporter.clone(), delivery.clone());
+    let run = async move { run_contained(&there, &reporter, &urgent).await };
+    let ran = room.urgent_guests.spawn(run).await;
+    ran.unwrap_or_else(|_| panicked(room))
 }
 
 /// A panic of the host on behalf of one guest ends that attempt only.
@@ -121,8 +138,12 @@ async fn run_contained(room: &Arc<Room>, reporter: &Reporter, delivery: &Deliver
     ran.unwrap_or_else(|_| {
         room.metrics.panics.inc();
         tracing::error!(task = %delivery.order.task, "the host panicked on behalf of a guest");
-        unrun(room, Outcome::HostError { message: "the host panicked; its log says where".to_owned() })
+        panicked(room)
     })
+}
+
+fn panicked(room: &Room) -> ReportBody {
+    unrun(room, Outcome::HostError { message: "the host panicked; its log says where".to_owned() })
 }
 
 /// The outcome of a delivery that is not run at all.
