@@ -45,6 +45,9 @@ pub(crate) struct Settings {
     /// Where the API listens. Default 127.0.0.1:7070.
     #[arg(long, env = "TASKLANE_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
+    /// Where the API answers gRPC, too. Default: nowhere.
+    #[arg(long, env = "TASKLANE_GRPC_LISTEN", value_name = "ADDRESS")]
+    pub(crate) grpc_listen: Option<String>,
     /// Where a role without API answers /livez, /readyz and /metrics. Default: nowhere.
     #[arg(long, env = "TASKLANE_OPS_LISTEN", value_name = "ADDRESS")]
     pub(crate) ops_listen: Option<String>,
@@ -269,7 +272,7 @@ impl Settings {
         };
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let file: Self = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
-        fill!(self, file: data_dir listen ops_listen database_url nats_url nats_credentials nats_user nats_password
+        fill!(self, file: data_dir listen grpc_listen ops_listen database_url nats_url nats_credentials nats_user nats_password
             nats_token nats_nkey_file nats_ca nats_cert nats_key nats_tls_required nats_server replicas name slots urgent_slots
             queues cache_dir ack_wait_ms host_ttl_ms deliveries_max drain_timeout_ms lease_ttl_ms rescue_interval_ms
             rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max keep_tasks keep_payloads keep_results keep_logs

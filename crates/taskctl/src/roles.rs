@@ -1,7 +1,9 @@
 //! The server's roles: the only place that picks adapters for the ports.
 
 pub(crate) mod dev;
+mod grpc;
 mod host_child;
+mod nats_service;
 mod parts;
 mod signals;
 pub(crate) mod walls;

@@ -32,6 +32,7 @@ pub(crate) fn for_test() -> anyhow::Result<()> {
     step("tools for the tests", || {
         components()?;
         postgres()?;
+        clients()?;
         cargo_deny().map(drop)
     })
 }
@@ -183,6 +184,22 @@ pub(crate) fn for_peers() -> anyhow::Result<()> {
     let install =
         ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "bench/peers/requirements.txt"];
     run(Command::new(python).args(install))
+}
+
+/// Packages of the tests' clients in another language, into a directory of their own; again only when their list has changed.
+fn clients() -> anyhow::Result<()> {
+    let (dir, list) = (Path::new(".tools/clients"), Path::new("tests/clients/requirements.txt"));
+    let (installed, wanted) = (dir.join("requirements.txt"), std::fs::read_to_string(list)?);
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(());
+    }
+    if dir.exists() {
+        std::fs::remove_dir_all(dir)?;
+    }
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]);
+    run(pip.args(["--only-binary=:all:", "--target"]).arg(dir).arg("-r").arg(list))?;
+    Ok(std::fs::write(installed, wanted)?)
 }
 
 /// cargo-fuzz of the pinned version, from crates.io.

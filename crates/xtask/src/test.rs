@@ -85,9 +85,10 @@ fn deny() -> anyhow::Result<()> {
     run_command(Command::new(setup::cargo_deny()?).args(["check", "bans", "licenses", "sources"]))
 }
 
-/// The binary that CLI and end-to-end tests start.
+/// All tests, and the binary that those of the CLI and the stories start. Together: dependencies built for one package alone would have other
+/// features, and be built again for the tests.
 fn build() -> anyhow::Result<()> {
-    run_cargo(&["build", "--release", "--locked", "--package", "taskctl"])
+    run_cargo(&["test", "--release", "--locked", "--workspace", "--no-run"])
 }
 
 fn tests() -> anyhow::Result<()> {

@@ -15,6 +15,7 @@ use tasklane_webhook::HttpSender;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::{grpc, nats_service};
 use crate::config::{Settings, compiler, without_password};
 use crate::failure::{Failure, UNREACHABLE};
 
@@ -120,10 +121,21 @@ impl Control {
         Ok(Scheduler::new(self.settings.scheduler()?, ports, Arc::new(SystemClock), &self.registry)?)
     }
 
+    /// HTTP, and beside it gRPC where it is asked for, and NATS: three doors to the same routes.
+    async fn serve_api(&self, api: &Api, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let grpc = grpc::listener(&self.settings).await?;
+        let topology = self.settings.topology();
+        tokio::join!(
+            api.serve(listener, shutdown.clone()),
+            grpc::serve(grpc, api, shutdown.clone()),
+            nats_service::serve(&self.nats, &topology, api, shutdown),
+        );
+        Ok(())
+    }
+
     /// API alone.
     pub(crate) async fn run_api(&self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
-        self.api()?.serve(listener, shutdown).await;
-        Ok(())
+        self.serve_api(&self.api()?, listener, shutdown).await
     }
 
     /// Scheduler alone.
@@ -141,8 +153,7 @@ impl Control {
     /// Both in one process.
     pub(crate) async fn run_both(&self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
         let (api, scheduler) = (self.api()?, self.scheduler().await?);
-        tokio::join!(api.serve(listener, shutdown.clone()), scheduler.run(shutdown));
-        Ok(())
+        tokio::join!(self.serve_api(&api, listener, shutdown.clone()), scheduler.run(shutdown)).0
     }
 }
 
