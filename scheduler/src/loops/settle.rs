@@ -122,9 +122,7 @@ async fn follow_up(room: &Room, reports: &[Report], answer: SettleAnswer) {
     let every_one = tracing::enabled!(tracing::Level::DEBUG);
     for (task, refusal) in &answer.refused {
         room.metrics.count_refused(refusal);
-        if every_one
-            && let Some(Report { attempt, host, .. }) = reports.iter().find(|report| report.task == *task)
-        {
+        if every_one && let Some(Report { attempt, host, .. }) = reports.iter().find(|report| report.task == *task) {
             tracing::debug!(%task, %attempt, %host, %refusal, "a report was refused");
         }
     }
