@@ -33,6 +33,7 @@ use crate::sandbox::engine;
 use crate::sandbox::units::Calls;
 use crate::settings::HostSettings;
 use crate::spool::Spool;
+use crate::trace::AttemptTrace;
 
 /// How long the end waits for NATS to take the last reports, and the goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -133,11 +134,12 @@ impl Room {
     }
 
     /// The way to the control plane, for one attempt.
-    pub(crate) fn calls(&self) -> Calls {
+    pub(crate) fn calls(&self, trace: Option<AttemptTrace>) -> Calls {
         Calls {
             caller: self.ports.caller.clone(),
             counted: self.metrics.guest_calls.clone(),
             units_max: self.settings.host_units_max,
+            trace,
         }
     }
 }
@@ -154,6 +156,7 @@ impl Host {
         registry: &prometheus::Registry,
     ) -> Result<Self, HostError> {
         check(&settings)?;
+        let id = HostId::new();
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = engine::host(settings.slots, settings.memory_bytes_max).map_err(failed)?;
         let metrics = Metrics::register(registry, settings.slots).map_err(|e| HostError::Metrics(e.to_string()))?;
@@ -164,12 +167,11 @@ impl Host {
         let guests = GuestThreads::start(settings.guest_threads).map_err(HostError::Threads)?;
         let (urgent_guests, long_guests) = (guests.urgent.handle().clone(), guests.long.handle().clone());
         let board = Board::new(settings.slots, settings.urgent_slots());
-        let blobs = Blobs::new(ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);
+        let blobs = Blobs::new(id, ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);
         let spool = Spool::new(settings.cache_dir.clone(), settings.spool_bytes_max);
         let gateway = Gateway::new(settings.egress.clone())?;
         gateway.metrics.register(registry).map_err(|error| HostError::Metrics(error.to_string()))?;
         let started_at = clock.now();
-        let id = HostId::new();
         let in_flight = InFlight::new(&settings.cache_dir, id, settings.slots)
             .map_err(|source| HostError::Cache { dir: settings.cache_dir.display().to_string(), source })?;
         let quarantine = Quarantine::default();

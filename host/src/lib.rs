@@ -26,6 +26,7 @@ mod run;
 mod sandbox;
 mod settings;
 mod spool;
+mod trace;
 mod upload;
 
 pub use egress::{EgressError, EgressSettings, EgressTimeouts, NameServer};

@@ -96,7 +96,7 @@ impl Caller for Nobody {
 /// A way to the control plane that is counted for nobody.
 fn calls(caller: Arc<dyn Caller>) -> Result<Calls, LocalError> {
     let counted = metrics::guest_calls(&prometheus::Registry::new()).map_err(engine_error)?;
-    Ok(Calls { caller, counted, units_max: UNITS_MAX })
+    Ok(Calls { caller, counted, units_max: UNITS_MAX, trace: None })
 }
 
 fn engine_error(error: impl std::fmt::Display) -> LocalError {

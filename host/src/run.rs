@@ -28,6 +28,7 @@ use crate::sandbox::guest::{CommandGuest, Guest, Limited, ProgressSink, Setup};
 use crate::sandbox::meter::{Metered, PollClock, Watch};
 use crate::sandbox::stdio::{SharedVoice, Stdout, Voice};
 use crate::sandbox::units::Calls;
+use crate::trace::AttemptTrace;
 
 /// Bytes that a guest may hand over in one call of a host function, and beyond its result at its end. Its result may be much larger.
 const HOSTCALL_BYTES: usize = 2 * 1024 * 1024 + RESULT_INLINE_BYTES_MAX;
@@ -115,7 +116,8 @@ impl Attempt {
             Err(outcome) => return Ok(Ran::without(outcome.map_texts(|text| voice.lock().masked(text)))),
         };
         let (engine, order, wall) = (&self.engine, &*self.order, self.wall);
-        let call = Call { engine, streams, order, wall, clock, voice: voice.clone() };
+        let trace = self.calls.trace.clone();
+        let call = Call { engine, streams, order, wall, clock, voice: voice.clone(), trace };
         let setup = Setup {
             order: self.order.clone(),
             manifest: self.loaded.manifest.clone(),
@@ -171,6 +173,7 @@ struct Call<'a> {
     wall: Wall,
     clock: Arc<PollClock>,
     voice: SharedVoice,
+    trace: Option<AttemptTrace>,
 }
 
 impl Call<'_> {
@@ -181,7 +184,7 @@ impl Call<'_> {
             Streams::Bounded => HOSTCALL_BYTES,
             Streams::AtOnce => result_bytes.saturating_add(self.order.payload.bytes.len()),
         };
-        Watch { clock: self.clock.clone(), argument_bytes, result_bytes }
+        Watch { clock: self.clock.clone(), argument_bytes, result_bytes, trace: self.trace.clone() }
     }
 
     fn store<T: Limited + Send + 'static>(&self, data: T) -> wasmtime::Result<Store<T>> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tasklane_domain::QueueName;
 use tasklane_jail::Sandbox;
+use tasklane_trace::Tracing;
 
 use crate::modules::sign::ModuleKey;
 
@@ -86,6 +87,8 @@ pub struct HostSettings {
     pub sandbox: Sandbox,
     /// The key under which compiled code is signed. Default: one of the cache directory's own.
     pub module_key: Option<ModuleKey>,
+    /// Spans of attempts. Default: off.
+    pub tracing: Tracing,
     /// Version of Tasklane, shown to people.
     pub version: String,
 }
@@ -141,6 +144,7 @@ impl HostSettings {
             compile: CompileLimits::default(),
             sandbox: Sandbox::default(),
             module_key: None,
+            tracing: Tracing::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

@@ -114,13 +114,13 @@ impl NatsDispatcher {
         let bytes = match encode(order) {
             Ok(bytes) => bytes,
             Err(error) => {
-                tracing::error!(task = %order.task, %error, "an order could not be encoded");
+                tracing::error!(task = %order.task, attempt = %order.attempt, %error, "an order could not be encoded");
                 return false;
             }
         };
         let sent = self.nats.client.publish_with_reply(subject, inbox.clone(), bytes).await;
         if let Err(error) = &sent {
-            tracing::warn!(task = %order.task, %error, "an order was not published; rescue will repeat it");
+            tracing::warn!(task = %order.task, attempt = %order.attempt, %error, "an order was not published; rescue will repeat it");
         }
         sent.is_ok()
     }

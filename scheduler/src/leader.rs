@@ -112,6 +112,7 @@ async fn hold_office(
     let office = Office { term, over: shutdown.child_token(), trust };
     room.metrics.leader.set(1);
     room.metrics.term.set(term.get());
+    room.metrics.leader_changes.inc();
     tracing::info!(%term, "leading");
     let loops = start_loops(room, &office);
     let revision = renew_until_over(room, &office, lease.revision, &info).await;

@@ -32,6 +32,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::about::{About, about};
 use crate::dashboard;
 use crate::error::ApiError;
 use crate::state::State;
@@ -207,7 +208,7 @@ async fn identify(AxumState(state): AxumState<Arc<State>>, request: Request, nex
     let id = request_id(&request);
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let method = request.method().clone();
-    let mut response = next.run(request).await;
+    let mut response = about(About::Request(id.clone()), next.run(request)).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = with_id(problem, &id, response);
     }
@@ -220,9 +221,6 @@ async fn identify(AxumState(state): AxumState<Arc<State>>, request: Request, nex
 
 fn with_id(mut problem: Problem, id: &HeaderValue, response: Response) -> Response {
     problem.request_id = String::from_utf8_lossy(id.as_bytes()).into_owned();
-    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
-        tracing::error!(request_id = %problem.request_id, "a request failed on our side");
-    }
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     match serde_json::to_vec(&problem) {

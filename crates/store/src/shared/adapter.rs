@@ -1,7 +1,6 @@
 //! The ports, over a writer loop and a pool of readers.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -28,6 +27,7 @@ use super::{
     namespaces, operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit,
     webhook_port, webhooks,
 };
+use crate::commits::Commits;
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
 
@@ -41,7 +41,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn start(connection: WriteConnection, readers: Pool, commits: Arc<AtomicU64>) -> Self {
+    pub(crate) fn start(connection: WriteConnection, readers: Pool, commits: Commits) -> Self {
         Self { writer: Writer::start(connection, commits), readers }
     }
 }

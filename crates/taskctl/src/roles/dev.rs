@@ -79,7 +79,7 @@ async fn serve(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let control = Control::open(settings).await?;
+    let control = Control::open(settings, "api+scheduler").await?;
     banner(settings, &address.to_string());
     // The host drains first: what it reports is still settled.
     let serving = CancellationToken::new();

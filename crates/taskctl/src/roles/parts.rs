@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use prometheus::Registry;
 use tasklane_api::{Api, ApiPorts, ApiSettings, ops};
 use tasklane_domain::SystemClock;
 use tasklane_domain::compiled::CompiledStore;
 use tasklane_host::{Host, HostPorts, HostSettings, Uploads};
 use tasklane_jail::Walls;
+use tasklane_metrics::{Kind, Registry, read};
 use tasklane_nats::Nats;
-use tasklane_scheduler::{Scheduler, SchedulerPorts};
+use tasklane_scheduler::{Scheduler, SchedulerPorts, SchedulerSettings};
 use tasklane_store::Stores;
+use tasklane_trace::Tracing;
 use tasklane_webhook::HttpSender;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -36,10 +37,12 @@ pub(crate) struct Control {
     stores: Stores,
     nats: Nats,
     registry: Registry,
+    tracing: Tracing,
 }
 
 impl Control {
-    pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
+    /// `role` names the process in traces.
+    pub(crate) async fn open(settings: &Settings, role: &'static str) -> anyhow::Result<Self> {
         let stores = tasklane_store::open(&settings.database_url()).await.map_err(|error| {
             let url = without_password(&settings.database_url());
             let error = anyhow::Error::new(error);
@@ -47,7 +50,11 @@ impl Control {
                 .hint("set --database-url")
         })?;
         let nats = connect(settings).await?;
-        Ok(Self { settings: settings.clone(), stores, nats, registry: Registry::new() })
+        let registry = Registry::new()?;
+        stores.register_metrics(&registry)?;
+        show_nats(&registry, &nats)?;
+        let tracing = settings.start_tracing(role)?;
+        Ok(Self { settings: settings.clone(), stores, nats, registry, tracing })
     }
 
     fn api(&self) -> anyhow::Result<Api> {
@@ -90,6 +97,7 @@ impl Control {
             egress: self.settings.egress()?,
             kv: self.settings.kv()?,
             secret_keys: self.settings.secret_keys()?,
+            tracing: self.tracing.clone(),
             ..default
         };
         Ok(Api::new(settings, ports, Arc::new(SystemClock), self.registry.clone())?)
@@ -118,7 +126,8 @@ impl Control {
             results: Arc::new(self.nats.result_store(&topology)),
             control: Arc::new(self.nats.control()),
         };
-        Ok(Scheduler::new(self.settings.scheduler()?, ports, Arc::new(SystemClock), &self.registry)?)
+        let settings = SchedulerSettings { tracing: self.tracing.clone(), ..self.settings.scheduler()? };
+        Ok(Scheduler::new(settings, ports, Arc::new(SystemClock), &self.registry)?)
     }
 
     /// HTTP, and beside it gRPC where it is asked for, and NATS: three doors to the same routes.
@@ -135,7 +144,9 @@ impl Control {
 
     /// API alone.
     pub(crate) async fn run_api(&self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
-        self.serve_api(&self.api()?, listener, shutdown).await
+        let served = self.serve_api(&self.api()?, listener, shutdown).await;
+        self.tracing.clone().shutdown().await;
+        served
     }
 
     /// Scheduler alone.
@@ -147,14 +158,28 @@ impl Control {
         let scheduler = self.scheduler().await?;
         serve_ops(ops, &self.registry, &self.nats, &Walls::default(), &shutdown);
         scheduler.run(shutdown).await;
+        self.tracing.clone().shutdown().await;
         Ok(())
     }
 
     /// Both in one process.
     pub(crate) async fn run_both(&self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
         let (api, scheduler) = (self.api()?, self.scheduler().await?);
-        tokio::join!(self.serve_api(&api, listener, shutdown.clone()), scheduler.run(shutdown)).0
+        let (served, ()) = tokio::join!(self.serve_api(&api, listener, shutdown.clone()), scheduler.run(shutdown));
+        self.tracing.clone().shutdown().await;
+        served
     }
+}
+
+/// How the connection stands, read at each scrape.
+fn show_nats(registry: &Registry, nats: &Nats) -> anyhow::Result<()> {
+    let (one, other) = (nats.clone(), nats.clone());
+    let connected = move || f64::from(u8::from(one.is_connected()));
+    // Exact up to 2^53 reconnects.
+    let reconnects = move || other.reconnects() as f64;
+    read(registry, Kind::Gauge, "tasklane_nats_connected", "1 while this process is connected to NATS.", connected)?;
+    let help = "Connections to NATS made again after one was lost.";
+    Ok(read(registry, Kind::Counter, "tasklane_nats_reconnects_total", help, reconnects)?)
 }
 
 fn serve_ops(
@@ -168,7 +193,7 @@ fn serve_ops(
         let nats = nats.clone();
         let ready: ops::ReadyCheck = Arc::new(move || nats.is_connected());
         let facts = super::walls::facts(walls);
-        tokio::spawn(ops::serve(listener, registry.clone(), ready, facts, shutdown.clone()));
+        tokio::spawn(ops::serve(listener, (**registry).clone(), ready, facts, shutdown.clone()));
     }
 }
 
@@ -188,7 +213,8 @@ pub(crate) async fn run_host(
     let ops = super::ops_listener(settings).await?;
     let nats = connect(settings).await?;
     let topology = settings.topology();
-    let host_settings = host_settings(settings)?;
+    let tracing = settings.start_tracing("host")?;
+    let host_settings = HostSettings { tracing: tracing.clone(), ..host_settings(settings)? };
     let ports = HostPorts {
         work: Arc::new(nats.work_source(&host_settings.queues, &topology).await?),
         reports: Arc::new(nats.report_sink(&topology)),
@@ -202,13 +228,15 @@ pub(crate) async fn run_host(
         deaths: Arc::new(nats.deaths()),
         compiled: shared(settings, &nats),
     };
-    let registry = Registry::new();
+    let registry = Registry::new()?;
+    show_nats(&registry, &nats)?;
     let host = Host::new(host_settings, ports, Arc::new(SystemClock), &registry)?;
     let over = CancellationToken::new();
     serve_ops(ops, &registry, &nats, walls, &over);
     tracing::info!(id = %host.id(), "taking work");
     host.run(drain, stop).await;
     over.cancel();
+    tracing.shutdown().await;
     Ok(())
 }
 
