@@ -27,6 +27,7 @@ mod sandbox;
 mod settings;
 mod spool;
 mod upload;
+mod voices;
 
 pub use egress::{EgressError, EgressSettings, EgressTimeouts, NameServer};
 pub use host::{Host, HostError, HostPorts};

@@ -177,6 +177,7 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         gateway: room.gateway.clone(),
         calls: room.calls(),
         blobs: room.blob_room(),
+        voices: room.voices.clone(),
         files_max: room.settings.files_max(),
     };
     let started_at = room.clock.now();
