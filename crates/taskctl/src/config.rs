@@ -6,6 +6,7 @@
 mod egress;
 mod guests;
 mod jail;
+pub(crate) mod places;
 mod webhooks;
 
 use std::path::{Path, PathBuf};

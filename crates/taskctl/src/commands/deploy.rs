@@ -38,14 +38,12 @@ pub(crate) async fn run(client: &Client, format: Format, args: DeployArgs) -> an
     }
     let form = form.part("module", module);
     let deployed: ModuleView = client.upload(&client.scoped("/api/v1/modules"), form).await?;
-    if format == Format::Json {
-        return output::json(&deployed);
-    }
     let ModuleView { name, version, digest, kind, .. } = &deployed;
-    output::data(&format!("{name}@{version}  {kind}  {}  sha256:{digest}", output::size(size)));
-    let whose = client.namespace().map(|namespace| format!(" --namespace {namespace}")).unwrap_or_default();
-    output::note(&format!("next: taskctl run {}{whose} --input …", tasklane_domain::name::bare(name)));
-    Ok(())
+    output::told(format, &deployed, &format!("{name}@{version}"), || {
+        output::data(&format!("{name}@{version}  {kind}  {}  sha256:{digest}", output::size(size)));
+        let whose = client.namespace().map(|namespace| format!(" --namespace {namespace}")).unwrap_or_default();
+        output::note(&format!("next: taskctl run {}{whose} --input …", tasklane_domain::name::bare(name)));
+    })
 }
 
 /// The file in pieces, with a progress bar where somebody can see it.
