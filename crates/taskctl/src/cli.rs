@@ -48,7 +48,7 @@ pub(crate) struct Cli {
 pub(crate) fn parse() -> Cli {
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let mut command = Cli::command().color(color_choice(&args));
-    let matches = command.get_matches_from_mut(args);
+    let matches = command.clone().get_matches_from(args);
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
 }
 

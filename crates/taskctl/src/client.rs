@@ -93,10 +93,13 @@ impl Client {
         if !answer.status().is_success() {
             return read(answer).await.map(drop);
         }
-        while let Some(piece) = answer.chunk().await? {
-            output::raw(&piece)?;
-        }
-        Ok(())
+        output::lasting("downloading", async {
+            while let Some(piece) = answer.chunk().await? {
+                output::raw(&piece)?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// POST of a blob, streamed.
@@ -117,8 +120,11 @@ impl Client {
         path: &str,
         code: ErrorCode,
     ) -> anyhow::Result<Option<T>> {
-        let answer = self.http.get(self.url(path)).send().await.map_err(|error| self.unreachable(&error))?;
-        let (status, bytes) = (answer.status(), answer.bytes().await?);
+        let (status, bytes) = output::lasting(WAITING, async {
+            let answer = self.http.get(self.url(path)).send().await.map_err(|error| self.unreachable(&error))?;
+            anyhow::Ok((answer.status(), answer.bytes().await?))
+        })
+        .await?;
         if status.is_success() {
             return parse(&bytes).map(Some);
         }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tasklane_domain::StateKind;
 
 use crate::cli::{Cli, Color, Format, Global};
-use crate::client::{Client, segment};
+use crate::client::Client;
 use crate::failure::{FAILED, Failure};
 use crate::{connection, context, output};
 

@@ -113,9 +113,10 @@ impl Waiting<'_> {
     }
 
     async fn look(&self, ids: Vec<String>) -> anyhow::Result<Vec<TaskView>> {
-        let ask = async |id: String| {
-            let path = self.client.scoped(&format!("/api/v1/tasks/{}", segment(&id)));
-            self.client.get::<TaskView>(&path).await
+        let client = self.client;
+        let ask = |id: String| async move {
+            let path = client.scoped(&format!("/api/v1/tasks/{}", segment(&id)));
+            client.get::<TaskView>(&path).await
         };
         stream::iter(ids).map(ask).buffered(ASKED_AT_ONCE).try_collect().await
     }
@@ -162,7 +163,7 @@ impl Waiting<'_> {
         }
         tokio::time::sleep(LOOK_INTERVAL_MIN.min(time)).await;
         // Whether something was told or the time is over: now is the time to look.
-        drop(tokio::time::timeout(LOOK_INTERVAL.min(time), concerns(feed, ids)).await);
+        let _told = tokio::time::timeout(LOOK_INTERVAL.min(time), concerns(feed, ids)).await.is_ok();
         Ok(())
     }
 }

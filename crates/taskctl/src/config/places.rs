@@ -1,4 +1,4 @@
-//! What the environment says beside settings: where a user's own files are, the token, and whether there may be colour.
+//! What the environment says beside settings: where programs and a user's own files are, the token, and whether there may be colour.
 
 #![expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
 
@@ -34,4 +34,16 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 /// Whether colour is wanted and understood where nothing else is said.
 pub(crate) fn may_paint() -> bool {
     given("NO_COLOR").is_none() && given("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// The directories of PATH, then those of a checkout.
+pub(crate) fn program_dirs() -> Vec<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    dirs.push(".tools/bin".into());
+    if let Ok(exe) = std::env::current_exe() {
+        // target/release/taskctl of a checkout.
+        dirs.extend(exe.ancestors().nth(3).map(|root| root.join(".tools/bin")));
+    }
+    dirs
 }

@@ -107,7 +107,9 @@ impl Screen {
                 self.filter.clear();
                 self.mode = Mode::Look;
             }
-            KeyCode::Backspace => drop(self.filter.pop()),
+            KeyCode::Backspace => {
+                self.filter.pop();
+            }
             KeyCode::Char(c) if self.filter.chars().count() < FILTER_MAX => self.filter.push(c),
             _ => {}
         }

@@ -94,7 +94,7 @@ fn a_living_cluster_is_looked_at_from_outside() {
         let check = check(&findings, name);
         assert_eq!(check["verdict"], "ok", "{check}");
     }
-    assert!(check(&findings, "clock_hosts")["found"].as_str().unwrap().contains("clock is 0."), "{findings}");
+    assert!(check(&findings, "clock_hosts")["found"].as_str().unwrap().contains("clock is"), "{findings}");
     assert_eq!(dev.run(&["doctor", "-o", "name"]).out().lines().next(), Some("landlock"));
 }
 

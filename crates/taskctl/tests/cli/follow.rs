@@ -113,7 +113,7 @@ fn following_goes_on_over_a_restart_of_the_server() {
     let id = dev.submit(&["unlucky", "--max-attempts", "1", "--delay-ms", "4000"]);
     let mut logs = Going::start(&dev, &["tasks", "logs", "-f", &id]);
     let mut watch = Going::start(&dev, &["tasks", "watch", &id]);
-    let mut events = Going::start(&dev, &["events", "-f", "--task", &id]);
+    let mut events = Going::start(&dev, &["events", "-f", "--module", "unlucky"]);
     assert!(watch.line().contains("scheduled"));
     assert_eq!(dev.stop(), 0);
     dev.start_again();
@@ -121,7 +121,10 @@ fn following_goes_on_over_a_restart_of_the_server() {
     assert_eq!(logs.ends(), 0);
     assert!(watch.line_with("failed").contains("exit_code"));
     assert_eq!(watch.ends(), 1, "the exit code tells the outcome");
-    events.line_with("failed");
+    wait_for("an event of the server's second life", || {
+        dev.submit(&["unlucky", "--max-attempts", "1"]);
+        events.out.recv_timeout(Duration::from_millis(500)).ok()
+    });
     send(events.child.id(), Signal::TERM);
     events.ends();
     assert!(events.notes().contains("the feed is lost"));

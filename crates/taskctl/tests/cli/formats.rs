@@ -97,7 +97,7 @@ fn every_list_and_record_comes_in_every_format() {
         assert_eq!(names.lines().count(), things.len(), "{args:?}: {names}");
         let (table, wide) = (world.run(args, "table").out(), world.run(args, "wide").out());
         assert!(table.lines().count() > things.len() && heading(&wide).starts_with(&heading(&table)), "{args:?}: {wide}");
-        assert!(world.run(args, "yaml").out().starts_with(&format!("{field}:\n")), "{args:?}");
+        assert!(world.run(args, "yaml").out().contains(&format!("{field}:\n")), "{args:?}");
     }
     for (args, name) in RECORDS {
         let json = world.run(args, "json").json();

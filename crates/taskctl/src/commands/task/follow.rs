@@ -45,8 +45,8 @@ pub(super) async fn follow(client: &Client, format: Format, id: &str) -> anyhow:
         line.set_message(progress(&task));
         line.tick();
         tokio::time::sleep(LOOK_INTERVAL_MIN).await;
-        // A failed wait is a look after the interval.
-        drop(tokio::time::timeout(LOOK_INTERVAL, of(&mut feed, id)).await);
+        // Whether something was told or the time is over: now is the time to look.
+        let _told = tokio::time::timeout(LOOK_INTERVAL, of(&mut feed, id)).await.is_ok();
     }
 }
 
