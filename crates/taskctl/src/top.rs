@@ -92,10 +92,12 @@ impl Top<'_> {
                 biased;
                 input = inputs.next() => input,
                 heard = told(&mut feed, next) => {
-                    if heard == Heard::Lost {
-                        self.screen.message = Some("the live feed is lost; looking every 2 s".to_owned());
-                    } else {
-                        self.next = Instant::now();
+                    match heard {
+                        Heard::Changed => self.next = Instant::now(),
+                        Heard::Lost => {
+                            let told = || format!("{}the live feed; looking every 2 s", draw::AWAY);
+                            self.screen.message.get_or_insert_with(told);
+                        }
                     }
                     continue;
                 }

@@ -156,8 +156,9 @@ fn lane_cells(lane: &Lane, now: Timestamp) -> [String; 4] {
     [name, lane.queued.to_string(), age(lane.oldest, now), state.to_owned()]
 }
 
-fn chosen(is_chosen: bool, at: usize) -> TableState {
-    TableState::new().with_selected(is_chosen.then_some(at))
+/// The selected line of `count`, in the list that is chosen.
+fn chosen(is_chosen: bool, at: usize, count: usize) -> TableState {
+    TableState::new().with_selected((is_chosen && count > 0).then(|| at.min(count.saturating_sub(1))))
 }
 
 fn draw_lanes(frame: &mut Frame, area: Rect, picture: &Picture, screen: &Screen) {
@@ -172,7 +173,7 @@ fn draw_lanes(frame: &mut Frame, area: Rect, picture: &Picture, screen: &Screen)
         .header(Row::new(["LANE", "QUEUED", "OLDEST", ""]).style(faint()))
         .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED))
         .block(block("Lanes", is_chosen));
-    frame.render_stateful_widget(table, area, &mut chosen(is_chosen, screen.lane));
+    frame.render_stateful_widget(table, area, &mut chosen(is_chosen, screen.lane, lanes.len()));
 }
 
 const fn status(host: &HostInfo) -> &'static str {
@@ -252,7 +253,7 @@ fn draw_tasks(frame: &mut Frame, area: Rect, picture: &Picture, screen: &Screen)
         .header(Row::new(["ID", "MODULE", "STATE", "LANE", "FOR", "PROGRESS"]).style(faint()))
         .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED))
         .block(block("Tasks", is_chosen));
-    frame.render_stateful_widget(table, area, &mut chosen(is_chosen && !tasks.is_empty(), screen.task));
+    frame.render_stateful_widget(table, area, &mut chosen(is_chosen, screen.task, tasks.len()));
 }
 
 fn last_line(screen: &Screen) -> Line<'static> {

@@ -49,6 +49,11 @@ pub(super) struct Screen {
     pub(super) message: Option<String>,
 }
 
+/// The selected thing of a list that may have become shorter: its last one then.
+fn selected<T>(things: &[T], at: usize) -> Option<&T> {
+    things.get(at.min(things.len().saturating_sub(1)))
+}
+
 /// Longest filter, in characters.
 const FILTER_MAX: usize = 64;
 
@@ -128,8 +133,8 @@ impl Screen {
     /// The queue that is selected, or that of the selected task.
     fn queue(&self, picture: &Picture) -> Option<String> {
         match self.pane {
-            Pane::Lanes => picture.lanes(&self.filter).get(self.lane).map(|lane| lane.queue.clone()),
-            Pane::Tasks => picture.tasks(&self.filter).get(self.task).map(|task| task.queue.clone()),
+            Pane::Lanes => selected(&picture.lanes(&self.filter), self.lane).map(|lane| lane.queue.clone()),
+            Pane::Tasks => selected(&picture.tasks(&self.filter), self.task).map(|task| task.queue.clone()),
         }
     }
 
@@ -143,7 +148,7 @@ impl Screen {
     }
 
     fn confirm_cancel(&mut self, picture: &Picture) {
-        let task = picture.tasks(&self.filter).get(self.task).map(|task| task.id.clone());
+        let task = selected(&picture.tasks(&self.filter), self.task).map(|task| task.id.clone());
         match task.filter(|_| self.pane == Pane::Tasks) {
             Some(id) => self.mode = Mode::Confirm(Act::Cancel(id)),
             None => self.message = Some("select a task first: Tab, then the arrows".to_owned()),
