@@ -13,6 +13,7 @@ use bytes::Bytes;
 use sha2::Digest as _;
 use tasklane_domain::blob::{BlobCache, Chunks, ResultKey, ResultStore, WantedBlobs};
 use tasklane_domain::error::QueueError;
+use tasklane_domain::live_log::{Asked, LogPiece, LogQuestion};
 use tasklane_domain::ports::{
     Control, HostRegistry, ModuleCache, Parking, ReportSink, TaskNews, WantedModules, WorkSource, live,
 };
@@ -142,6 +143,12 @@ impl Control for Endless {
     }
     async fn news(&self) -> Result<live::Receiver<Vec<TaskNews>>, QueueError> {
         Err(away())
+    }
+    async fn ask_log(&self, _: &LogQuestion) -> Result<Option<LogPiece>, QueueError> {
+        Err(away())
+    }
+    async fn log_questions(&self) -> Result<live::Receiver<Asked>, QueueError> {
+        std::future::pending().await
     }
 }
 

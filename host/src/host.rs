@@ -34,6 +34,7 @@ use crate::sandbox::units::Calls;
 use crate::settings::HostSettings;
 use crate::spool::Spool;
 use crate::trace::AttemptTrace;
+use crate::voices::{self, Voices};
 
 /// How long the end waits for NATS to take the last reports, and the goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -114,6 +115,7 @@ pub(crate) struct Room {
     pub(crate) board: Board,
     pub(crate) in_flight: InFlight,
     pub(crate) quarantine: Quarantine,
+    pub(crate) voices: Arc<Voices>,
     /// Where guests that compute for long go on.
     pub(crate) long_guests: tokio::runtime::Handle,
     /// Where urgent guests run, whichever slot took them.
@@ -189,6 +191,7 @@ impl Host {
             board,
             in_flight,
             quarantine,
+            voices: Arc::default(),
             long_guests,
             urgent_guests,
             started_at,
@@ -214,6 +217,7 @@ impl Host {
             tokio::spawn(heartbeat::beats(self.room.clone(), drain.clone(), over.clone())),
             tokio::spawn(heartbeat::progress_acks(self.room.clone(), over.clone())),
             tokio::spawn(heartbeat::cancels(self.room.clone(), over.clone())),
+            tokio::spawn(voices::answer(self.room.clone(), over.clone())),
             tokio::spawn(quarantine::watch(self.room.clone(), untold, over.clone())),
         ];
         let urgent = self.room.settings.urgent_slots();

@@ -28,6 +28,7 @@ mod settings;
 mod spool;
 mod trace;
 mod upload;
+mod voices;
 
 pub use egress::{EgressError, EgressSettings, EgressTimeouts, NameServer};
 pub use host::{Host, HostError, HostPorts};

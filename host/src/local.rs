@@ -229,6 +229,7 @@ impl LocalModule {
             gateway: self.gateway.clone(),
             calls: self.calls.clone(),
             blobs: self.blobs.clone(),
+            voices: Arc::default(),
             files_max: FILES_MAX,
         };
         let ran = attempt.run().await.map_err(|_| LocalError::Engine("every slot is taken".to_owned()))?;

@@ -234,6 +234,7 @@ async fn run_started(
         gateway: room.gateway.clone(),
         calls: room.calls(trace),
         blobs: room.blob_room(),
+        voices: room.voices.clone(),
         files_max: room.settings.files_max(),
     };
     let started_at = room.clock.now();

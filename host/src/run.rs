@@ -29,6 +29,7 @@ use crate::sandbox::meter::{Metered, PollClock, Watch};
 use crate::sandbox::stdio::{SharedVoice, Stdout, Voice};
 use crate::sandbox::units::Calls;
 use crate::trace::AttemptTrace;
+use crate::voices::Voices;
 
 /// Bytes that a guest may hand over in one call of a host function, and beyond its result at its end. Its result may be much larger.
 const HOSTCALL_BYTES: usize = 2 * 1024 * 1024 + RESULT_INLINE_BYTES_MAX;
@@ -77,6 +78,8 @@ pub(crate) struct Attempt {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) calls: Calls,
     pub(crate) blobs: BlobRoom,
+    /// Where what it says is heard while it runs.
+    pub(crate) voices: Arc<Voices>,
     /// See [`Setup::files_max`].
     pub(crate) files_max: usize,
 }
@@ -106,6 +109,7 @@ impl Attempt {
             Prepared::CommandP1(_) | Prepared::CommandP2(_) => Stdout::Result { bytes_max: limits.output_bytes },
         };
         let voice = Voice::new(clock.clone(), limits.log_bytes, stdout);
+        let _heard = self.voices.hear(self.order.task, self.order.attempt, voice.clone());
         let streams = match self.loaded.prepared {
             Prepared::CommandP1(_) => Streams::AtOnce,
             Prepared::Component(_) | Prepared::CommandP2(_) => Streams::Bounded,

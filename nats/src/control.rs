@@ -8,6 +8,7 @@ use futures::StreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tasklane_domain::error::QueueError;
+use tasklane_domain::live_log::{Asked, LogPiece, LogQuestion};
 use tasklane_domain::ports::live::{Receiver, Subscription};
 use tasklane_domain::ports::{Control, TaskNews};
 use tasklane_domain::{TaskId, Timestamp};
@@ -15,6 +16,7 @@ use tasklane_domain::{TaskId, Timestamp};
 use crate::Nats;
 use crate::api::unavailable;
 use crate::codec::{decode, encode};
+use crate::logs;
 use crate::topology::{ADMIT, CANCEL, DUE, SETTLED};
 
 /// News of one batch are cut into messages of this many, to stay far below the server's limit.
@@ -72,6 +74,14 @@ impl Control for NatsControl {
 
     async fn news(&self) -> Result<Receiver<Vec<TaskNews>>, QueueError> {
         self.listen(SETTLED).await
+    }
+
+    async fn ask_log(&self, question: &LogQuestion) -> Result<Option<LogPiece>, QueueError> {
+        logs::ask(&self.nats, question).await
+    }
+
+    async fn log_questions(&self) -> Result<Receiver<Asked>, QueueError> {
+        logs::questions(&self.nats).await
     }
 }
 

@@ -17,6 +17,7 @@ mod enqueue;
 mod hosts;
 mod keeper;
 mod lease;
+mod logs;
 mod look;
 mod modules;
 mod reports;

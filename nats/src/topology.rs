@@ -51,6 +51,8 @@ pub(crate) const CALL_BLOBS: &str = "control.guests.blobs";
 pub(crate) const CALLS: &str = "control.guests.*";
 /// Task ids that hosts shall stop.
 pub(crate) const CANCEL: &str = "control.cancel";
+/// Asks the host that runs a task what its guest has said.
+pub(crate) const LOG_WANTED: &str = "control.logs.want";
 /// Times for the leader's due loop.
 pub(crate) const DUE: &str = "control.due";
 /// Says that held tasks may go now.

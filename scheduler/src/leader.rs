@@ -76,7 +76,7 @@ pub(crate) async fn run(room: Room, shutdown: CancellationToken) {
 }
 
 async fn campaign(room: &Room) -> Option<(Lease, TrustWindow, LeaderInfo)> {
-    let info = LeaderInfo { scheduler: room.settings.name.clone(), term: None, since: room.clock.now() };
+    let info = LeaderInfo { scheduler: room.settings.name.clone(), term: None, since: room.clock.now(), renewed_at: None };
     let begun = Instant::now();
     match room.ports.leases.acquire(&info, room.settings.lease_ttl).await {
         Ok(Some(lease)) => Some((lease, TrustWindow::new(begun, room.settings.lease_ttl), info)),
@@ -158,7 +158,8 @@ async fn renew_until_over(room: &Room, office: &Office, mut revision: u64, info:
         }
         let left = office.trust.left(Instant::now());
         let begun = Instant::now();
-        let renewal = room.ports.leases.renew(revision, info, room.settings.lease_ttl);
+        let info = LeaderInfo { renewed_at: Some(room.clock.now()), ..info.clone() };
+        let renewal = room.ports.leases.renew(revision, &info, room.settings.lease_ttl);
         match tokio::time::timeout(left, renewal).await {
             Ok(Ok(newer)) => {
                 revision = newer;

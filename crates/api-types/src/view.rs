@@ -16,7 +16,9 @@ use utoipa::ToSchema;
 use crate::ErrorCode;
 
 mod flow;
+mod live_log;
 
+pub use live_log::LiveLogView;
 pub use flow::{ModuleFlowList, ModuleFlowView, QueueList, QueueView};
 
 /// An error, by RFC 9457 (`application/problem+json`).
@@ -422,6 +424,10 @@ pub struct HostList {
 pub struct ClusterInfo {
     /// Version of this API process.
     pub version: String,
+    /// This API process's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub now: Option<Timestamp>,
     /// Whether this API process is connected to NATS.
     pub nats_connected: bool,
     /// The leading scheduler, its term and since when.

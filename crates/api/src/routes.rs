@@ -88,6 +88,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(tasks::get::result))
         .routes(routes!(tasks::get::payload))
         .routes(routes!(tasks::get::logs))
+        .routes(routes!(tasks::live::live_log))
         .routes(routes!(tasks::get::attempts))
         .routes(routes!(tasks::change::cancel))
         .routes(routes!(tasks::change::reschedule))

@@ -84,6 +84,9 @@ pub struct LeaderInfo {
     pub term: Option<Term>,
     /// When it acquired the lease.
     pub since: Timestamp,
+    /// When it last renewed it, by its own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewed_at: Option<Timestamp>,
 }
 
 /// Whether a host takes new work.

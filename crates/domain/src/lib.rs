@@ -19,6 +19,7 @@ pub mod flow;
 pub mod id;
 pub mod kv;
 pub mod limits;
+pub mod live_log;
 pub mod log;
 pub mod module;
 pub mod name;

@@ -14,6 +14,7 @@ use crate::error::{QueueError, StoreError};
 use crate::id::{BatchId, ModuleDigest, TaskId};
 use crate::module::{Manifest, ModuleKind, ModuleRecord, ModuleRef};
 use crate::name::{ModuleName, ModuleVersion, QueueName};
+use crate::live_log::{Asked, LogPiece, LogQuestion};
 use crate::query::{PageRequest, Stats, TaskFilter, TaskPage};
 use crate::settle::{Refusal, SettledTask};
 use crate::state::StateKind;
@@ -353,6 +354,12 @@ pub trait Control: Send + Sync + 'static {
 
     /// What others announce.
     async fn news(&self) -> Result<live::Receiver<Vec<TaskNews>>, QueueError>;
+
+    /// Asks the hosts what a guest that runs has said; `None` when none that runs it answers within a moment.
+    async fn ask_log(&self, question: &LogQuestion) -> Result<Option<LogPiece>, QueueError>;
+
+    /// Questions for hosts.
+    async fn log_questions(&self) -> Result<live::Receiver<Asked>, QueueError>;
 }
 
 /// A change of a task's state, for waiters and live views.

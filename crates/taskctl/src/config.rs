@@ -6,6 +6,7 @@
 mod egress;
 mod guests;
 mod jail;
+pub(crate) mod places;
 mod webhooks;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ mod trace;
 
 pub(crate) use guests::DEV_KEY_FILE;
 pub(crate) use jail::compiler;
+pub(crate) use places::program_dirs;
 pub(crate) use time::Time;
 
 /// Shortest and longest time that an idempotency key can be remembered: 1 s and 365 days.
@@ -474,19 +476,6 @@ pub(crate) fn without_password(url: &str) -> String {
 fn machine() -> String {
     let name = rustix::system::uname();
     name.nodename().to_string_lossy().chars().take(64).collect()
-}
-
-/// The directories of PATH, then those of a checkout.
-#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
-pub(crate) fn program_dirs() -> Vec<PathBuf> {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    dirs.push(".tools/bin".into());
-    if let Ok(exe) = std::env::current_exe() {
-        // target/release/taskctl of a checkout.
-        dirs.extend(exe.ancestors().nth(3).map(|root| root.join(".tools/bin")));
-    }
-    dirs
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 //! Looks only: nothing is made, migrated or kept, but what a probe makes in a temporary directory. A warning is for something that
 //! works less well or less safely; a failure for something that will not work. Exit code 1 when there is a failure.
 
+mod api;
 mod cluster;
+mod files;
 mod machine;
 mod walls;
 
@@ -11,9 +13,11 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::cli::{DoctorArgs, Format};
+use crate::cli::{DoctorArgs, Format, Global};
 use crate::failure::FAILED;
-use crate::output;
+use crate::output::{self, Column, Table, col, state};
+
+const COLUMNS: &[Column] = &[state("STATE"), col("CHECK"), col("FOUND")];
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -89,26 +93,26 @@ impl Findings {
     }
 
     fn show(&self, format: Format) -> anyhow::Result<()> {
-        if format == Format::Json {
-            return output::json(self);
-        }
         let cells = |check: &Check| {
             let advice = check.advice.as_deref().map(|advice| format!("\n→ {advice}")).unwrap_or_default();
             vec![check.verdict.as_str().to_owned(), check.name.clone(), output::inert(&check.found) + &advice]
         };
-        output::table(&["STATE", "CHECK", "FOUND"], &self.checks.iter().map(cells).collect::<Vec<_>>());
-        Ok(())
+        let names = self.checks.iter().map(|check| check.name.clone()).collect();
+        let table = Table::new(COLUMNS, self.checks.iter().map(cells).collect()).named(names);
+        output::list(format, self, "checks", &table)
     }
 }
 
 /// Carries it out.
-pub(crate) async fn run(args: DoctorArgs, format: Format) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: DoctorArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let settings = args.settings.with_file()?;
     let mut checks = machine::checks();
-    checks.extend(walls::checks(&settings).await);
-    checks.extend(cluster::checks(&settings).await);
+    checks.extend(files::checks(&settings));
+    checks.extend(output::lasting("trying the walls", walls::checks(&settings)).await);
+    checks.extend(output::lasting("asking NATS and the database", cluster::checks(&settings)).await);
+    checks.extend(output::lasting("asking the API, and comparing clocks", api::checks(global)).await);
     let findings = Findings::of(checks);
-    findings.show(format)?;
+    findings.show(global.output)?;
     Ok(if findings.verdict == Verdict::Fail { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 

@@ -56,3 +56,5 @@ mod stains;
 mod values;
 #[cfg(test)]
 mod variables;
+#[cfg(test)]
+mod voices;

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use sha2::Digest as _;
 use tasklane_domain::error::QueueError;
+use tasklane_domain::live_log::{Asked, LogCursor, LogPiece, LogQuestion, LogReply};
 use tasklane_domain::ports::{
     Control, HostRegistry, ModuleCache, Parking, ReportSink, TaskNews, WantedModules, WorkSource, live,
 };
@@ -69,6 +70,7 @@ pub(crate) struct World {
     /// Largest number of deliveries asked for at once, and the newest parking.
     pub(crate) asked: Mutex<Vec<(usize, Parking)>>,
     cancels: Mutex<Option<mpsc::UnboundedSender<TaskId>>>,
+    questions: Mutex<Option<mpsc::UnboundedSender<Asked>>>,
     /// Large payloads and results.
     pub(crate) blobs: Arc<Buckets>,
     /// What hosts told of deaths, and what they hear.
@@ -88,6 +90,7 @@ impl World {
             report_bytes_max: Mutex::new(usize::MAX),
             asked: Mutex::default(),
             cancels: Mutex::default(),
+            questions: Mutex::default(),
             blobs: Arc::default(),
             deaths: Mutex::default(),
             quarantined: Mutex::default(),
@@ -431,6 +434,42 @@ impl live::Subscription<TaskId> for Cancels {
     }
 }
 
+struct Questions(mpsc::UnboundedReceiver<Asked>);
+
+#[async_trait]
+impl live::Subscription<Asked> for Questions {
+    async fn next(&mut self) -> Option<Asked> {
+        self.0.recv().await
+    }
+}
+
+/// Where an answer about a log goes.
+struct Answer(mpsc::UnboundedSender<LogPiece>);
+
+#[async_trait]
+impl LogReply for Answer {
+    async fn answer(self: Box<Self>, piece: LogPiece) {
+        self.0.send(piece).unwrap();
+    }
+}
+
+impl World {
+    /// Asks the host about a log until it answers with lines.
+    pub(crate) async fn lines(&self, task: TaskId, after: LogCursor) -> LogPiece {
+        for _ in 0..1_000 {
+            let (sender, mut receiver) = mpsc::unbounded_channel();
+            if let Some(questions) = &*self.questions.lock() {
+                questions.send((LogQuestion { task, after }, Box::new(Answer(sender)))).unwrap();
+            }
+            let heard = tokio::time::timeout(Duration::from_millis(10), receiver.recv()).await;
+            if let Some(piece) = heard.ok().flatten().filter(|piece| !piece.lines.is_empty()) {
+                return piece;
+            }
+        }
+        panic!("the host says nothing of the log")
+    }
+}
+
 #[async_trait]
 impl Control for World {
     async fn cancel(&self, _: &[TaskId]) -> Result<(), QueueError> {
@@ -465,6 +504,16 @@ impl Control for World {
 
     async fn news(&self) -> Result<live::Receiver<Vec<TaskNews>>, QueueError> {
         Err(away())
+    }
+
+    async fn ask_log(&self, _: &LogQuestion) -> Result<Option<LogPiece>, QueueError> {
+        Err(away())
+    }
+
+    async fn log_questions(&self) -> Result<live::Receiver<Asked>, QueueError> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.questions.lock() = Some(sender);
+        Ok(Box::new(Questions(receiver)))
     }
 }
 

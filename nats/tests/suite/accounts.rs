@@ -98,6 +98,7 @@ async fn a_host_and_a_control_plane_work_together_with_their_permissions() -> an
     crate::compiled::both_ways(&control, &host, &topology).await?;
     crate::deaths::both_ends(&control, &host).await?;
     crate::calls::both_ways(&control, &host).await?;
+    crate::logs::both_ends(&control, &host).await?;
     crate::blobs::both_ways(&control, &host, &topology).await
 }
 
@@ -128,7 +129,7 @@ async fn a_host_can_neither_lead_nor_dispatch_nor_trim_nor_take_reports() -> any
     let server = start(dir.path())?;
     let (control, host) = (connect(&server, "control").await?, connect(&server, "host").await?);
     control.keeper(&topology, Arc::new(SystemClock)).ensure().await?;
-    let info = LeaderInfo { scheduler: "host".to_owned(), term: None, since: SystemClock.now() };
+    let info = LeaderInfo { scheduler: "host".to_owned(), term: None, since: SystemClock.now(), renewed_at: None };
     // Each is refused by the server without an answer, so each waits for its own timeout.
     let (leases, dispatcher) = (host.lease_store(&topology), host.dispatcher());
     let keeper = host.keeper(&topology, Arc::new(SystemClock));

@@ -39,6 +39,7 @@ pub(crate) async fn info(State(room): State<Arc<Room>>, params: Params) -> ApiRe
     }
     Ok(Json(ClusterInfo {
         version: room.settings.version.clone(),
+        now: Some(room.clock.now()),
         nats_connected,
         leader,
         hosts: hosts.len(),

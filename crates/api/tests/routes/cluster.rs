@@ -27,6 +27,7 @@ async fn hosts_and_the_leader_are_shown() {
     let info = room.get("/api/v1/cluster/info").await.json();
     assert_eq!((&info["leader"], &info["hosts"], &info["slots"]), (&leader, &json!(1), &json!(16)));
     assert_eq!((&info["nats_connected"], &info["limits"]["default"]["timeout_ms"]), (&json!(true), &json!(60_000)));
+    assert_eq!(info["now"], room.clock.now().to_string());
 }
 
 #[tokio::test]

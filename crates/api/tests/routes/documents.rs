@@ -71,6 +71,7 @@ fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'stat
         ("get", "/api/v1/tasks/{id}/result", task("/result"), 409),
         ("get", "/api/v1/tasks/{id}/payload", task("/payload"), 200),
         ("get", "/api/v1/tasks/{id}/logs", task("/logs"), 200),
+        ("get", "/api/v1/tasks/{id}/logs/live", task("/logs/live?after=1.0"), 200),
         ("get", "/api/v1/tasks/{id}/attempts", task("/attempts"), 200),
         ("post", "/api/v1/tasks/{id}/reschedule", task("/reschedule"), 409),
         ("post", "/api/v1/tasks/{id}/cancel", task("/cancel"), 200),

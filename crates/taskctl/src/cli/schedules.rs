@@ -2,15 +2,18 @@
 
 use clap::{Args, Subcommand};
 
-use super::TaskArgs;
+use super::{TaskArgs, Watch};
 
 /// `taskctl schedules`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Schedules {
     /// Make a schedule.
     Create(Box<ScheduleArgs>),
     /// List all schedules.
-    List,
+    List {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Show one, with its newest runs.
     Get {
         /// Its name.
@@ -50,7 +53,7 @@ pub(crate) enum Schedules {
 }
 
 /// A new schedule.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ScheduleArgs {
     /// Its name in the cluster.
     pub(crate) name: String,

@@ -7,8 +7,21 @@ use crate::cli::{Format, ScheduleArgs, Schedules};
 use crate::client::{Client, segment};
 use crate::commands::payload::Large;
 use crate::commands::run::{request, word};
-use crate::output;
+use crate::output::{self, Column, Table, col, state, wide};
 
+const RUNS: &[Column] = &[col("NEXT")];
+const COLUMNS: &[Column] = &[
+    col("NAME"),
+    state("STATE"),
+    col("WHEN"),
+    col("ZONE"),
+    col("NEXT"),
+    state("LAST"),
+    col("FIRED"),
+    wide("EXPRESSION"),
+    wide("MODULE"),
+    wide("LAST TASK"),
+];
 const PATH: &str = "/api/v1/schedules";
 
 fn path(client: &Client, name: &str, rest: &str) -> String {
@@ -19,7 +32,7 @@ fn path(client: &Client, name: &str, rest: &str) -> String {
 pub(crate) async fn run(client: &Client, format: Format, command: Schedules) -> anyhow::Result<()> {
     match command {
         Schedules::Create(args) => show(format, &create(client, &args).await?),
-        Schedules::List => list(format, &client.get(&client.scoped(PATH)).await?),
+        Schedules::List { watch: _ } => list(format, &client.get(&client.scoped(PATH)).await?),
         Schedules::Get { name } => show(format, &client.get(&path(client, &name, "")).await?),
         Schedules::Pause { name } => show(format, &client.post(&path(client, &name, "/pause"), &json!({})).await?),
         Schedules::Resume { name } => show(format, &client.post(&path(client, &name, "/resume"), &json!({})).await?),
@@ -51,11 +64,7 @@ async fn create(client: &Client, args: &ScheduleArgs) -> anyhow::Result<Schedule
 }
 
 fn started(format: Format, accepted: &TaskAccepted) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(accepted);
-    }
-    output::data(&accepted.id);
-    Ok(())
+    output::told(format, accepted, &accepted.id, || output::data(&accepted.id))
 }
 
 /// An expression has spaces or begins with `@`; a name has neither.
@@ -67,20 +76,16 @@ async fn next(client: &Client, format: Format, what: &str, timezone: Option<Stri
     } else {
         client.get(&path(client, what, &format!("/next?count={count}"))).await?
     };
-    if format == Format::Json {
-        return output::json(&runs);
+    if !output::is_for_people(format) {
+        let rows = runs.next_runs.iter().map(|run| vec![run.clone()]).collect();
+        return output::list(format, &runs, "next_runs", &Table::new(RUNS, rows));
     }
     output::note(&format!("{} ({})", runs.description, runs.timezone));
-    for run in &runs.next_runs {
-        output::data(run);
-    }
+    runs.next_runs.iter().for_each(|run| output::data(run));
     Ok(())
 }
 
 fn list(format: Format, list: &ScheduleList) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(list);
-    }
     let text = |value: Option<String>| value.unwrap_or_default();
     let row = |one: &ScheduleView| {
         vec![
@@ -91,19 +96,17 @@ fn list(format: Format, list: &ScheduleList) -> anyhow::Result<()> {
             text(one.next_runs.first().cloned()),
             text(one.last_state.map(|state| state.to_string())),
             one.fired.to_string(),
+            one.expression.clone(),
+            one.task.module.to_string(),
+            text(one.last_task.clone()),
         ]
     };
-    let rows: Vec<Vec<String>> = list.schedules.iter().map(row).collect();
-    output::table(&["NAME", "STATE", "WHEN", "ZONE", "NEXT", "LAST", "FIRED"], &rows);
-    Ok(())
+    output::list(format, list, "schedules", &Table::new(COLUMNS, list.schedules.iter().map(row).collect()))
 }
 
 fn show(format: Format, one: &ScheduleView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(one);
-    }
     let version = one.task.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
-    let pairs = [
+    let mut pairs = vec![
         ("name", one.name.clone()),
         ("state", one.state.clone()),
         ("expression", one.expression.clone()),
@@ -114,12 +117,10 @@ fn show(format: Format, one: &ScheduleView) -> anyhow::Result<()> {
         ("fired", format!("{}, passed over {}", one.fired, one.skipped)),
         ("last task", one.last_task.clone().unwrap_or_else(|| "none yet".to_owned())),
     ];
-    let mut rows: Vec<Vec<String>> = pairs.into_iter().map(|(what, value)| vec![what.to_owned(), value]).collect();
-    rows.extend(one.next_runs.iter().map(|run| vec!["next".to_owned(), run.clone()]));
+    pairs.extend(one.next_runs.iter().map(|run| ("next", run.clone())));
     for firing in one.firings.iter().take(5) {
         let passed = || firing.passed.map(|why| format!("passed over: {}", why.as_str())).unwrap_or_default();
-        rows.push(vec!["last".to_owned(), format!("{}  {}", firing.at, firing.task.clone().unwrap_or_else(passed))]);
+        pairs.push(("last", format!("{}  {}", firing.at, firing.task.clone().unwrap_or_else(passed))));
     }
-    output::table(&["WHAT", "VALUE"], &rows);
-    Ok(())
+    output::record(format, one, &one.name, pairs)
 }

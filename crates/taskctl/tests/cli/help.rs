@@ -3,7 +3,7 @@
 use crate::support::{run, snapshot};
 
 /// Every command that has a page of its own and few options; the server roles' pages list every setting and are checked apart.
-const PAGES: [&[&str]; 32] = [
+const PAGES: [&[&str]; 42] = [
     &["deploy"],
     &["modules"],
     &["modules", "get"],
@@ -36,6 +36,16 @@ const PAGES: [&[&str]; 32] = [
     &["hosts"],
     &["cluster"],
     &["completions"],
+    &["top"],
+    &["events"],
+    &["wait"],
+    &["context"],
+    &["context", "add"],
+    &["context", "use"],
+    &["man"],
+    &["tasks", "watch"],
+    &["modules", "list"],
+    &["batches", "get"],
 ];
 
 #[test]
