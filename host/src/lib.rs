@@ -20,6 +20,7 @@ pub mod local;
 mod metrics;
 mod modules;
 mod quarantine;
+mod orders;
 mod receive;
 mod report;
 mod run;

@@ -8,6 +8,7 @@ pub(crate) struct Metrics {
     pub(crate) attempts: IntCounterVec,
     pub(crate) attempt_seconds: Histogram,
     pub(crate) queue_wait_seconds: Histogram,
+    pub(crate) slots: IntGauge,
     pub(crate) running: IntGauge,
     pub(crate) buffered: IntGauge,
     pub(crate) compiles: IntCounterVec,
@@ -39,11 +40,13 @@ impl Metrics {
             registry.register(Box::new(counters.clone()))?;
             prometheus::Result::Ok(counters)
         };
-        gauge("tasklane_slots", "Guests that can run at once.")?.set(i64::from(slots));
+        let open = gauge("tasklane_slots", "Guests that can run at once.")?;
+        open.set(i64::from(slots));
         Ok(Self {
             attempts: counters("tasklane_attempts_total", "Attempts ended, by outcome.", "outcome")?,
             attempt_seconds: seconds("tasklane_attempt_duration_seconds", "Wall time of an attempt.")?,
             queue_wait_seconds: seconds("tasklane_queue_wait_seconds", "Time from queued to started.")?,
+            slots: open,
             running: gauge("tasklane_slots_running", "Guests that run.")?,
             buffered: gauge("tasklane_host_buffered", "Deliveries that wait for a slot in this host.")?,
             compiles: counters("tasklane_module_loads_total", "Modules loaded, by where from.", "from")?,

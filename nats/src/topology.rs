@@ -51,6 +51,8 @@ pub(crate) const CALL_BLOBS: &str = "control.guests.blobs";
 pub(crate) const CALLS: &str = "control.guests.*";
 /// Task ids that hosts shall stop.
 pub(crate) const CANCEL: &str = "control.cancel";
+/// What operators want of hosts.
+pub(crate) const HOST_ORDERS: &str = "control.hosts.orders";
 /// Times for the leader's due loop.
 pub(crate) const DUE: &str = "control.due";
 /// Says that held tasks may go now.

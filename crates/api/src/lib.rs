@@ -17,6 +17,7 @@ mod extract;
 mod feed;
 mod flow;
 mod graph;
+mod machine;
 mod metrics;
 mod modules;
 mod namespaces;
@@ -42,6 +43,7 @@ use tasklane_domain::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use machine::{Doctor, Machine};
 pub use serve::ServeSettings;
 pub use state::{ApiPorts, ApiSettings};
 

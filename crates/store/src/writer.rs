@@ -54,6 +54,7 @@ pub(crate) enum Op {
     BeginOperation(Arc<Operation>),
     StepOperation(Term, Timestamp, u32),
     CreateSchedule(Arc<Schedule>),
+    ReplaceSchedule(Arc<Schedule>),
     RemoveSchedule(ScheduleName),
     SetActivity(ScheduleName, Activity, Option<Timestamp>),
     NoteTask(ScheduleName, TaskId),
@@ -119,6 +120,7 @@ impl Op {
             | Self::Reschedule(..)
             | Self::BeginOperation(_)
             | Self::CreateSchedule(_)
+            | Self::ReplaceSchedule(_)
             | Self::RemoveSchedule(_)
             | Self::SetActivity(..)
             | Self::NoteTask(..)

@@ -8,6 +8,7 @@ use crate::config::Settings;
 
 mod blobs;
 mod flow;
+mod hosts;
 mod kv;
 mod modules;
 mod namespaces;
@@ -19,11 +20,12 @@ mod webhooks;
 
 pub(crate) use blobs::Blobs;
 pub(crate) use flow::{Flow, Queues};
+pub(crate) use hosts::Hosts;
 pub(crate) use kv::{Kv, KvArgs};
 pub(crate) use modules::Modules;
 pub(crate) use namespaces::{Namespaces, QuotaArgs};
 pub(crate) use retention::{Retention, RuleScope, RuleTimes};
-pub(crate) use schedules::{ScheduleArgs, Schedules};
+pub(crate) use schedules::{ScheduleArgs, ScheduleChangeArgs, Schedules};
 pub(crate) use secrets::{SecretArgs, Secrets};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
 pub(crate) use webhooks::{WebhookArgs, Webhooks};
@@ -112,8 +114,11 @@ pub(crate) enum Command {
     /// What each namespace may have at most, and what it has.
     #[command(subcommand)]
     Namespaces(Namespaces),
-    /// List the living hosts.
-    Hosts,
+    /// List the living hosts; drain, resume and scale them.
+    Hosts {
+        #[command(subcommand)]
+        command: Option<Hosts>,
+    },
     /// Show leader, slots and task counts.
     Cluster,
     /// Look for what this machine lacks, and say what to do about it.

@@ -5,6 +5,7 @@ mod batch;
 mod blob;
 mod deploy;
 mod flow;
+mod host;
 mod kv;
 mod look;
 mod module;
@@ -78,7 +79,7 @@ pub(crate) async fn run(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
         Command::Secrets(command) => secret::run(&client()?, global.output, command).await?,
         Command::Kv(command) => kv::run(&client()?, global.output, command).await?,
         Command::Namespaces(command) => namespace::run(&client()?, global.output, command).await?,
-        Command::Hosts => look::hosts(&client()?, global.output).await?,
+        Command::Hosts { command } => host::run(&client()?, global.output, command).await?,
         Command::Cluster => look::cluster(&client()?, global.output).await?,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,7 +1,6 @@
-//! `taskctl modules`, `hosts`, `cluster`.
+//! `taskctl modules`, `cluster`.
 
-use serde_json::Value;
-use tasklane_api_types::{ClusterInfo, ClusterStats, HostList, ModuleList, ModuleView};
+use tasklane_api_types::{ClusterInfo, ClusterStats, ModuleList, ModuleView};
 use tasklane_domain::{Clock, SystemClock};
 
 use crate::cli::Format;
@@ -48,33 +47,6 @@ pub(crate) async fn modules(client: &Client, format: Format, module: Option<&str
     };
     let rows: Vec<Vec<String>> = list.modules.iter().map(row).collect();
     output::table(&["NAME", "VERSION", "STATE", "KIND", "SIZE", "DIGEST", "DEPLOYED", "DESCRIPTION"], &rows);
-    Ok(())
-}
-
-/// Living hosts.
-pub(crate) async fn hosts(client: &Client, format: Format) -> anyhow::Result<()> {
-    let list: HostList = client.get("/api/v1/hosts").await?;
-    if format == Format::Json {
-        return output::json(&list);
-    }
-    let now = SystemClock.now();
-    let row = |host: &tasklane_domain::HostInfo| {
-        let queues: Vec<String> = host.queues.iter().map(ToString::to_string).collect();
-        let status = serde_json::to_value(host.status).ok();
-        vec![
-            host.name.clone(),
-            status.as_ref().and_then(Value::as_str).unwrap_or("unknown").to_owned(),
-            format!("{}/{}", host.running, host.slots),
-            host.buffered.to_string(),
-            host.ended_total.to_string(),
-            output::size(host.memory_bytes),
-            queues.join(","),
-            output::ago(host.started_at, now),
-            host.version.clone(),
-        ]
-    };
-    let rows: Vec<Vec<String>> = list.hosts.iter().map(row).collect();
-    output::table(&["NAME", "STATUS", "RUNNING", "BUFFERED", "ENDED", "MEMORY", "QUEUES", "STARTED", "VERSION"], &rows);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use prometheus::Registry;
-use tasklane_api::{Api, ApiPorts, ApiSettings, ops};
+use tasklane_api::{Api, ApiPorts, ApiSettings, Doctor, Machine, ops};
 use tasklane_domain::SystemClock;
 use tasklane_domain::compiled::CompiledStore;
 use tasklane_host::{Host, HostPorts, HostSettings, Uploads};
@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Settings, compiler, without_password};
+use crate::doctor;
 use crate::failure::{Failure, UNREACHABLE};
 
 /// Connects to NATS.
@@ -35,6 +36,7 @@ pub(crate) struct Control {
     stores: Stores,
     nats: Nats,
     registry: Registry,
+    reset: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Control {
@@ -46,7 +48,19 @@ impl Control {
                 .hint("set --database-url")
         })?;
         let nats = connect(settings).await?;
-        Ok(Self { settings: settings.clone(), stores, nats, registry: Registry::new() })
+        Ok(Self { settings: settings.clone(), stores, nats, registry: Registry::new(), reset: None })
+    }
+
+    /// With a way to forget everything.
+    pub(crate) fn resettable(self, reset: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self { reset: Some(reset), ..self }
+    }
+
+    /// What is told of this process over HTTP.
+    fn machine(&self) -> Machine {
+        let settings = self.settings.clone();
+        let doctor: Doctor = Arc::new(move || Box::pin(doctor::findings(settings.clone())));
+        Machine { shown: self.settings.shown(), doctor: Some(doctor), reset: self.reset.clone() }
     }
 
     fn api(&self) -> anyhow::Result<Api> {
@@ -89,6 +103,7 @@ impl Control {
             egress: self.settings.egress()?,
             kv: self.settings.kv()?,
             secret_keys: self.settings.secret_keys()?,
+            machine: self.machine(),
             ..default
         };
         Ok(Api::new(settings, ports, Arc::new(SystemClock), self.registry.clone())?)
@@ -206,6 +221,7 @@ fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
     Ok(HostSettings {
         name: settings.name(),
         slots: settings.slots.unwrap_or(default.slots),
+        slots_max: settings.slots_max,
         urgent_slots: settings.urgent_slots,
         queues: settings.queues(),
         deliveries_max: settings.deliveries_max.unwrap_or(default.deliveries_max),
