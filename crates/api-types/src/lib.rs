@@ -29,6 +29,6 @@ pub use request::{
 };
 pub use retention::{RetentionRule, RetentionView};
 pub use secret::{ResealView, SecretList, SecretRequest, SecretView};
-pub use system::{ConfigView, Finding, FindingList, HostRequest, ResetRequest, Verdict};
+pub use system::{ConfigView, Finding, FindingList, HostRequest, HostView, ResetRequest, Verdict};
 pub use view::*;
 pub use webhook::{DeliveryList, DeliveryView, WebhookList, WebhookRequest, WebhookView};

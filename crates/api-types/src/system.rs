@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tasklane_domain::Timestamp;
+use tasklane_domain::{HostInfo, Timestamp};
 use utoipa::ToSchema;
 
 /// A change of a host.
@@ -15,6 +15,15 @@ pub struct HostRequest {
     #[schema(example = 8)]
     pub slots: u32,
 }
+
+/// One host, by its newest heartbeat.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct HostView(
+    /// What it says of itself.
+    #[schema(value_type = Object)]
+    pub HostInfo,
+);
 
 /// The settings of one process.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

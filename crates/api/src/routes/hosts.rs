@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use tasklane_api_types::{ErrorCode, HostRequest, Problem};
+use tasklane_api_types::{ErrorCode, HostRequest, HostView, Problem};
 use tasklane_domain::{HostId, HostInfo, HostOrder, HostWish};
 
 use crate::error::{ApiError, ApiResult};
@@ -28,7 +28,7 @@ async fn host(room: &Room, text: &str) -> ApiResult<HostInfo> {
 }
 
 /// Tells the host, and waits until it says that it is so.
-async fn order(room: &Room, text: &str, wish: HostWish) -> ApiResult<Json<HostInfo>> {
+async fn order(room: &Room, text: &str, wish: HostWish) -> ApiResult<Json<HostView>> {
     let mut known = host(room, text).await?;
     if let HostWish::Scale(slots) = wish {
         check_slots(&known, slots)?;
@@ -39,7 +39,7 @@ async fn order(room: &Room, text: &str, wish: HostWish) -> ApiResult<Json<HostIn
             tokio::time::sleep(LOOK_INTERVAL).await;
             known = host(room, text).await?;
         }
-        Ok(Json(known))
+        ApiResult::Ok(Json(HostView(known)))
     };
     let silent = |_| ApiError::new(ErrorCode::HostSilent, format!("the host has not said so within {CONFIRMED_WITHIN:?}"));
     tokio::time::timeout(CONFIRMED_WITHIN, confirmed).await.map_err(silent)?
@@ -61,7 +61,7 @@ fn check_slots(host: &HostInfo, slots: u32) -> ApiResult<()> {
     post, path = "/api/v1/hosts/{id}/drain", tag = "cluster",
     params(("id" = String, Path, description = "The host's id")),
     responses(
-        (status = 200, description = "It takes nothing more", body = Object),
+        (status = 200, description = "It takes nothing more", body = HostView),
         (status = 404, description = "No such host", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "NATS or the host does not answer", body = Problem, content_type = "application/problem+json"),
     )
@@ -70,7 +70,7 @@ pub(crate) async fn drain(
     State(room): State<Arc<Room>>,
     TextPath(id): TextPath<String>,
     params: Params,
-) -> ApiResult<Json<HostInfo>> {
+) -> ApiResult<Json<HostView>> {
     params.only(&[])?;
     order(&room, &id, HostWish::Drain).await
 }
@@ -80,7 +80,7 @@ pub(crate) async fn drain(
     post, path = "/api/v1/hosts/{id}/resume", tag = "cluster",
     params(("id" = String, Path, description = "The host's id")),
     responses(
-        (status = 200, description = "It takes work", body = Object),
+        (status = 200, description = "It takes work", body = HostView),
         (status = 404, description = "No such host", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "NATS or the host does not answer", body = Problem, content_type = "application/problem+json"),
     )
@@ -89,7 +89,7 @@ pub(crate) async fn resume(
     State(room): State<Arc<Room>>,
     TextPath(id): TextPath<String>,
     params: Params,
-) -> ApiResult<Json<HostInfo>> {
+) -> ApiResult<Json<HostView>> {
     params.only(&[])?;
     order(&room, &id, HostWish::Resume).await
 }
@@ -99,7 +99,7 @@ pub(crate) async fn resume(
     patch, path = "/api/v1/hosts/{id}", tag = "cluster", request_body = HostRequest,
     params(("id" = String, Path, description = "The host's id")),
     responses(
-        (status = 200, description = "It has so many slots", body = Object),
+        (status = 200, description = "It has so many slots", body = HostView),
         (status = "4XX", description = "No such host, or it cannot have so many", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "NATS or the host does not answer", body = Problem, content_type = "application/problem+json"),
     )
@@ -109,7 +109,7 @@ pub(crate) async fn scale(
     TextPath(id): TextPath<String>,
     params: Params,
     JsonBody(request): JsonBody<HostRequest>,
-) -> ApiResult<Json<HostInfo>> {
+) -> ApiResult<Json<HostView>> {
     params.only(&[])?;
     order(&room, &id, HostWish::Scale(request.slots)).await
 }

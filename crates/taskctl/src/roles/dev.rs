@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tasklane_nats::server::{ServerProcess, find_server};
@@ -20,6 +20,10 @@ use crate::output;
 
 /// How often the nats-server is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long the database may take to be closed before a reset gives up.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
+const CLOSED_LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Runs until Ctrl-C or SIGTERM.
 pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
@@ -44,6 +48,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
         if served.is_err() || !life.forgets() || drain.is_cancelled() {
             return served;
         }
+        database_is_closed(&dir).await?;
         forget(&dir)?;
         output::note("everything was forgotten, as somebody asked for; starting again");
     }
@@ -90,6 +95,22 @@ async fn live(
     let served = Box::pin(serve(&settings, listener, &mut nats, life)).await;
     nats.stop().await;
     served
+}
+
+/// Waits until this process has no file of the database open any more: SQLite removes its log by name when it closes, and would remove
+/// that of the next life.
+async fn database_is_closed(dir: &Path) -> anyhow::Result<()> {
+    let database = dir.join("tasklane.db").to_string_lossy().into_owned();
+    let is_its = |path: &Path| path.to_string_lossy().starts_with(&database);
+    let begun = Instant::now();
+    while begun.elapsed() < CLOSED_WITHIN {
+        let open = std::fs::read_dir("/proc/self/fd")?.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        if !open.into_iter().any(|path| is_its(&path)) {
+            return Ok(());
+        }
+        tokio::time::sleep(CLOSED_LOOK_INTERVAL).await;
+    }
+    anyhow::bail!("the database is still open after {CLOSED_WITHIN:?}; nothing was removed")
 }
 
 /// What `dev` keeps in its directory; nothing else there is ours to remove.
