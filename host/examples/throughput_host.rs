@@ -18,8 +18,8 @@ use tasklane_domain::ports::{
 };
 use tasklane_domain::work::{AckToken, Delivery};
 use tasklane_domain::{
-    Attempt, BlobRef, Clock, DeliveryId, HostInfo, HostOrder, Limits, Manifest, ModuleDigest, ModuleRef, Payload, Priority,
-    QueueName, Report, SystemClock, TaskId, Timestamp, WorkOrder,
+    Attempt, BlobRef, Clock, DeliveryId, HostInfo, HostOrder, Limits, Manifest, ModuleDigest, ModuleRef, Payload,
+    Priority, QueueName, Report, SystemClock, TaskId, Timestamp, WorkOrder,
 };
 use tasklane_host::{ChildOrder, CompilerCommand, Host, HostPorts, HostSettings};
 use tokio_util::sync::CancellationToken;

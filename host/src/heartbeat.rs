@@ -52,7 +52,8 @@ pub(crate) async fn beats(room: Arc<Room>, drain: CancellationToken, over: Cance
             _ = ticks.tick() => {}
             () = room.beat_now.notified() => {}
         }
-        let status = if drain.is_cancelled() || room.board.is_draining() { HostStatus::Draining } else { HostStatus::Active };
+        let status =
+            if drain.is_cancelled() || room.board.is_draining() { HostStatus::Draining } else { HostStatus::Active };
         if let Err(error) = room.ports.registry.beat(&info(&room, status)).await {
             tracing::warn!(%error, "a heartbeat was not heard");
         }
@@ -84,8 +85,12 @@ pub(crate) async fn cancels(room: Arc<Room>, over: CancellationToken) {
 }
 
 /// Does `each` to what is heard, and listens again when the subscription ends, until `over`.
-pub(crate) async fn hear<T, L, F>(what: &'static str, over: &CancellationToken, listen: L, mut each: impl FnMut(T))
-where
+pub(crate) async fn hear<T: Send + 'static, L, F>(
+    what: &'static str,
+    over: &CancellationToken,
+    listen: L,
+    mut each: impl FnMut(T),
+) where
     L: Fn() -> F,
     F: Future<Output = Result<live::Receiver<T>, QueueError>>,
 {

@@ -169,11 +169,13 @@ fn unreadable(error: &dyn std::error::Error) -> ApiError {
 
 /// What is in force as wishes, with other wishes before them.
 fn overlaid<T: Serialize + DeserializeOwned>(below: &impl Serialize, above: &T) -> ApiResult<T> {
-    let fields = |value: serde_json::Result<Value>| match value.map_err(|error| unreadable(&error))? {
-        Value::Object(fields) => Ok(fields),
-        _ => Ok(Map::new()),
+    let fields = |value: serde_json::Result<Value>| -> ApiResult<Map<String, Value>> {
+        match value.map_err(|error| unreadable(&error))? {
+            Value::Object(fields) => Ok(fields),
+            _ => Ok(Map::new()),
+        }
     };
-    let mut all: Map<String, Value> = fields(serde_json::to_value(below))?;
+    let mut all = fields(serde_json::to_value(below))?;
     all.extend(fields(serde_json::to_value(above))?);
     serde_json::from_value(Value::Object(all)).map_err(|error| unreadable(&error))
 }

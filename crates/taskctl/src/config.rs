@@ -447,7 +447,10 @@ impl Settings {
     /// What is in force, by key, without secrets, for people who look over HTTP.
     pub(crate) fn shown(&self) -> BTreeMap<String, Value> {
         let Ok(Value::Object(all)) = serde_json::to_value(self.without_secrets()) else { return BTreeMap::new() };
-        all.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), veiled(&key, value))).collect()
+        all.into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key.clone(), veiled(&key, value)))
+            .collect()
     }
 }
 

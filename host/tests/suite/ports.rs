@@ -19,8 +19,8 @@ use tasklane_domain::ports::{
 use tasklane_domain::quarantine::{Death, DeathRegister};
 use tasklane_domain::work::{AckToken, Delivery, Ended, ReportBody};
 use tasklane_domain::{
-    Attempt, Clock, DeliveryId, HostId, HostInfo, HostOrder, HostWish, Limits, Manifest, ModuleDigest, ModuleRef, Outcome, Priority, QueueName,
-    Report, SystemClock, TaskId, Timestamp, WorkOrder,
+    Attempt, Clock, DeliveryId, HostId, HostInfo, HostOrder, HostWish, Limits, Manifest, ModuleDigest, ModuleRef,
+    Outcome, Priority, QueueName, Report, SystemClock, TaskId, Timestamp, WorkOrder,
 };
 use tasklane_host::{ChildOrder, CompilerCommand, Host, HostPorts, HostSettings};
 use tokio::sync::{Notify, mpsc, watch};

@@ -11,7 +11,8 @@ use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ReportSink, ReportSource, StreamKeeper, WorkSource,
 };
 use tasklane_domain::{
-    Clock, HostId, HostInfo, HostOrder, HostStatus, HostWish, Manifest, ModuleDigest, ModuleRef, QueueName, SystemClock, TaskId,
+    Clock, HostId, HostInfo, HostOrder, HostStatus, HostWish, Manifest, ModuleDigest, ModuleRef, QueueName,
+    SystemClock, TaskId,
 };
 use tasklane_nats::{Auth, ConnectOptions, Nats, Topology};
 use tasklane_testkit::nats::program;

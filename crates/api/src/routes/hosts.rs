@@ -41,7 +41,8 @@ async fn order(room: &Room, text: &str, wish: HostWish) -> ApiResult<Json<HostVi
         }
         ApiResult::Ok(Json(HostView(known)))
     };
-    let silent = |_| ApiError::new(ErrorCode::HostSilent, format!("the host has not said so within {CONFIRMED_WITHIN:?}"));
+    let silent =
+        |_| ApiError::new(ErrorCode::HostSilent, format!("the host has not said so within {CONFIRMED_WITHIN:?}"));
     tokio::time::timeout(CONFIRMED_WITHIN, confirmed).await.map_err(silent)?
 }
 

@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use tasklane_api_types::{
-    ErrorCode, NextRuns, PreviewRequest, Problem, ScheduleChange, ScheduleList, ScheduleRequest, ScheduleView, TaskAccepted,
+    ErrorCode, NextRuns, PreviewRequest, Problem, ScheduleChange, ScheduleList, ScheduleRequest, ScheduleView,
+    TaskAccepted,
 };
 use tasklane_domain::schedule::{Activity, FIRINGS_KEPT, Schedule};
 use tasklane_domain::{ScheduleName, StateKind, TaskId, Timestamp};

@@ -12,7 +12,9 @@ use tasklane_domain::cluster::LeaderInfo;
 use tasklane_domain::error::QueueError;
 use tasklane_domain::ports::live::{Receiver, Subscription};
 use tasklane_domain::ports::{Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, TaskNews, WantedModules};
-use tasklane_domain::{BlobRef, HostInfo, HostOrder, HostStatus, HostWish, Lease, Manifest, ModuleRef, TaskId, Timestamp, WorkOrder};
+use tasklane_domain::{
+    BlobRef, HostInfo, HostOrder, HostStatus, HostWish, Lease, Manifest, ModuleRef, TaskId, Timestamp, WorkOrder,
+};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 /// What a test puts in, and the end that the API takes once.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::FutureExt as _;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tasklane_api::{ApiSettings, Doctor, Machine};
@@ -26,7 +27,8 @@ async fn the_doctor_looks_once_however_many_ask() {
     let doctor: Doctor = Arc::new(move || {
         counted.fetch_add(1, Ordering::SeqCst);
         let advice = Some("add some".to_owned());
-        Box::pin(async { vec![Finding { name: "disk".to_owned(), verdict: Verdict::Warn, found: "full".to_owned(), advice }] })
+        let one = Finding { name: "disk".to_owned(), verdict: Verdict::Warn, found: "full".to_owned(), advice };
+        async { vec![one] }.boxed()
     });
     let machine = Machine { doctor: Some(doctor), ..Machine::default() };
     let room = Room::with(ApiSettings { machine, ..ApiSettings::default() }).await;

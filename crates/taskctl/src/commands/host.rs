@@ -36,11 +36,11 @@ fn find<'a>(hosts: &'a [HostInfo], text: &str) -> Result<&'a HostInfo, Failure> 
     let mut found = hosts.iter().filter(fits);
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
-        (Some(_), Some(_)) => {
-            Err(Failure::new(CONFLICT, format!("`{text}` is more than one host")).hint("name it by its id: taskctl hosts -o json"))
-        }
+        (Some(_), Some(_)) => Err(Failure::new(CONFLICT, format!("`{text}` is more than one host"))
+            .hint("name it by its id: taskctl hosts -o json")),
         (None, _) => {
-            Err(Failure::new(NOT_FOUND, format!("no host `{text}` is alive")).hint("list the living ones: taskctl hosts"))
+            Err(Failure::new(NOT_FOUND, format!("no host `{text}` is alive"))
+                .hint("list the living ones: taskctl hosts"))
         }
     }
 }

@@ -104,7 +104,8 @@ async fn database_is_closed(dir: &Path) -> anyhow::Result<()> {
     let is_its = |path: &Path| path.to_string_lossy().starts_with(&database);
     let begun = Instant::now();
     while begun.elapsed() < CLOSED_WITHIN {
-        let open = std::fs::read_dir("/proc/self/fd")?.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        let open =
+            std::fs::read_dir("/proc/self/fd")?.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
         if !open.into_iter().any(|path| is_its(&path)) {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use prometheus::Registry;
 use tasklane_api::{Api, ApiPorts, ApiSettings, Doctor, Machine, ops};
 use tasklane_domain::SystemClock;
@@ -59,7 +60,7 @@ impl Control {
     /// What is told of this process over HTTP.
     fn machine(&self) -> Machine {
         let settings = self.settings.clone();
-        let doctor: Doctor = Arc::new(move || Box::pin(doctor::findings(settings.clone())));
+        let doctor: Doctor = Arc::new(move || doctor::findings(settings.clone()).boxed());
         Machine { shown: self.settings.shown(), doctor: Some(doctor), reset: self.reset.clone() }
     }
 

@@ -16,7 +16,10 @@ const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 fn http(dev: &Dev, request: &str, body: &str) -> Value {
     let mut stream = TcpStream::connect(dev.listen()).unwrap();
     let length = body.len();
-    let head = format!("{request} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n", dev.listen());
+    let head = format!(
+        "{request} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n",
+        dev.listen()
+    );
     write!(stream, "{head}content-length: {length}\r\n\r\n{body}").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -118,7 +118,19 @@ fn schedules(dev: &Dev) {
     assert!(dev.run(&["schedules", "pause", "tick"]).out().contains("paused"));
     let by_hand = dev.run(&["schedules", "run-now", "tick"]).out();
     dev.until(by_hand.trim(), "succeeded");
-    let changed = ["schedules", "change", "tick", "--expression", "@every 2s", "--input", "8", "--priority", "high", "-o", "json"];
+    let changed = [
+        "schedules",
+        "change",
+        "tick",
+        "--expression",
+        "@every 2s",
+        "--input",
+        "8",
+        "--priority",
+        "high",
+        "-o",
+        "json",
+    ];
     let changed = dev.run(&changed).json();
     assert_eq!((&changed["expression"], &changed["state"]), (&"@every 2s".into(), &"paused".into()));
     assert_eq!(changed["task"]["priority"], 8);

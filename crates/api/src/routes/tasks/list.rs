@@ -123,5 +123,7 @@ pub(crate) fn encode_cursor(id: uuid::Uuid) -> String {
 /// The id in a cursor.
 pub(crate) fn decode_cursor(text: &str) -> ApiResult<uuid::Uuid> {
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok();
-    bytes.and_then(|bytes| uuid::Uuid::from_slice(&bytes).ok()).ok_or_else(|| ApiError::new(ErrorCode::InvalidCursor, "the cursor cannot be read"))
+    bytes
+        .and_then(|bytes| uuid::Uuid::from_slice(&bytes).ok())
+        .ok_or_else(|| ApiError::new(ErrorCode::InvalidCursor, "the cursor cannot be read"))
 }
