@@ -10,11 +10,12 @@ use tasklane_domain::compiled::CompiledStore;
 use tasklane_domain::ports::{Control, HostRegistry, ModuleCache, ReportSink, WorkSource};
 use tasklane_domain::quarantine::DeathRegister;
 use tasklane_domain::{Clock, HostId, Timestamp};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::assets::AssetCache;
 use crate::blobs::Blobs;
-use crate::board::{Board, SlotKind};
+use crate::board::{Board, Seat, SlotKind};
 use crate::egress::{EgressError, Gateway};
 use crate::heartbeat;
 use crate::in_flight::InFlight;
@@ -25,6 +26,7 @@ use crate::modules::compile::Compiler;
 use crate::modules::shared::Shared;
 use crate::modules::sign::{ModuleKey, Signer};
 use crate::modules::{Caches, Modules};
+use crate::orders;
 use crate::quarantine::{self, Quarantine};
 use crate::receive;
 use crate::report::{self, Reporter};
@@ -121,6 +123,8 @@ pub(crate) struct Room {
     /// Where urgent guests run, whichever slot took them.
     pub(crate) urgent_guests: tokio::runtime::Handle,
     pub(crate) started_at: Timestamp,
+    /// Asks for a heartbeat before its time.
+    pub(crate) beat_now: Notify,
 }
 
 /// A host process.
@@ -160,7 +164,7 @@ impl Host {
         check(&settings)?;
         let id = HostId::new();
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
-        let engine = engine::host(settings.slots, settings.memory_bytes_max).map_err(failed)?;
+        let engine = engine::host(settings.slots_max(), settings.memory_bytes_max).map_err(failed)?;
         let metrics = Metrics::register(registry, settings.slots).map_err(|e| HostError::Metrics(e.to_string()))?;
         let caches = caches(&settings, &ports, &engine, registry)?;
         let modules =
@@ -174,7 +178,7 @@ impl Host {
         let gateway = Gateway::new(settings.egress.clone())?;
         gateway.metrics.register(registry).map_err(|error| HostError::Metrics(error.to_string()))?;
         let started_at = clock.now();
-        let in_flight = InFlight::new(&settings.cache_dir, id, settings.slots)
+        let in_flight = InFlight::new(&settings.cache_dir, id, settings.slots_max())
             .map_err(|source| HostError::Cache { dir: settings.cache_dir.display().to_string(), source })?;
         let quarantine = Quarantine::default();
         let room = Room {
@@ -195,6 +199,7 @@ impl Host {
             long_guests,
             urgent_guests,
             started_at,
+            beat_now: Notify::new(),
         };
         Ok(Self { room: Arc::new(room), guests: Some(guests) })
     }
@@ -218,13 +223,15 @@ impl Host {
             tokio::spawn(heartbeat::progress_acks(self.room.clone(), over.clone())),
             tokio::spawn(heartbeat::cancels(self.room.clone(), over.clone())),
             tokio::spawn(voices::answer(self.room.clone(), over.clone())),
+            tokio::spawn(orders::orders(self.room.clone(), over.clone())),
             tokio::spawn(quarantine::watch(self.room.clone(), untold, over.clone())),
         ];
-        let urgent = self.room.settings.urgent_slots();
-        for number in 0..self.room.settings.slots {
-            let (kind, threads) =
-                if number < urgent { (SlotKind::Urgent, &guests.urgent) } else { (SlotKind::Any, &guests.short) };
-            threads.spawn(receive::slot(self.room.clone(), number, kind, reporter.clone(), over.clone()));
+        for (number, seat) in (0_u32..).zip(seats(&self.room.settings)) {
+            let threads = match seat.kind {
+                SlotKind::Urgent => &guests.urgent,
+                SlotKind::Any => &guests.short,
+            };
+            threads.spawn(receive::slot(self.room.clone(), number, seat, reporter.clone(), over.clone()));
         }
         receive::intake(&self.room, &reporter, &drain).await;
         receive::drain(&self.room, &reporter, &stop).await;
@@ -236,6 +243,14 @@ impl Host {
         reports.abort();
         tracing::info!("the host has drained");
     }
+}
+
+/// A seat for each slot that there can be; how many of them take work is the board's to say.
+fn seats(settings: &HostSettings) -> impl Iterator<Item = Seat> {
+    let urgent = settings.urgent_of(settings.slots_max());
+    let any = settings.slots_max().saturating_sub(urgent);
+    let of = |kind, count| (0..count).map(move |place| Seat { kind, place });
+    of(SlotKind::Urgent, urgent).chain(of(SlotKind::Any, any))
 }
 
 impl Drop for Host {
@@ -279,6 +294,7 @@ fn caches(
 fn check(settings: &HostSettings) -> Result<(), HostError> {
     let bounded = |name, bounds, good: bool| if good { Ok(()) } else { Err(HostError::Setting { name, bounds }) };
     bounded("slots", "from 1 to 10000", (1..=10_000).contains(&settings.slots))?;
+    bounded("slots_max", "from `slots` to 10000", (settings.slots..=10_000).contains(&settings.slots_max()))?;
     bounded("urgent_slots", "fewer than `slots`", settings.urgent_slots() < settings.slots)?;
     bounded("queues", "1 to 64 names", (1..=64).contains(&settings.queues.len()))?;
     bounded("deliveries_max", "from 1 to 100", (1..=100).contains(&settings.deliveries_max))?;

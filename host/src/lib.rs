@@ -19,6 +19,7 @@ mod levels;
 pub mod local;
 mod metrics;
 mod modules;
+mod orders;
 mod quarantine;
 mod receive;
 mod report;

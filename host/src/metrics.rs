@@ -57,6 +57,7 @@ impl AttemptSeries {
 #[derive(Clone)]
 pub(crate) struct Metrics {
     attempts: Arc<Lanes<AttemptSeries>>,
+    pub(crate) slots: IntGauge,
     pub(crate) running: IntGauge,
     pub(crate) buffered: IntGauge,
     pub(crate) loads: IntCounterVec,
@@ -71,11 +72,13 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn register(registry: &Registry, slots: u32) -> prometheus::Result<Self> {
-        gauge(registry, "tasklane_slots", "Guests that can run at once.")?.set(i64::from(slots));
+        let open = gauge(registry, "tasklane_slots", "Guests that can run at once.")?;
+        open.set(i64::from(slots));
         let help = "Guests that began, by whether their module was ready in memory (warm) or had to be loaded (cold).";
         let starts = counters(registry, "tasklane_starts_total", help, &["start"])?;
         Ok(Self {
             attempts: attempts(registry)?,
+            slots: open,
             running: gauge(registry, "tasklane_slots_running", "Slots that are taken.")?,
             buffered: gauge(registry, "tasklane_host_buffered", "Deliveries that wait for a slot in this host.")?,
             loads: loads(registry)?,

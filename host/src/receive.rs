@@ -20,7 +20,7 @@ use tasklane_domain::{Outcome, Timestamp, Usage, WorkOrder};
 use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Stored;
-use crate::board::{SlotKind, StopReason, Wanted};
+use crate::board::{Seat, StopReason, Wanted};
 use crate::host::Room;
 use crate::levels::Leveled;
 use crate::report::Reporter;
@@ -37,10 +37,13 @@ const STRAGGLERS_MAX: usize = 64;
 /// Wait after an error of the queue.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
 
-/// Fills the buffer until `drain`.
+/// Fills the buffer until `drain`. While an operator wants nothing to be taken, what comes all the same is handed back.
 pub(crate) async fn intake(room: &Arc<Room>, reporter: &Reporter, drain: &CancellationToken) {
     let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
     loop {
+        if room.board.is_draining() {
+            hand_back(room, reporter, room.board.take_waiting(Duration::ZERO), HandBack::Draining).await;
+        }
         let wanted = room.board.wanted(room.settings.buffer_time);
         let (most, parking) = match wanted {
             Wanted::Any(count) => (count, Parking::Allowed),
@@ -50,6 +53,7 @@ pub(crate) async fn intake(room: &Arc<Room>, reporter: &Reporter, drain: &Cancel
         tokio::select! {
             () = drain.cancelled() => return,
             _ = sweep.tick() => hand_back_late(room, reporter).await,
+            () = room.board.ordered() => {}
             () = room.board.wants_more(), if parking != Parking::Allowed => {}
             received = room.ports.work.receive(most, parking) => match received {
                 Ok(deliveries) => room.board.push(deliveries),
@@ -98,12 +102,19 @@ pub(crate) async fn drain(room: &Arc<Room>, reporter: &Reporter, stop: &Cancella
 }
 
 /// One slot: runs one delivery after the other, on the guests' runtime.
-pub(crate) async fn slot(room: Arc<Room>, number: u32, kind: SlotKind, reporter: Reporter, over: CancellationToken) {
-    let cell = usize::try_from(number).unwrap_or(usize::MAX);
+pub(crate) async fn slot(room: Arc<Room>, number: u32, seat: Seat, reporter: Reporter, over: CancellationToken) {
+    let (cell, kind) = (usize::try_from(number).unwrap_or(usize::MAX), seat.kind);
     loop {
+        tokio::select! {
+            biased;
+            () = room.board.seat_is(seat, true) => {}
+            () = over.cancelled() => return,
+        }
         let delivery = tokio::select! {
+            biased;
             () = over.cancelled() => return,
             delivery = room.board.pop(kind) => delivery,
+            () = room.board.seat_is(seat, false) => continue,
         };
         let Some(delivery) = delivery else { continue };
         room.metrics.running.inc();

@@ -11,13 +11,13 @@ use tasklane_domain::error::QueueError;
 use tasklane_domain::live_log::{Asked, LogPiece, LogQuestion};
 use tasklane_domain::ports::live::{Receiver, Subscription};
 use tasklane_domain::ports::{Control, TaskNews};
-use tasklane_domain::{TaskId, Timestamp};
+use tasklane_domain::{HostOrder, TaskId, Timestamp};
 
 use crate::Nats;
 use crate::api::unavailable;
 use crate::codec::{decode, encode};
 use crate::logs;
-use crate::topology::{ADMIT, CANCEL, DUE, SETTLED};
+use crate::topology::{ADMIT, CANCEL, DUE, HOST_ORDERS, SETTLED};
 
 /// News of one batch are cut into messages of this many, to stay far below the server's limit.
 const NEWS_PER_MESSAGE_MAX: usize = 1_000;
@@ -47,6 +47,14 @@ impl Control for NatsControl {
 
     async fn cancels(&self) -> Result<Receiver<TaskId>, QueueError> {
         self.listen(CANCEL).await
+    }
+
+    async fn order_host(&self, order: HostOrder) -> Result<(), QueueError> {
+        self.send(HOST_ORDERS, &order).await
+    }
+
+    async fn host_orders(&self) -> Result<Receiver<HostOrder>, QueueError> {
+        self.listen(HOST_ORDERS).await
     }
 
     async fn nudge_due(&self, at: Timestamp) -> Result<(), QueueError> {

@@ -53,6 +53,8 @@ pub(crate) const CALLS: &str = "control.guests.*";
 pub(crate) const CANCEL: &str = "control.cancel";
 /// Asks the host that runs a task what its guest has said.
 pub(crate) const LOG_WANTED: &str = "control.logs.want";
+/// What operators want of hosts.
+pub(crate) const HOST_ORDERS: &str = "control.hosts.orders";
 /// Times for the leader's due loop.
 pub(crate) const DUE: &str = "control.due";
 /// Says that held tasks may go now.

@@ -85,6 +85,16 @@ pub struct BatchView {
     pub states: BTreeMap<String, u64>,
 }
 
+/// A page of batches.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct BatchList {
+    /// The newest first.
+    pub batches: Vec<BatchView>,
+    /// For the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
 /// A batch as a graph.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct GraphView {

@@ -18,6 +18,7 @@ mod extract;
 mod feed;
 mod flow;
 mod graph;
+mod machine;
 mod metrics;
 mod modules;
 mod namespaces;
@@ -44,6 +45,7 @@ use tasklane_metrics::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use machine::{Doctor, Machine};
 pub use serve::ServeSettings;
 pub use state::{ApiPorts, ApiSettings};
 

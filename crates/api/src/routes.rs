@@ -6,6 +6,7 @@ mod cluster;
 mod events;
 mod flow;
 mod health;
+mod hosts;
 mod kv;
 mod modules;
 mod namespaces;
@@ -15,6 +16,7 @@ mod releases;
 mod retention;
 mod schedules;
 mod secrets;
+mod system;
 mod tasks;
 mod webhooks;
 
@@ -99,7 +101,8 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(operations::operation))
         .routes(routes!(schedules::create, schedules::list))
         .routes(routes!(schedules::preview))
-        .routes(routes!(schedules::schedule, schedules::delete))
+        .routes(routes!(schedules::schedule, schedules::change, schedules::delete))
+        .routes(routes!(schedules::payload))
         .routes(routes!(schedules::pause))
         .routes(routes!(schedules::resume))
         .routes(routes!(schedules::run_now))
@@ -117,6 +120,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::delivery))
         .routes(routes!(webhooks::retry))
+        .routes(routes!(batches::list))
         .routes(routes!(batches::batch))
         .routes(routes!(batches::graph))
         .routes(routes!(batches::cancel))
@@ -138,6 +142,12 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
 fn cluster() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new()
         .routes(routes!(cluster::hosts))
+        .routes(routes!(hosts::scale))
+        .routes(routes!(hosts::drain))
+        .routes(routes!(hosts::resume))
+        .routes(routes!(system::config))
+        .routes(routes!(system::doctor))
+        .routes(routes!(system::reset))
         .routes(routes!(cluster::info))
         .routes(routes!(cluster::stats))
         .routes(routes!(health::livez))

@@ -30,6 +30,7 @@ use crate::background::DispatchQueue;
 use crate::blobs::UPLOADS_AT_ONCE_MAX;
 use crate::counts::Counts;
 use crate::feed::Feed;
+use crate::machine::{Findings, Machine};
 use crate::metrics::Metrics;
 use crate::modules::ModuleBook;
 use crate::schemas::SchemaBook;
@@ -67,6 +68,8 @@ pub struct ApiSettings {
     pub serve: ServeSettings,
     /// Version shown to clients.
     pub version: String,
+    /// The program around it. Default: one that says nothing of itself.
+    pub machine: Machine,
 }
 
 impl Default for ApiSettings {
@@ -86,6 +89,7 @@ impl Default for ApiSettings {
             tracing: Tracing::default(),
             serve: ServeSettings::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            machine: Machine::default(),
         }
     }
 }
@@ -154,6 +158,7 @@ pub(crate) struct State {
     pub(crate) waiters: Waiters,
     pub(crate) counts: Counts,
     pub(crate) feed: Arc<Feed>,
+    pub(crate) findings: Findings,
     pub(crate) dispatch: DispatchQueue,
     /// Places of uploads of blobs.
     pub(crate) uploads: Semaphore,
@@ -179,6 +184,7 @@ impl State {
             waiters: Waiters::default(),
             counts: Counts::default(),
             feed: Arc::default(),
+            findings: Findings::default(),
             dispatch,
             uploads: Semaphore::new(UPLOADS_AT_ONCE_MAX),
         })

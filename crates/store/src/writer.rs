@@ -55,6 +55,7 @@ pub(crate) enum Op {
     BeginOperation(Arc<Operation>),
     StepOperation(Term, Timestamp, u32),
     CreateSchedule(Arc<Schedule>),
+    ReplaceSchedule(Arc<Schedule>),
     RemoveSchedule(ScheduleName),
     SetActivity(ScheduleName, Activity, Option<Timestamp>),
     NoteTask(ScheduleName, TaskId),
@@ -120,6 +121,7 @@ impl Op {
             | Self::Reschedule(..)
             | Self::BeginOperation(_)
             | Self::CreateSchedule(_)
+            | Self::ReplaceSchedule(_)
             | Self::RemoveSchedule(_)
             | Self::SetActivity(..)
             | Self::NoteTask(..)

@@ -12,14 +12,14 @@ pub(crate) struct Options {
     /// Only these steps, by the first word of their names.
     #[arg(long)]
     only: Vec<String>,
-    /// Afterwards the dashboard in a real browser, and fuzzing, one minute for each target.
+    /// Afterwards all of the dashboard in a real browser, and fuzzing, one minute for each target.
     #[arg(long)]
     long: bool,
 }
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("format", format),
     ("documents", check::documents),
     ("plugins", plugins::build),
@@ -27,6 +27,7 @@ const STEPS: [Step; 9] = [
     ("clippy", clippy),
     ("deny (layers, licences, sources)", deny),
     ("build", build),
+    ("browser (the core of the dashboard in Chromium)", dashboard::test_core),
     ("tests (unit, property, conformance, API, CLI, end to end)", tests),
     ("sdk", sdk),
 ];
@@ -62,7 +63,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     setup::for_test()?;
     let times = run_steps(&options.only)?;
     if options.long {
-        step("browser (the dashboard in Chromium)", dashboard::test)?;
+        step("browser (all of the dashboard in Chromium)", dashboard::test)?;
         step("fuzz", || fuzz::run(&fuzz::Options::default()))?;
     }
     println!();

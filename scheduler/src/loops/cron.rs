@@ -135,8 +135,8 @@ async fn fire(
     let Plan { fire, mut pass, previous } = made;
     let tasks = if fire.is_empty() { Vec::new() } else { tasks_of(room, schedule, fire, &mut pass, now).await? };
     let cancel = schedule.last_task.filter(|_| previous == Previous::IsCancelled && !tasks.is_empty());
-    let (name, previous) = (schedule.name.clone(), schedule.last_task);
-    Ok(Fire { name, seen, previous, missed: found.missed, next_at: found.next_at, tasks, pass, cancel })
+    let (name, rules, previous) = (schedule.name.clone(), schedule.rules.clone(), schedule.last_task);
+    Ok(Fire { name, seen, rules, previous, missed: found.missed, next_at: found.next_at, tasks, pass, cancel })
 }
 
 /// A task for each instant, of the version that it gets: an alias with weights may give each another one.

@@ -18,8 +18,8 @@ use tasklane_domain::webhook::{
     Delivery, DeliveryPage, Due, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook, WebhookStore,
 };
 use tasklane_domain::{
-    BatchId, BlobDigest, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload,
-    QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
+    BatchId, BlobDigest, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, Namespace, OperationId,
+    Payload, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
 };
 
 use super::{
@@ -126,6 +126,7 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         Op::StepOperation(term, now, limit) => {
             led!(conn, term, Answer::OperationStep(operations::step(conn, *now, *limit).await?))
         }
+        Op::ReplaceSchedule(schedule) => Ok(Answer::ScheduleChanged(schedules::replace(conn, schedule).await?)),
         Op::CreateSchedule(schedule) => schedules::create(conn, schedule).await?.map(|()| Answer::ScheduleCreated),
         Op::RemoveSchedule(name) => Ok(Answer::ScheduleChanged(schedules::remove(conn, name).await?)),
         Op::SetActivity(name, activity, next_at) => {
@@ -227,6 +228,15 @@ impl TaskStore for Store {
         history::batch(&self.readers, id).await
     }
 
+    async fn batches(
+        &self,
+        namespace: Option<&Namespace>,
+        before: Option<BatchId>,
+        limit: u32,
+    ) -> Result<Vec<Batch>, StoreError> {
+        history::batches(&self.readers, namespace, before, limit).await
+    }
+
     async fn edges(&self, id: BatchId, limit: u32) -> Result<Vec<Edge>, StoreError> {
         history::edges(&self.readers, id, limit).await
     }
@@ -309,6 +319,10 @@ impl ScheduleStore for Store {
 
     async fn firings(&self, name: &ScheduleName, limit: u32) -> Result<Vec<Firing>, StoreError> {
         schedules::firings(&self.readers, name, limit).await
+    }
+
+    async fn replace(&self, schedule: Schedule) -> Result<bool, StoreError> {
+        self.change_schedule(Op::ReplaceSchedule(Arc::new(schedule))).await
     }
 
     async fn remove(&self, name: &ScheduleName) -> Result<bool, StoreError> {

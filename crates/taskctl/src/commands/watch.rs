@@ -25,7 +25,7 @@ const CLEAR_ALL: &str = "\u{1b}[H\u{1b}[2J";
 /// How often a command is wanted again, if it is.
 pub(super) fn wanted(command: &Command) -> Option<Duration> {
     let watch: Watch = match command {
-        Command::Hosts { watch } | Command::Cluster { watch } => *watch,
+        Command::Hosts { watch, .. } | Command::Cluster { watch } => *watch,
         Command::Modules(command) => match **command {
             Modules::List { watch } => watch,
             _ => return None,

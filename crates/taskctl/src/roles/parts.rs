@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use tasklane_api::{Api, ApiPorts, ApiSettings, ops};
+use futures::FutureExt as _;
+use tasklane_api::{Api, ApiPorts, ApiSettings, Doctor, Machine, ops};
 use tasklane_domain::SystemClock;
 use tasklane_domain::compiled::CompiledStore;
 use tasklane_host::{Host, HostPorts, HostSettings, Uploads};
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{grpc, nats_service};
 use crate::config::{Settings, compiler, without_password};
+use crate::doctor;
 use crate::failure::{Failure, UNREACHABLE};
 
 /// Connects to NATS.
@@ -38,6 +40,7 @@ pub(crate) struct Control {
     nats: Nats,
     registry: Registry,
     tracing: Tracing,
+    reset: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Control {
@@ -54,7 +57,19 @@ impl Control {
         stores.register_metrics(&registry)?;
         show_nats(&registry, &nats)?;
         let tracing = settings.start_tracing(role)?;
-        Ok(Self { settings: settings.clone(), stores, nats, registry, tracing })
+        Ok(Self { settings: settings.clone(), stores, nats, registry, tracing, reset: None })
+    }
+
+    /// With a way to forget everything.
+    pub(crate) fn resettable(self, reset: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self { reset: Some(reset), ..self }
+    }
+
+    /// What is told of this process over HTTP.
+    fn machine(&self) -> Machine {
+        let settings = self.settings.clone();
+        let doctor: Doctor = Arc::new(move || doctor::findings(settings.clone()).boxed());
+        Machine { shown: self.settings.shown(), doctor: Some(doctor), reset: self.reset.clone() }
     }
 
     fn api(&self) -> anyhow::Result<Api> {
@@ -98,6 +113,7 @@ impl Control {
             kv: self.settings.kv()?,
             secret_keys: self.settings.secret_keys()?,
             tracing: self.tracing.clone(),
+            machine: self.machine(),
             ..default
         };
         Ok(Api::new(settings, ports, Arc::new(SystemClock), self.registry.clone())?)
@@ -245,6 +261,7 @@ fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
     Ok(HostSettings {
         name: settings.name(),
         slots: settings.slots.unwrap_or(default.slots),
+        slots_max: settings.slots_max,
         urgent_slots: settings.urgent_slots,
         queues: settings.queues(),
         deliveries_max: settings.deliveries_max.unwrap_or(default.deliveries_max),
