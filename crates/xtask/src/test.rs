@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::process::{cargo, step};
-use crate::{check, dashboard, fuzz, plugins, setup};
+use crate::{bench, check, dashboard, fuzz, plugins, setup};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(crate) struct Options {
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("format", format),
     ("documents", check::documents),
     ("plugins", plugins::build),
@@ -29,6 +29,7 @@ const STEPS: [Step; 9] = [
     ("build", build),
     ("tests (unit, property, conformance, API, CLI, end to end)", tests),
     ("sdk", sdk),
+    ("instructions (of the hot paths, counted)", bench::gate),
 ];
 
 /// Runs the steps and ends with a table of times.
