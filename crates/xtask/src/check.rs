@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Documents that are checked.
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 15] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/ARCHITECTURE.md",
@@ -16,6 +16,7 @@ const DOCUMENTS: [&str; 14] = [
     "docs/modules-rust.md",
     "docs/modules-typescript.md",
     "docs/modules-wasi.md",
+    "docs/performance.md",
     "bench/README.md",
     "plugins/README.md",
 ];
