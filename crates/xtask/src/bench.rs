@@ -15,7 +15,7 @@ pub(crate) struct Options {
     /// throughput, postgres, drain, submit, latency, priority, cold, parked, mixed, due, cores, languages, memory, fair, canary, hosts,
     /// peers; all: every one of them, as one table and a chart; instructions: counted for the hot paths, with valgrind.
     name: String,
-    /// Passed on: `cargo xtask bench NAME --help` tells.
+    /// Passed on: `cargo xtask bench NAME -- --help` tells.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
@@ -51,12 +51,7 @@ const NAMES: [(&str, &[Need]); 18] = [
 ];
 
 /// The floors: examples of the crates that own the drivers.
-const FLOORS: [(&str, &str); 4] = [
-    ("tasklane-nats", "floor_nats"),
-    ("tasklane-nats", "floor_submit"),
-    ("tasklane-host", "floor_host"),
-    ("tasklane-store", "floor_store"),
-];
+const FLOORS: [&str; 4] = ["floor_nats", "floor_submit", "floor_host", "floor_store"];
 
 /// Runs one.
 pub(crate) fn run_bench(options: &Options) -> anyhow::Result<()> {
@@ -89,12 +84,15 @@ impl Need {
 }
 
 fn build() -> anyhow::Result<()> {
-    run_cargo(&["build", "--release", "--locked", "--package", "taskctl", "--package", "tasklane-bench"])?;
-    FLOORS.iter().try_for_each(|(package, example)| {
-        run_cargo(&["build", "--release", "--locked", "--package", package, "--example", example])
-    })
+    build_with(&FLOORS)
 }
 
-fn run_cargo(args: &[&str]) -> anyhow::Result<()> {
-    run(&mut cargo(args))
+/// All programs and some examples. Always of the whole workspace: chosen by package, dependencies would have other features, and be
+/// compiled a second time.
+fn build_with(examples: &[&str]) -> anyhow::Result<()> {
+    let mut command = cargo(&["build", "--release", "--locked", "--workspace", "--bins"]);
+    examples.iter().for_each(|example| {
+        command.args(["--example", example]);
+    });
+    run(&mut command)
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::process::{cargo, output, run, step};
+use crate::process::{output, step};
 use crate::{plugins, setup};
 
 const KEPT: &str = "bench/instructions.json";
@@ -61,10 +61,7 @@ fn kept() -> anyhow::Result<Counts> {
 /// Instructions of one time each.
 fn count() -> anyhow::Result<Counts> {
     setup::valgrind()?;
-    step("build (instructions)", || {
-        let args = ["build", "--release", "--locked", "--package", "tasklane-bench", "--example", "instructions"];
-        run(&mut cargo(&args))
-    })?;
+    step("build (instructions)", || super::build_with(&["instructions"]))?;
     let mut counts = Counts::new();
     for (name, times) in PATHS {
         let per_time = step(&format!("count {name}"), || callgrind(name, times))? / u64::from(times);
