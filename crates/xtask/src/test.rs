@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::process::{cargo, step};
-use crate::{check, dashboard, fuzz, plugins, setup};
+use crate::{bench, check, dashboard, fuzz, plugins, setup};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -30,6 +30,7 @@ const STEPS: [Step; 10] = [
     ("browser (the core of the dashboard in Chromium)", dashboard::test_core),
     ("tests (unit, property, conformance, API, CLI, end to end)", tests),
     ("sdk", sdk),
+    ("instructions (of the hot paths, counted)", bench::gate),
 ];
 
 /// Runs the steps and ends with a table of times.

@@ -56,7 +56,10 @@ fn find<'a>(hosts: &'a [HostInfo], text: &str) -> Result<&'a HostInfo, Failure> 
 }
 
 fn show_one(format: Format, host: HostInfo) -> anyhow::Result<()> {
-    output::told(format, &host, &host.id.to_string(), || output::table(&table(std::slice::from_ref(&host))))
+    match format {
+        Format::Table | Format::Wide => show(format, &HostList { hosts: vec![host] }),
+        Format::Json | Format::Jsonl | Format::Yaml | Format::Name => output::told(format, &host, &host.name, || {}),
+    }
 }
 
 fn show(format: Format, list: &HostList) -> anyhow::Result<()> {
