@@ -22,6 +22,10 @@ const WAITING_MAX: usize = 8_192;
 const BATCH_MAX: usize = 1_024;
 /// Least time between two batches.
 const BATCH_INTERVAL: Duration = Duration::from_millis(1);
+/// The same after a batch of at least [`MANY`]: each message, and each transaction that settles it, costs the same for few and for many.
+const BATCH_INTERVAL_OF_MANY: Duration = Duration::from_millis(4);
+/// Reports of a batch that show that a host is busy with short tasks.
+const MANY: usize = 16;
 /// Wait after a refused batch.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
 /// Least time between two reports of one guest's progress.
@@ -112,6 +116,7 @@ pub(crate) async fn run(room: Arc<Room>, mut waiting: mpsc::Receiver<Message>) {
                 Message::Flush(done) => flushes.push(done),
             }
         }
+        let interval = if reports.len() < MANY { BATCH_INTERVAL } else { BATCH_INTERVAL_OF_MANY };
         publish(&room, reports).await;
         let tokens = finals.into_iter().filter_map(|(task, delivery)| room.board.release(task, delivery)).collect();
         room.ports.work.ack(tokens).await;
@@ -121,7 +126,7 @@ pub(crate) async fn run(room: Arc<Room>, mut waiting: mpsc::Receiver<Message>) {
             }
         }
         // A lone report goes at once; under load the next ones gather instead of waking this loop one by one.
-        tokio::time::sleep_until((begun + BATCH_INTERVAL).into()).await;
+        tokio::time::sleep_until((begun + interval).into()).await;
     }
 }
 

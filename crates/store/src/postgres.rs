@@ -64,6 +64,8 @@ mod filter;
 mod flow;
 #[path = "shared/history.rs"]
 mod history;
+#[path = "shared/insert.rs"]
+mod insert;
 #[path = "shared/kv.rs"]
 mod kv;
 #[path = "shared/kv_port.rs"]
@@ -98,6 +100,8 @@ mod releases;
 mod retention;
 #[path = "shared/row.rs"]
 mod row;
+#[path = "postgres/rows.rs"]
+mod rows;
 #[path = "shared/schedules.rs"]
 mod schedules;
 #[path = "shared/secrets.rs"]

@@ -86,17 +86,23 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// All submits first and together, then the rest in order.
+/// All submits first and together, then all settles together, then the rest in order.
 async fn apply(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, StoreError> {
     let submits: Vec<&[NewTask]> =
         ops.iter().filter_map(|op| if let Op::Submit(tasks) = op { Some(tasks.as_slice()) } else { None }).collect();
     let mut submitted = submit::submit(conn, &submits).await?.into_iter();
+    let reports: Vec<settle::Asked<'_>> =
+        ops.iter().filter_map(|op| if let Op::Settle(all, now) = op { Some((all.as_slice(), *now)) } else { None }).collect();
+    let mut settled = settle::settle(conn, &reports).await?.into_iter();
     let mut answers = Vec::with_capacity(ops.len());
     for op in ops {
         let answer = match op {
             Op::Submit(_) => {
                 let answer = submitted.next().ok_or_else(|| corrupt("submit", "an answer is missing"))?;
                 answer.map(Answer::Submitted)
+            }
+            Op::Settle(..) => {
+                Ok(Answer::Settled(settled.next().ok_or_else(|| corrupt("settle", "an answer is missing"))?))
             }
             other => apply_one(conn, other).await?,
         };
@@ -118,8 +124,7 @@ macro_rules! led {
 
 async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
     Ok(match op {
-        Op::Submit(_) => Err(corrupt("submit", "was applied before")),
-        Op::Settle(reports, now) => Ok(Answer::Settled(settle::settle(conn, reports, *now).await?)),
+        Op::Submit(_) | Op::Settle(..) => Err(corrupt("writer", "was applied before")),
         Op::Cancel(id, now) => cancel::cancel(conn, *id, *now).await?.map(Answer::Cancelled),
         Op::Reschedule(id, due) => cancel::reschedule(conn, *id, *due).await?.map(|()| Answer::Rescheduled),
         Op::BeginOperation(operation) => Ok(Answer::OperationBegun(operations::begin(conn, operation).await?)),
