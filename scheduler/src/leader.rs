@@ -76,7 +76,8 @@ pub(crate) async fn run(room: Room, shutdown: CancellationToken) {
 }
 
 async fn campaign(room: &Room) -> Option<(Lease, TrustWindow, LeaderInfo)> {
-    let info = LeaderInfo { scheduler: room.settings.name.clone(), term: None, since: room.clock.now(), renewed_at: None };
+    let info =
+        LeaderInfo { scheduler: room.settings.name.clone(), term: None, since: room.clock.now(), renewed_at: None };
     let begun = Instant::now();
     match room.ports.leases.acquire(&info, room.settings.lease_ttl).await {
         Ok(Some(lease)) => Some((lease, TrustWindow::new(begun, room.settings.lease_ttl), info)),

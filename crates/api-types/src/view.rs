@@ -18,8 +18,8 @@ use crate::ErrorCode;
 mod flow;
 mod live_log;
 
-pub use live_log::LiveLogView;
 pub use flow::{ModuleFlowList, ModuleFlowView, QueueList, QueueView};
+pub use live_log::LiveLogView;
 
 /// An error, by RFC 9457 (`application/problem+json`).
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -91,8 +91,10 @@ async fn apply(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, StoreError>
     let submits: Vec<&[NewTask]> =
         ops.iter().filter_map(|op| if let Op::Submit(tasks) = op { Some(tasks.as_slice()) } else { None }).collect();
     let mut submitted = submit::submit(conn, &submits).await?.into_iter();
-    let reports: Vec<settle::Asked<'_>> =
-        ops.iter().filter_map(|op| if let Op::Settle(all, now) = op { Some((all.as_slice(), *now)) } else { None }).collect();
+    let reports: Vec<settle::Asked<'_>> = ops
+        .iter()
+        .filter_map(|op| if let Op::Settle(all, now) = op { Some((all.as_slice(), *now)) } else { None })
+        .collect();
     let mut settled = settle::settle(conn, &reports).await?.into_iter();
     let mut answers = Vec::with_capacity(ops.len());
     for op in ops {

@@ -130,7 +130,12 @@ fn list(format: Format, all: &Contexts) -> anyhow::Result<()> {
         ]
     };
     let table = Table::new(COLUMNS, contexts.iter().map(row).collect());
-    output::list(format, &List { contexts }, "contexts", &table.or("no contexts; `taskctl context add NAME --server URL`"))
+    output::list(
+        format,
+        &List { contexts },
+        "contexts",
+        &table.or("no contexts; `taskctl context add NAME --server URL`"),
+    )
 }
 
 fn show(format: Format, all: &Contexts, name: Option<String>) -> anyhow::Result<()> {

@@ -116,7 +116,8 @@ mod tests {
             let args = ["taskctl"].iter().chain(args);
             Cli::try_parse_from(args).ok().and_then(|cli| super::wanted(&cli.command))
         };
-        for list in ["tasks list", "modules list", "queues list", "hosts", "cluster", "schedules list", "batches get x"] {
+        for list in ["tasks list", "modules list", "queues list", "hosts", "cluster", "schedules list", "batches get x"]
+        {
             let words: Vec<&str> = list.split(' ').collect();
             assert_eq!(wanted(&words), None, "{list}");
             assert_eq!(wanted(&[&words[..], &["--watch"]].concat()), Some(Duration::from_secs(2)), "{list}");

@@ -74,7 +74,10 @@ fn contexts_are_kept_used_and_forgotten() {
     assert!(std::fs::read_to_string(home.file()).unwrap().contains(TOKEN), "it is kept in the file");
 
     let list = home.run(&["context", "list", "-o", "json"]).json();
-    assert_eq!((list["contexts"][0]["current"].as_bool(), list["contexts"][1]["token"].as_bool()), (Some(true), Some(true)));
+    assert_eq!(
+        (list["contexts"][0]["current"].as_bool(), list["contexts"][1]["token"].as_bool()),
+        (Some(true), Some(true))
+    );
     assert_eq!(home.run(&["context", "list", "-o", "name"]).out(), "dev\nprod\n");
     assert!(home.run(&["context", "show"]).out().contains("http://127.0.0.1:7071"));
     assert_eq!(home.run(&["context", "use", "prod"]).code, 0);
@@ -101,14 +104,16 @@ fn contexts_are_kept_used_and_forgotten() {
 #[test]
 fn a_token_is_asked_for_unseen() {
     let home = Home::new();
-    let mut add = OnTerminal::start(home.command(&["context", "add", "p", "--server", "https://p", "--ask-token"]), LARGE);
+    let mut add =
+        OnTerminal::start(home.command(&["context", "add", "p", "--server", "https://p", "--ask-token"]), LARGE);
     add.shows(&["token (not shown):"]);
     add.keys(&format!("{TOKEN}\r"));
     assert_eq!(add.ends(), 0, "{}", add.screen());
     assert!(!add.bytes().contains(TOKEN), "it was shown");
     add.is_as_before();
     assert!(std::fs::read_to_string(home.file()).unwrap().contains(TOKEN));
-    let piped = finish(home.command(&["context", "add", "q", "--server", "https://q", "--ask-token"]), TOKEN.as_bytes());
+    let piped =
+        finish(home.command(&["context", "add", "q", "--server", "https://q", "--ask-token"]), TOKEN.as_bytes());
     assert_eq!(piped.code, 0, "{piped:?}");
 }
 
@@ -171,7 +176,8 @@ fn who_may_not_is_told_apart() {
         let mut request = [0; 4096];
         let _count = stream.read(&mut request).unwrap();
         let body = r#"{"type":"t","title":"t","status":403,"detail":"a page","code":"origin_refused","hint":"h"}"#;
-        let head = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        let head =
+            format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
         stream.write_all(head.as_bytes()).unwrap();
     });
     Home::new().run(&["hosts", "--server", &server]).fails(4, &["origin_refused", "hint:"]);
