@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use tasklane_domain::{HostId, HostInfo};
+use tasklane_domain::{Clock, HostId, HostInfo};
 
 use crate::support::Room;
 
