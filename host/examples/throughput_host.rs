@@ -19,8 +19,8 @@ use tasklane_domain::ports::{
 };
 use tasklane_domain::work::{AckToken, Delivery};
 use tasklane_domain::{
-    Attempt, BlobRef, Clock, DeliveryId, HostInfo, Limits, Manifest, ModuleDigest, ModuleRef, Payload, Priority,
-    QueueName, Report, SystemClock, TaskId, Timestamp, WorkOrder,
+    Attempt, BlobRef, Clock, DeliveryId, HostInfo, HostOrder, Limits, Manifest, ModuleDigest, ModuleRef, Payload,
+    Priority, QueueName, Report, SystemClock, TaskId, Timestamp, WorkOrder,
 };
 use tasklane_host::{ChildOrder, CompilerCommand, Host, HostPorts, HostSettings};
 use tokio_util::sync::CancellationToken;
@@ -124,6 +124,12 @@ impl Control for Endless {
         Ok(())
     }
     async fn cancels(&self) -> Result<live::Receiver<TaskId>, QueueError> {
+        std::future::pending().await
+    }
+    async fn order_host(&self, _: HostOrder) -> Result<(), QueueError> {
+        Ok(())
+    }
+    async fn host_orders(&self) -> Result<live::Receiver<HostOrder>, QueueError> {
         std::future::pending().await
     }
     async fn nudge_due(&self, _: Timestamp) -> Result<(), QueueError> {

@@ -19,6 +19,7 @@ mod levels;
 pub mod local;
 mod metrics;
 mod modules;
+mod orders;
 mod quarantine;
 mod receive;
 mod report;
@@ -26,6 +27,7 @@ mod run;
 mod sandbox;
 mod settings;
 mod spool;
+mod trace;
 mod upload;
 mod voices;
 

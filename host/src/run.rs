@@ -28,6 +28,7 @@ use crate::sandbox::guest::{CommandGuest, Guest, Limited, ProgressSink, Setup};
 use crate::sandbox::meter::{Metered, PollClock, Watch};
 use crate::sandbox::stdio::{SharedVoice, Stdout, Voice};
 use crate::sandbox::units::Calls;
+use crate::trace::AttemptTrace;
 use crate::voices::Voices;
 
 /// Bytes that a guest may hand over in one call of a host function, and beyond its result at its end. Its result may be much larger.
@@ -119,7 +120,8 @@ impl Attempt {
             Err(outcome) => return Ok(Ran::without(outcome.map_texts(|text| voice.lock().masked(text)))),
         };
         let (engine, order, wall) = (&self.engine, &*self.order, self.wall);
-        let call = Call { engine, streams, order, wall, clock, voice: voice.clone() };
+        let trace = self.calls.trace.clone();
+        let call = Call { engine, streams, order, wall, clock, voice: voice.clone(), trace };
         let setup = Setup {
             order: self.order.clone(),
             manifest: self.loaded.manifest.clone(),
@@ -175,6 +177,7 @@ struct Call<'a> {
     wall: Wall,
     clock: Arc<PollClock>,
     voice: SharedVoice,
+    trace: Option<AttemptTrace>,
 }
 
 impl Call<'_> {
@@ -185,7 +188,7 @@ impl Call<'_> {
             Streams::Bounded => HOSTCALL_BYTES,
             Streams::AtOnce => result_bytes.saturating_add(self.order.payload.bytes.len()),
         };
-        Watch { clock: self.clock.clone(), argument_bytes, result_bytes }
+        Watch { clock: self.clock.clone(), argument_bytes, result_bytes, trace: self.trace.clone() }
     }
 
     fn store<T: Limited + Send + 'static>(&self, data: T) -> wasmtime::Result<Store<T>> {

@@ -22,6 +22,8 @@ mod look;
 mod modules;
 mod reports;
 pub mod server;
+mod service;
+mod submissions;
 mod topology;
 mod work;
 
@@ -38,5 +40,6 @@ pub use lease::NatsLeaseStore;
 pub use look::JetStreamLook;
 pub use modules::NatsModuleCache;
 pub use reports::{NatsReportSink, NatsReportSource};
+pub use service::{RouteAnswer, RouteRequest, Routes};
 pub use topology::Topology;
 pub use work::NatsWorkSource;

@@ -18,8 +18,8 @@ use crate::ErrorCode;
 mod flow;
 mod live_log;
 
-pub use live_log::LiveLogView;
 pub use flow::{ModuleFlowList, ModuleFlowView, QueueList, QueueView};
+pub use live_log::LiveLogView;
 
 /// An error, by RFC 9457 (`application/problem+json`).
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -83,6 +83,16 @@ pub struct BatchView {
     pub ended: u64,
     /// Tasks by state.
     pub states: BTreeMap<String, u64>,
+}
+
+/// A page of batches.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct BatchList {
+    /// The newest first.
+    pub batches: Vec<BatchView>,
+    /// For the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
 }
 
 /// A batch as a graph.

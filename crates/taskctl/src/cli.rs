@@ -10,6 +10,7 @@ mod blobs;
 mod contexts;
 mod flow;
 mod global;
+mod hosts;
 mod kv;
 mod live;
 mod modules;
@@ -24,12 +25,13 @@ pub(crate) use blobs::Blobs;
 pub(crate) use contexts::{ContextArgs, Contexts};
 pub(crate) use flow::{Flow, Queues};
 pub(crate) use global::{Color, Format, Global, Watch};
+pub(crate) use hosts::Hosts;
 pub(crate) use kv::{Kv, KvArgs};
 pub(crate) use live::{EventArgs, LogArgs, TopArgs, WaitArgs};
 pub(crate) use modules::Modules;
 pub(crate) use namespaces::{Namespaces, QuotaArgs};
 pub(crate) use retention::{Retention, RuleScope, RuleTimes};
-pub(crate) use schedules::{ScheduleArgs, Schedules};
+pub(crate) use schedules::{ScheduleArgs, ScheduleChangeArgs, Schedules};
 pub(crate) use secrets::{SecretArgs, Secrets};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
 pub(crate) use webhooks::{WebhookArgs, Webhooks};
@@ -113,8 +115,10 @@ pub(crate) enum Command {
     /// What each namespace may have at most, and what it has.
     #[command(subcommand)]
     Namespaces(Namespaces),
-    /// List the living hosts.
+    /// List the living hosts; drain, resume and scale them.
     Hosts {
+        #[command(subcommand)]
+        command: Option<Hosts>,
         #[command(flatten)]
         watch: Watch,
     },

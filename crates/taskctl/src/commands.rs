@@ -7,6 +7,7 @@ mod context;
 mod deploy;
 mod events;
 mod flow;
+mod host;
 mod kv;
 mod look;
 mod man;
@@ -106,7 +107,7 @@ async fn asked(client: &Client, format: Format, command: Command) -> anyhow::Res
         Command::Secrets(command) => secret::run(client, format, command).await?,
         Command::Kv(command) => kv::run(client, format, command).await?,
         Command::Namespaces(command) => namespace::run(client, format, command).await?,
-        Command::Hosts { watch: _ } => look::hosts(client, format).await?,
+        Command::Hosts { command, watch: _ } => host::run(client, format, command).await?,
         Command::Cluster { watch: _ } => look::cluster(client, format).await?,
         Command::Top(args) => return crate::top::run(client, format, args).await,
         Command::Events(args) => events::run(client, format, args).await?,

@@ -86,7 +86,8 @@ fn token(global: &Global) -> anyhow::Result<Option<SecretText>> {
 /// One line of a file.
 pub(crate) fn read_token(path: &std::path::Path) -> anyhow::Result<SecretText> {
     let bytes = read_file(path)?;
-    as_token(&String::from_utf8_lossy(&bytes)).map_err(|why| Failure::new(USAGE, format!("{}: {why}", path.display())).into())
+    as_token(&String::from_utf8_lossy(&bytes))
+        .map_err(|why| Failure::new(USAGE, format!("{}: {why}", path.display())).into())
 }
 
 /// What can go into a header.
@@ -119,7 +120,11 @@ fn joined(given: Given, context: Option<Context>) -> Connection {
 fn is_open(server: &str) -> bool {
     let Some(rest) = server.strip_prefix("http://") else { return false };
     let host = rest.split('/').next().unwrap_or_default();
-    let host = if host.starts_with('[') { host.split(']').next().unwrap_or_default() } else { host.split(':').next().unwrap_or_default() };
+    let host = if host.starts_with('[') {
+        host.split(']').next().unwrap_or_default()
+    } else {
+        host.split(':').next().unwrap_or_default()
+    };
     !(host == "localhost" || host.starts_with("127.") || host == "[::1")
 }
 
@@ -138,7 +143,8 @@ mod tests {
 
     #[test]
     fn what_is_said_comes_before_the_context() {
-        let given = Given { namespace: Some("beta".to_owned()), token: Some(SecretText::new("mine")), ..Given::default() };
+        let given =
+            Given { namespace: Some("beta".to_owned()), token: Some(SecretText::new("mine")), ..Given::default() };
         let joined = joined(given, context());
         assert_eq!((joined.server.as_str(), joined.namespace.as_deref()), ("https://prod", Some("beta")));
         assert_eq!((joined.token, joined.ca_file), (Some(SecretText::new("mine")), Some("ca.pem".into())));

@@ -69,7 +69,10 @@ impl Contexts {
         let near = self.contexts.keys().max_by(|a, b| likeness(a, name).total_cmp(&likeness(b, name)));
         let near = near.filter(|near| likeness(near, name) > 0.7).map(|near| format!("did you mean `{near}`? "));
         Failure::new(NOT_FOUND, format!("there is no context `{name}`"))
-            .hint(format!("{}`taskctl context list` shows all, `taskctl context add` makes one", near.unwrap_or_default()))
+            .hint(format!(
+                "{}`taskctl context list` shows all, `taskctl context add` makes one",
+                near.unwrap_or_default()
+            ))
             .into()
     }
 

@@ -20,8 +20,8 @@ use tasklane_domain::ports::{
 use tasklane_domain::quarantine::{Death, DeathRegister};
 use tasklane_domain::work::{AckToken, Delivery, Ended, ReportBody};
 use tasklane_domain::{
-    Attempt, Clock, DeliveryId, HostInfo, Limits, Manifest, ModuleDigest, ModuleRef, Outcome, Priority, QueueName,
-    Report, SystemClock, TaskId, Timestamp, WorkOrder,
+    Attempt, Clock, DeliveryId, HostId, HostInfo, HostOrder, HostWish, Limits, Manifest, ModuleDigest, ModuleRef,
+    Outcome, Priority, QueueName, Report, SystemClock, TaskId, Timestamp, WorkOrder,
 };
 use tasklane_host::{ChildOrder, CompilerCommand, Host, HostPorts, HostSettings};
 use tokio::sync::{Notify, mpsc, watch};
@@ -71,6 +71,7 @@ pub(crate) struct World {
     pub(crate) asked: Mutex<Vec<(usize, Parking)>>,
     cancels: Mutex<Option<mpsc::UnboundedSender<TaskId>>>,
     questions: Mutex<Option<mpsc::UnboundedSender<Asked>>>,
+    orders: Mutex<Option<mpsc::UnboundedSender<HostOrder>>>,
     /// Large payloads and results.
     pub(crate) blobs: Arc<Buckets>,
     /// What hosts told of deaths, and what they hear.
@@ -91,6 +92,7 @@ impl World {
             asked: Mutex::default(),
             cancels: Mutex::default(),
             questions: Mutex::default(),
+            orders: Mutex::default(),
             blobs: Arc::default(),
             deaths: Mutex::default(),
             quarantined: Mutex::default(),
@@ -198,6 +200,18 @@ impl World {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("the host does not listen for cancels");
+    }
+
+    /// Tells a host what an operator wants, as soon as it listens.
+    pub(crate) async fn order_host(&self, host: HostId, wish: HostWish) {
+        for _ in 0..1_000 {
+            if let Some(orders) = &*self.orders.lock() {
+                orders.send(HostOrder { host, wish }).unwrap();
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the host does not listen for orders");
     }
 
     fn take(&self, want: usize) -> Vec<Delivery> {
@@ -425,11 +439,11 @@ impl HostRegistry for World {
     }
 }
 
-struct Cancels(mpsc::UnboundedReceiver<TaskId>);
+struct Heard<T>(mpsc::UnboundedReceiver<T>);
 
 #[async_trait]
-impl live::Subscription<TaskId> for Cancels {
-    async fn next(&mut self) -> Option<TaskId> {
+impl<T: Send + 'static> live::Subscription<T> for Heard<T> {
+    async fn next(&mut self) -> Option<T> {
         self.0.recv().await
     }
 }
@@ -479,7 +493,17 @@ impl Control for World {
     async fn cancels(&self) -> Result<live::Receiver<TaskId>, QueueError> {
         let (sender, receiver) = mpsc::unbounded_channel();
         *self.cancels.lock() = Some(sender);
-        Ok(Box::new(Cancels(receiver)))
+        Ok(Box::new(Heard(receiver)))
+    }
+
+    async fn order_host(&self, _: HostOrder) -> Result<(), QueueError> {
+        Err(away())
+    }
+
+    async fn host_orders(&self) -> Result<live::Receiver<HostOrder>, QueueError> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.orders.lock() = Some(sender);
+        Ok(Box::new(Heard(receiver)))
     }
 
     async fn nudge_due(&self, _: Timestamp) -> Result<(), QueueError> {

@@ -13,7 +13,9 @@ use tasklane_domain::error::QueueError;
 use tasklane_domain::live_log::{Asked, LogPiece, LogQuestion};
 use tasklane_domain::ports::live::{Receiver, Subscription};
 use tasklane_domain::ports::{Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, TaskNews, WantedModules};
-use tasklane_domain::{BlobRef, HostInfo, Lease, Manifest, ModuleRef, TaskId, Timestamp, WorkOrder};
+use tasklane_domain::{
+    BlobRef, HostInfo, HostOrder, HostStatus, HostWish, Lease, Manifest, ModuleRef, TaskId, Timestamp, WorkOrder,
+};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 /// What a test puts in, and the end that the API takes once.
@@ -161,6 +163,24 @@ impl Control for Recorder {
     }
 
     async fn cancels(&self) -> Result<Receiver<TaskId>, QueueError> {
+        Ok(Box::new(Silence))
+    }
+
+    /// Hosts do as they are told at once, unless they are deaf.
+    async fn order_host(&self, order: HostOrder) -> Result<(), QueueError> {
+        self.reachable()?;
+        let mut hosts = self.hosts.lock().await;
+        for host in hosts.iter_mut().filter(|host| host.id == order.host && host.name != "deaf") {
+            match order.wish {
+                HostWish::Drain => host.status = HostStatus::Draining,
+                HostWish::Resume => host.status = HostStatus::Active,
+                HostWish::Scale(slots) => host.slots = slots,
+            }
+        }
+        Ok(())
+    }
+
+    async fn host_orders(&self) -> Result<Receiver<HostOrder>, QueueError> {
         Ok(Box::new(Silence))
     }
 

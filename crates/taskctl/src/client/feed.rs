@@ -179,7 +179,8 @@ impl Parser {
 mod tests {
     use super::*;
 
-    const STREAM: &str = ": hi\r\nevent: hello\nid: ab-1\ndata: {}\n\nevent:tasks\nid:ab-2\ndata: {\"at\":\ndata: 1}\n\n: \n\n";
+    const STREAM: &str =
+        ": hi\r\nevent: hello\nid: ab-1\ndata: {}\n\nevent:tasks\nid:ab-2\ndata: {\"at\":\ndata: 1}\n\n: \n\n";
 
     #[test]
     fn events_are_the_same_wherever_the_stream_is_cut() {

@@ -68,10 +68,7 @@ fn looked_at(bar: &ProgressBar) {
 }
 
 /// The file in pieces, told to the bar.
-fn pieces(
-    wasm: Vec<u8>,
-    bar: ProgressBar,
-) -> impl futures::Stream<Item = Result<bytes::Bytes, std::io::Error>> + Send {
+fn pieces(wasm: Vec<u8>, bar: ProgressBar) -> impl futures::Stream<Item = Result<bytes::Bytes, std::io::Error>> + Send {
     let wasm = bytes::Bytes::from(wasm);
     stream::unfold((wasm, bar), |(mut left, bar)| async move {
         if left.is_empty() {

@@ -1,7 +1,6 @@
-//! `taskctl modules`, `hosts`, `cluster`.
+//! `taskctl modules`, `cluster`.
 
-use serde_json::Value;
-use tasklane_api_types::{ClusterInfo, ClusterStats, HostList, ModuleList, ModuleView};
+use tasklane_api_types::{ClusterInfo, ClusterStats, ModuleList, ModuleView};
 use tasklane_domain::{Clock, SystemClock};
 
 use crate::cli::Format;
@@ -18,19 +17,6 @@ const MODULES: &[Column] = &[
     col("DEPLOYED"),
     col("DESCRIPTION"),
     wide("SHA256"),
-];
-const HOSTS: &[Column] = &[
-    col("NAME"),
-    state("STATUS"),
-    col("RUNNING"),
-    col("BUFFERED"),
-    col("ENDED"),
-    col("MEMORY"),
-    col("QUEUES"),
-    col("STARTED"),
-    col("VERSION"),
-    wide("PID"),
-    wide("ID"),
 ];
 
 /// Deployed modules: all, those of one name, or one version whole.
@@ -71,30 +57,6 @@ pub(crate) async fn modules(client: &Client, format: Format, module: Option<&str
     let names = list.modules.iter().map(|module| format!("{}@{}", module.name, module.version)).collect();
     let table = Table::new(MODULES, list.modules.iter().map(row).collect()).named(names);
     output::list(format, &list, "modules", &table.or("no modules yet; deploy one with `taskctl deploy FILE.wasm`"))
-}
-
-/// Living hosts.
-pub(crate) async fn hosts(client: &Client, format: Format) -> anyhow::Result<()> {
-    let list: HostList = client.get("/api/v1/hosts").await?;
-    let now = SystemClock.now();
-    let row = |host: &tasklane_domain::HostInfo| {
-        let queues: Vec<String> = host.queues.iter().map(ToString::to_string).collect();
-        let status = serde_json::to_value(host.status).ok();
-        vec![
-            host.name.clone(),
-            status.as_ref().and_then(Value::as_str).unwrap_or("unknown").to_owned(),
-            format!("{}/{}", host.running, host.slots),
-            host.buffered.to_string(),
-            host.ended_total.to_string(),
-            output::size(host.memory_bytes),
-            queues.join(","),
-            output::ago(host.started_at, now),
-            host.version.clone(),
-            host.pid.to_string(),
-            host.id.to_string(),
-        ]
-    };
-    output::list(format, &list, "hosts", &Table::new(HOSTS, list.hosts.iter().map(row).collect()))
 }
 
 /// Leader, slots, counts.

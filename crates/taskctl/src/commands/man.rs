@@ -15,7 +15,11 @@ pub(crate) fn write(dir: &Path) -> anyhow::Result<()> {
     // Only now every command has the options that all have.
     command.build();
     let written = pages(&command, dir)?;
-    output::note(&format!("{written} pages are in {}; next: man -l {}", dir.display(), dir.join("taskctl.1").display()));
+    output::note(&format!(
+        "{written} pages are in {}; next: man -l {}",
+        dir.display(),
+        dir.join("taskctl.1").display()
+    ));
     Ok(())
 }
 

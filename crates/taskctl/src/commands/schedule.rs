@@ -1,12 +1,17 @@
 //! `taskctl schedules …`.
 
 use serde_json::json;
-use tasklane_api_types::{NextRuns, PreviewRequest, ScheduleList, ScheduleRequest, ScheduleView, TaskAccepted};
+use tasklane_api_types::{
+    NextRuns, PreviewRequest, ScheduleChange, ScheduleList, ScheduleRequest, ScheduleTaskChange, ScheduleView,
+    SubmitRequest, TaskAccepted,
+};
+use tasklane_domain::priority::PriorityError;
 
-use crate::cli::{Format, ScheduleArgs, Schedules};
+use crate::cli::{Format, ScheduleArgs, ScheduleChangeArgs, Schedules};
 use crate::client::{Client, segment};
-use crate::commands::payload::Large;
+use crate::commands::payload::{self, Large};
 use crate::commands::run::{request, word};
+use crate::failure::{Failure, USAGE};
 use crate::output::{self, Column, Table, col, state, wide};
 
 const RUNS: &[Column] = &[col("NEXT")];
@@ -32,6 +37,9 @@ fn path(client: &Client, name: &str, rest: &str) -> String {
 pub(crate) async fn run(client: &Client, format: Format, command: Schedules) -> anyhow::Result<()> {
     match command {
         Schedules::Create(args) => show(format, &create(client, &args).await?),
+        Schedules::Change(args) => {
+            show(format, &client.patch(&path(client, &args.name, ""), &change(client, &args).await?).await?)
+        }
         Schedules::List { watch: _ } => list(format, &client.get(&client.scoped(PATH)).await?),
         Schedules::Get { name } => show(format, &client.get(&path(client, &name, "")).await?),
         Schedules::Pause { name } => show(format, &client.post(&path(client, &name, "/pause"), &json!({})).await?),
@@ -61,6 +69,32 @@ async fn create(client: &Client, args: &ScheduleArgs) -> anyhow::Result<Schedule
         paused: args.paused,
     };
     client.post(PATH, &schedule).await
+}
+
+async fn change(client: &Client, args: &ScheduleChangeArgs) -> anyhow::Result<ScheduleChange> {
+    let priority = args.priority.as_deref().map(str::parse).transpose();
+    let priority = priority.map_err(|error: PriorityError| Failure::new(USAGE, error.to_string()))?;
+    let mut task = ScheduleTaskChange {
+        module: args.module.clone(),
+        queue: args.queue.clone(),
+        priority,
+        ..ScheduleTaskChange::default()
+    };
+    if let Some(input) = &args.input {
+        let mut given: SubmitRequest = serde_json::from_value(json!({"module": ""}))?;
+        payload::fill(client, &mut given, input, Large::Inline).await?;
+        (task.payload, task.payload_text, task.payload_base64) =
+            (given.payload, given.payload_text, given.payload_base64);
+    }
+    Ok(ScheduleChange {
+        expression: args.expression.clone(),
+        timezone: args.timezone.clone(),
+        missed: args.missed.as_deref().map(|text| word("--missed", text)).transpose()?,
+        window: args.window.clone(),
+        overlap: args.overlap.as_deref().map(|text| word("--overlap", text)).transpose()?,
+        jitter: args.jitter.clone(),
+        task,
+    })
 }
 
 fn started(format: Format, accepted: &TaskAccepted) -> anyhow::Result<()> {

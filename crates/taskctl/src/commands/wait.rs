@@ -52,7 +52,9 @@ impl Goal {
 fn goal(text: &str) -> anyhow::Result<Goal> {
     match text {
         "ended" => Ok(Goal::Ended),
-        state => state.parse().map(Goal::State).map_err(|_| Failure::new(USAGE, format!("`{state}` is no state")).into()),
+        state => {
+            state.parse().map(Goal::State).map_err(|_| Failure::new(USAGE, format!("`{state}` is no state")).into())
+        }
     }
 }
 
@@ -88,7 +90,10 @@ impl Waiting<'_> {
             }
             line.set_message(format!("{} of {} tasks", tasks.len() - open.len(), tasks.len()));
             line.tick();
-            self.pause(&mut feed, &open, || format!("{} of {} tasks are not {}", open.len(), tasks.len(), self.shown())).await?;
+            self.pause(&mut feed, &open, || {
+                format!("{} of {} tasks are not {}", open.len(), tasks.len(), self.shown())
+            })
+            .await?;
             match self.look(open).await {
                 Ok(newer) => newer.into_iter().for_each(|newer| {
                     tasks.iter_mut().filter(|task| task.id == newer.id).for_each(|task| *task = newer.clone());
@@ -122,7 +127,8 @@ impl Waiting<'_> {
     }
 
     fn ended(&self, format: Format, tasks: Vec<TaskView>) -> anyhow::Result<ExitCode> {
-        let missed: Vec<String> = self.of(&tasks, Stand::Missed).map(|task| format!("{} is {}", task.id, task.state)).collect();
+        let missed: Vec<String> =
+            self.of(&tasks, Stand::Missed).map(|task| format!("{} is {}", task.id, task.state)).collect();
         task::show_list(format, &TaskList { tasks, next_cursor: None })?;
         if missed.is_empty() {
             return Ok(ExitCode::SUCCESS);
@@ -144,7 +150,8 @@ impl Waiting<'_> {
                 if missed == 0 {
                     return Ok(ExitCode::SUCCESS);
                 }
-                let failure = Failure::new(FAILED, format!("{missed} tasks of the batch ended without being {}", self.shown()));
+                let failure =
+                    Failure::new(FAILED, format!("{missed} tasks of the batch ended without being {}", self.shown()));
                 return Err(failure.hint(format!("taskctl tasks list --batch {id}")).into());
             }
             line.set_message(format!("{reached} of {} tasks are {}", batch.tasks, self.shown()));

@@ -25,7 +25,7 @@ const CLEAR_ALL: &str = "\u{1b}[H\u{1b}[2J";
 /// How often a command is wanted again, if it is.
 pub(super) fn wanted(command: &Command) -> Option<Duration> {
     let watch: Watch = match command {
-        Command::Hosts { watch } | Command::Cluster { watch } => *watch,
+        Command::Hosts { watch, .. } | Command::Cluster { watch } => *watch,
         Command::Modules(command) => match **command {
             Modules::List { watch } => watch,
             _ => return None,
@@ -116,7 +116,8 @@ mod tests {
             let args = ["taskctl"].iter().chain(args);
             Cli::try_parse_from(args).ok().and_then(|cli| super::wanted(&cli.command))
         };
-        for list in ["tasks list", "modules list", "queues list", "hosts", "cluster", "schedules list", "batches get x"] {
+        for list in ["tasks list", "modules list", "queues list", "hosts", "cluster", "schedules list", "batches get x"]
+        {
             let words: Vec<&str> = list.split(' ').collect();
             assert_eq!(wanted(&words), None, "{list}");
             assert_eq!(wanted(&[&words[..], &["--watch"]].concat()), Some(Duration::from_secs(2)), "{list}");

@@ -84,7 +84,8 @@ fn clock(name: &str, whose: &str, ahead: f64) -> Check {
 /// A lease is renewed at least every few seconds: its time lies between then and now.
 fn leader(info: &ClusterInfo, now: Timestamp) -> Vec<Check> {
     let Some(leader) = &info.leader else {
-        let advice = "start a scheduler (`taskctl serve scheduler`): without one nothing is settled, retried or scheduled";
+        let advice =
+            "start a scheduler (`taskctl serve scheduler`): without one nothing is settled, retried or scheduled";
         return vec![Check::fail("leader", "no scheduler leads", advice)];
     };
     let mut checks = vec![Check::ok("leader", format!("{} leads", leader.scheduler))];
@@ -125,7 +126,8 @@ async fn hosts(client: &Client, info: &ClusterInfo) -> Vec<Check> {
         .map(|(_, name, version)| format!("{name} is {version}"))
         .collect();
     let found = if others.is_empty() { format!("all {} are {own}", newest.len()) } else { others.join(", ") };
-    let advice = format!("bring them to {own}, one after the other: `taskctl serve host` drains when it is asked to end");
+    let advice =
+        format!("bring them to {own}, one after the other: `taskctl serve host` drains when it is asked to end");
     let worst = newest.values().max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
     let mut checks = vec![Check::good("version_hosts", others.is_empty(), found, &advice)];
     checks.extend(worst.map(|(ahead, name, _)| clock("clock_hosts", &format!("of all hosts', {name}'s"), *ahead)));

@@ -84,7 +84,11 @@ fn secret_file(name: &str, path: &Path) -> Check {
     };
     let mode = meta.permissions().mode() & 0o777;
     if std::fs::File::open(path).is_err() {
-        return Check::fail(name, format!("{shown} cannot be read by this user"), format!("chown it, mode 600: {shown}"));
+        return Check::fail(
+            name,
+            format!("{shown} cannot be read by this user"),
+            format!("chown it, mode 600: {shown}"),
+        );
     }
     Check::good(name, mode & OTHERS == 0, format!("{shown}, mode {mode:o}"), &format!("chmod 600 {shown}"))
 }

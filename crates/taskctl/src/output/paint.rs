@@ -80,8 +80,9 @@ pub(super) fn of_state(word: &str) -> Option<Paint> {
         "queued" | "scheduled" | "retrying" | "blocked" | "paused" | "draining" | "warn" | "waiting" | "held" => {
             Paint::Waiting
         }
-        "failed" | "fail" | "dead" | "quarantined" | "away" | "trap" | "timed_out" | "out_of_fuel" | "out_of_memory"
-        | "task_error" | "host_error" | "host_lost" | "exit_code" | "output_too_large" | "expired" => Paint::Bad,
+        "failed" | "fail" | "dead" | "quarantined" | "away" | "trap" | "timed_out" | "out_of_fuel"
+        | "out_of_memory" | "task_error" | "host_error" | "host_lost" | "exit_code" | "output_too_large"
+        | "expired" => Paint::Bad,
         "cancelled" | "skipped" | "off" => Paint::Faint,
         _ => return None,
     })

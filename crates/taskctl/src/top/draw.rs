@@ -218,7 +218,8 @@ fn painted(state: StateKind) -> Style {
 
 fn progress(task: &TaskView) -> String {
     let done = task.progress.as_ref();
-    done.map(|done| format!("{:.0} % {}", done.fraction * 100.0, inert(&done.message).replace('\n', " "))).unwrap_or_default()
+    done.map(|done| format!("{:.0} % {}", done.fraction * 100.0, inert(&done.message).replace('\n', " ")))
+        .unwrap_or_default()
 }
 
 fn task_cells(task: &TaskView, now: Timestamp) -> [String; 6] {
@@ -259,7 +260,9 @@ fn draw_tasks(frame: &mut Frame, area: Rect, picture: &Picture, screen: &Screen)
 fn last_line(screen: &Screen) -> Line<'static> {
     let question = |text: String| Line::styled(text, Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD));
     match (&screen.mode, &screen.message) {
-        (Mode::Filter, _) => Line::from(format!("filter: {}█  Enter keeps it, Esc takes it away", inert(&screen.filter))),
+        (Mode::Filter, _) => {
+            Line::from(format!("filter: {}█  Enter keeps it, Esc takes it away", inert(&screen.filter)))
+        }
         (Mode::Confirm(Act::Pause(queue)), _) => question(format!("pause queue {queue}? y/n")),
         (Mode::Confirm(Act::Resume(queue)), _) => question(format!("resume queue {queue}? y/n")),
         (Mode::Confirm(Act::Cancel(id)), _) => question(format!("cancel task {id}? y/n")),
@@ -340,9 +343,7 @@ pub(super) mod tests {
 
     /// Two tasks, a lane, a paused queue, no host.
     pub(in crate::top) fn picture() -> Picture {
-        let queue = |name: &str, paused: Option<&str>| {
-            json!({"name": name, "paused_at": paused, "fair": false, "queued": 1, "held": 0, "running": 0, "waiting": 0})
-        };
+        let queue = |name: &str, paused: Option<&str>| json!({"name": name, "paused_at": paused, "fair": false, "queued": 1, "held": 0, "running": 0, "waiting": 0});
         let read = |value: serde_json::Value| serde_json::from_value(value).unwrap();
         Picture {
             at: "2026-01-01T00:01:00Z".parse().unwrap(),
@@ -379,8 +380,21 @@ pub(super) mod tests {
     fn everything_is_on_a_screen_of_80_by_24() {
         let screen = drawn(80, 24, &Screen::new(String::new()));
         for word in [
-            "Tasklane 0.1.0", "leader s-1 (term 7)", "running 1", "queued 1", "ended 12.5/s", "failed 1.0 %",
-            "default/5", "held", "paused", "resize", "95.0 ms", "task-1", "50 % half", "? help", "q quit",
+            "Tasklane 0.1.0",
+            "leader s-1 (term 7)",
+            "running 1",
+            "queued 1",
+            "ended 12.5/s",
+            "failed 1.0 %",
+            "default/5",
+            "held",
+            "paused",
+            "resize",
+            "95.0 ms",
+            "task-1",
+            "50 % half",
+            "? help",
+            "q quit",
         ] {
             assert!(screen.contains(word), "`{word}` is missing:\n{screen}");
         }
@@ -401,11 +415,17 @@ pub(super) mod tests {
     #[test]
     fn a_filter_a_question_and_a_message_are_shown() {
         let filtered = drawn(80, 24, &Screen::new("queued".to_owned()));
-        assert!(filtered.contains("[queued]") && filtered.contains("task-2") && !filtered.contains("task-1"), "{filtered}");
+        assert!(
+            filtered.contains("[queued]") && filtered.contains("task-2") && !filtered.contains("task-1"),
+            "{filtered}"
+        );
         let mode = Mode::Confirm(Act::Pause("default".to_owned()));
         assert!(drawn(80, 24, &Screen { mode, ..Screen::new(String::new()) }).contains("pause queue default? y/n"));
         let message = Some(format!("{AWAY}nobody answers"));
         assert!(drawn(80, 24, &Screen { message, ..Screen::new(String::new()) }).contains("away: nobody answers"));
-        assert!(drawn(80, 24, &Screen { mode: Mode::Help, ..Screen::new(String::new()) }).contains("cancel the selected task"));
+        assert!(
+            drawn(80, 24, &Screen { mode: Mode::Help, ..Screen::new(String::new()) })
+                .contains("cancel the selected task")
+        );
     }
 }

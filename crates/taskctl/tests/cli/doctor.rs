@@ -90,7 +90,9 @@ fn a_living_cluster_is_looked_at_from_outside() {
     let dev = crate::dev::Dev::start();
     let run = dev.run(&["doctor", "-o", "json"]);
     let findings: Value = serde_json::from_slice(&run.out).unwrap();
-    for name in ["api", "api_nats", "leader", "version_api", "version_hosts", "clock_api", "clock_scheduler", "clock_hosts"] {
+    for name in
+        ["api", "api_nats", "leader", "version_api", "version_hosts", "clock_api", "clock_scheduler", "clock_hosts"]
+    {
         let check = check(&findings, name);
         assert_eq!(check["verdict"], "ok", "{check}");
     }

@@ -95,7 +95,10 @@ fn logs_are_followed_while_the_guest_speaks_and_from_where_the_reader_was() {
 
     let mut rest = Going::start(&dev, &["tasks", "logs", "-f", &id, "--after", "1.1", "-o", "jsonl"]);
     let line: Value = serde_json::from_str(&rest.line()).unwrap();
-    assert_eq!((line["message"].as_str(), line["attempt"].as_u64(), line["source"].as_str()), (Some("two"), Some(1), Some("stderr")));
+    assert_eq!(
+        (line["message"].as_str(), line["attempt"].as_u64(), line["source"].as_str()),
+        (Some("two"), Some(1), Some("stderr"))
+    );
     let line: Value = serde_json::from_str(&rest.line()).unwrap();
     assert_eq!(line["message"], "\u{1b}[31mred", "programs get it as it is");
     dev.run(&["tasks", "cancel", &id]);
@@ -166,11 +169,15 @@ fn waiting_ends_when_all_are_there_or_one_never_will_be() {
     assert!(ended.code == 0 && ended.out().contains("failed"), "{ended:?}");
     assert_eq!(dev.run(&["wait", &bad, "--for=failed"]).code, 0);
     let missed = dev.run(&["wait", &bad, &good, "--for=succeeded"]);
-    assert!(missed.code == 1 && missed.err.contains(&format!("{bad} is failed")) && missed.err.contains("hint:"), "{missed:?}");
+    assert!(
+        missed.code == 1 && missed.err.contains(&format!("{bad} is failed")) && missed.err.contains("hint:"),
+        "{missed:?}"
+    );
 
     let long = dev.submit(&["spinner", "--timeout-ms", "3600000"]);
     assert_eq!(dev.run(&["wait", &long, "--for=running"]).code, 0);
-    dev.run(&["wait", &long, "--timeout", "300ms"]).fails(6, &["1 of 1 tasks are not ended within 300ms", "they go on"]);
+    dev.run(&["wait", &long, "--timeout", "300ms"])
+        .fails(6, &["1 of 1 tasks are not ended within 300ms", "they go on"]);
     dev.run(&["tasks", "cancel", &long]);
 
     let document = r#"{"tasks": [{"name": "a", "module": "echo"}, {"module": "echo", "after": ["a"]}]}"#;
@@ -214,7 +221,11 @@ fn events_come_as_they_happen_and_only_those_that_are_wanted() {
 
     let history = dev.run(&["events"]);
     assert!(history.code == 0 && history.out().starts_with("AT"), "{history:?}");
-    assert!(dev.run(&["events", "--seconds", "60", "-o", "json"]).json()["seconds"].as_array().is_some_and(|all| !all.is_empty()));
+    assert!(
+        dev.run(&["events", "--seconds", "60", "-o", "json"]).json()["seconds"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+    );
     dev.run(&["events", "--module", "echo"]).fails(2, &["--follow"]);
     dev.run(&["events", "-f", "--state", "fialed"]).fails(2, &["failed"]);
     dev.run(&["events", "--seconds", "901"]).fails(2, &["invalid_query"]);

@@ -48,7 +48,8 @@ impl World {
     fn new() -> Self {
         let dev = Dev::start();
         dev.deploy("echo", &wasm::echo());
-        let accepted = dev.feed(&["submit", "--batch", "-", "-o", "json"], br#"{"tasks": [{"module": "echo"}]}"#).json();
+        let accepted =
+            dev.feed(&["submit", "--batch", "-", "-o", "json"], br#"{"tasks": [{"module": "echo"}]}"#).json();
         let id = accepted["tasks"][0]["id"].as_str().unwrap().to_owned();
         dev.until(&id, "succeeded");
         for args in [
@@ -96,7 +97,10 @@ fn every_list_and_record_comes_in_every_format() {
         let names = world.run(args, "name").out();
         assert_eq!(names.lines().count(), things.len(), "{args:?}: {names}");
         let (table, wide) = (world.run(args, "table").out(), world.run(args, "wide").out());
-        assert!(table.lines().count() > things.len() && heading(&wide).starts_with(&heading(&table)), "{args:?}: {wide}");
+        assert!(
+            table.lines().count() > things.len() && heading(&wide).starts_with(&heading(&table)),
+            "{args:?}: {wide}"
+        );
         assert!(world.run(args, "yaml").out().contains(&format!("{field}:\n")), "{args:?}");
     }
     for (args, name) in RECORDS {

@@ -11,7 +11,9 @@ fn there_is_a_page_for_each_command() {
     let made = finish(command, b"");
     assert!(made.code == 0 && made.err.contains("pages are in"), "{made:?}");
     let page = |name: &str| std::fs::read_to_string(pages.join(format!("{name}.1"))).unwrap();
-    for name in ["taskctl", "taskctl-tasks", "taskctl-tasks-list", "taskctl-top", "taskctl-context-add", "taskctl-serve"] {
+    for name in
+        ["taskctl", "taskctl-tasks", "taskctl-tasks-list", "taskctl-top", "taskctl-context-add", "taskctl-serve"]
+    {
         let text = page(name);
         assert!(text.contains(".SH NAME") && text.contains(".SH SYNOPSIS"), "{name}: {text}");
         assert!(!text.contains("my-own-server"), "{name} shows the environment");

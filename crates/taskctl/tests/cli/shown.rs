@@ -70,8 +70,13 @@ impl Shown {
         let screen = self.same(on_terminal.screen().trim_end());
         let (out, err) = (self.same(&piped.out()), self.same(&piped.err));
         assert!(!piped.out().contains('\u{1b}') && !piped.err.contains('\u{1b}'), "{args}: colour in a pipe");
-        let codes = if code == piped.code { code.to_string() } else { format!("{}, the second time {code}", piped.code) };
-        writeln!(self.text, "$ taskctl {args}\n[exit code {codes}]\n[stdout]\n{out}[stderr]\n{err}[on a terminal]\n{screen}\n").unwrap();
+        let codes =
+            if code == piped.code { code.to_string() } else { format!("{}, the second time {code}", piped.code) };
+        writeln!(
+            self.text,
+            "$ taskctl {args}\n[exit code {codes}]\n[stdout]\n{out}[stderr]\n{err}[on a terminal]\n{screen}\n"
+        )
+        .unwrap();
     }
 
     /// Compares all of it with `snapshots/shown-NAME.txt`; with `TASKCTL_SNAPSHOTS=write` it writes that file instead.
@@ -86,7 +91,12 @@ impl Shown {
         if text != agreed {
             let differs = text.lines().zip(agreed.lines()).position(|(seen, agreed)| seen != agreed).unwrap_or(0);
             let part: Vec<&str> = text.lines().skip(differs.saturating_sub(8)).take(16).collect();
-            panic!("{}:{} differs; if that is meant, set TASKCTL_SNAPSHOTS=write\n{}", path.display(), differs + 1, part.join("\n"));
+            panic!(
+                "{}:{} differs; if that is meant, set TASKCTL_SNAPSHOTS=write\n{}",
+                path.display(),
+                differs + 1,
+                part.join("\n")
+            );
         }
     }
 
@@ -99,89 +109,101 @@ impl Shown {
 #[test]
 fn every_command_shows_what_was_agreed() {
     let mut shown = Shown::new();
-    shown.group("modules", &[
-        "modules list",
-        "modules get echo",
-        "modules get echo@1.0.0 -o name",
-        "modules get ecko",
-        "modules alias echo@stable 1.0.0",
-        "modules aliases echo",
-        "modules promote echo@stable",
-        "modules rollback echo@nothing",
-        "modules diff echo@1.0.0 9.9.9",
-        "modules disable echo@1.0.0",
-        "modules enable echo@1.0.0",
-        "modules release echo@1.0.0",
-        "modules unalias echo@nothing",
-        "modules delete echo@9.9.9",
-        "deploy echo.wasm --name echo --module-version 1.0.0",
-        "deploy unlucky.wasm --name echo --module-version 1.0.0",
-    ]);
-    shown.group("tasks", &[
-        "tasks list",
-        "tasks list -o wide",
-        "tasks list --queue nothing-there",
-        "tasks get ID",
-        "tasks get FAILED",
-        "tasks attempts FAILED",
-        "tasks logs FAILED",
-        "tasks logs -f FAILED",
-        "tasks result ID",
-        "tasks result FAILED",
-        "tasks payload ID",
-        "tasks watch ID",
-        "tasks watch FAILED",
-        "tasks cancel ID",
-        "tasks cancel --queue nothing-there",
-        "tasks retry ID",
-        "tasks reschedule ID --delay 1s",
-        "tasks get 0198c0de-7a5c-7000-8000-000000000000",
-        "wait ID FAILED",
-        "wait FAILED --for succeeded",
-        "wait --batch BATCH",
-        "run echo --input [1,2]",
-        "run unlucky --max-attempts 1",
-        "submit echo -o name",
-        "submit ecko",
-        "batches get BATCH",
-        "batches graph BATCH",
-        "batches cancel BATCH",
-        "operations get ID",
-        "blobs get sha256:12",
-    ]);
-    shown.group("things", &[
-        "schedules create tick @daily echo --input [1]",
-        "schedules list",
-        "schedules pause tick",
-        "schedules resume tick",
-        "schedules next @hourly --count 2",
-        "schedules delete nothing",
-        "queues list",
-        "queues pause images",
-        "queues resume images",
-        "queues set images --fair true",
-        "flow set echo --max 5 --rate 10/1s",
-        "flow list",
-        "flow unset echo",
-        "retention set --queue night --tasks 2d",
-        "retention list",
-        "retention unset --queue night",
-        "webhooks create hook http://127.0.0.1:9/hook --events task.failed --paused",
-        "webhooks list",
-        "webhooks get hook",
-        "webhooks deliveries hook",
-        "webhooks delete nothing",
-        "secrets list",
-        "secrets delete nothing",
-        "kv set shared:carts a 1",
-        "kv stores",
-        "kv keys shared:carts",
-        "kv get shared:carts a",
-        "kv delete shared:carts nothing",
-        "namespaces set acme --modules-max 5",
-        "namespaces list",
-        "namespaces get acme",
-        "namespaces unset nothing",
-    ]);
-    shown.group("cluster", &["hosts", "cluster", "events --seconds 1000", "context list", "context show", "context use nowhere"]);
+    shown.group(
+        "modules",
+        &[
+            "modules list",
+            "modules get echo",
+            "modules get echo@1.0.0 -o name",
+            "modules get ecko",
+            "modules alias echo@stable 1.0.0",
+            "modules aliases echo",
+            "modules promote echo@stable",
+            "modules rollback echo@nothing",
+            "modules diff echo@1.0.0 9.9.9",
+            "modules disable echo@1.0.0",
+            "modules enable echo@1.0.0",
+            "modules release echo@1.0.0",
+            "modules unalias echo@nothing",
+            "modules delete echo@9.9.9",
+            "deploy echo.wasm --name echo --module-version 1.0.0",
+            "deploy unlucky.wasm --name echo --module-version 1.0.0",
+        ],
+    );
+    shown.group(
+        "tasks",
+        &[
+            "tasks list",
+            "tasks list -o wide",
+            "tasks list --queue nothing-there",
+            "tasks get ID",
+            "tasks get FAILED",
+            "tasks attempts FAILED",
+            "tasks logs FAILED",
+            "tasks logs -f FAILED",
+            "tasks result ID",
+            "tasks result FAILED",
+            "tasks payload ID",
+            "tasks watch ID",
+            "tasks watch FAILED",
+            "tasks cancel ID",
+            "tasks cancel --queue nothing-there",
+            "tasks retry ID",
+            "tasks reschedule ID --delay 1s",
+            "tasks get 0198c0de-7a5c-7000-8000-000000000000",
+            "wait ID FAILED",
+            "wait FAILED --for succeeded",
+            "wait --batch BATCH",
+            "run echo --input [1,2]",
+            "run unlucky --max-attempts 1",
+            "submit echo -o name",
+            "submit ecko",
+            "batches get BATCH",
+            "batches graph BATCH",
+            "batches cancel BATCH",
+            "operations get ID",
+            "blobs get sha256:12",
+        ],
+    );
+    shown.group(
+        "things",
+        &[
+            "schedules create tick @daily echo --input [1]",
+            "schedules list",
+            "schedules pause tick",
+            "schedules resume tick",
+            "schedules next @hourly --count 2",
+            "schedules delete nothing",
+            "queues list",
+            "queues pause images",
+            "queues resume images",
+            "queues set images --fair true",
+            "flow set echo --max 5 --rate 10/1s",
+            "flow list",
+            "flow unset echo",
+            "retention set --queue night --tasks 2d",
+            "retention list",
+            "retention unset --queue night",
+            "webhooks create hook http://127.0.0.1:9/hook --events task.failed --paused",
+            "webhooks list",
+            "webhooks get hook",
+            "webhooks deliveries hook",
+            "webhooks delete nothing",
+            "secrets list",
+            "secrets delete nothing",
+            "kv set shared:carts a 1",
+            "kv stores",
+            "kv keys shared:carts",
+            "kv get shared:carts a",
+            "kv delete shared:carts nothing",
+            "namespaces set acme --modules-max 5",
+            "namespaces list",
+            "namespaces get acme",
+            "namespaces unset nothing",
+        ],
+    );
+    shown.group(
+        "cluster",
+        &["hosts", "cluster", "events --seconds 1000", "context list", "context show", "context use nowhere"],
+    );
 }

@@ -21,7 +21,8 @@ fn it_shows_the_cluster_live_and_its_keys_act() {
     let waiting = dev.submit(&["echo", "--queue", "nobody-serves-it"]);
     dev.until(&running, "running");
     let mut top = dev.on_terminal(&["top"], SMALL);
-    let words = ["Tasklane", "leader", "slots 1/4", "running 1", "nobody-serves-it/", "HOST", "active", "SLOWEST", "q quit"];
+    let words =
+        ["Tasklane", "leader", "slots 1/4", "running 1", "nobody-serves-it/", "HOST", "active", "SLOWEST", "q quit"];
     top.shows(&words);
     top.shows(&[&running[..8], "spinner", "echo"]);
 
