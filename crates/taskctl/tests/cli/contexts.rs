@@ -1,7 +1,7 @@
 //! Contexts: servers by name, a file that only its user reads, and a token that goes where it belongs and is shown nowhere.
 
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
