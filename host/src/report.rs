@@ -149,9 +149,11 @@ async fn publish(room: &Room, reports: Vec<Report>) {
 async fn publish_each(room: &Room, reports: Vec<Report>) {
     for mut report in reports {
         while let Err(error) = publish_one(room, &report).await {
-            tracing::warn!(%error, task = %report.task, "a report did not fit and is sent with less in it");
+            let Report { task, attempt, host, .. } = &report;
+            tracing::warn!(%error, %task, %attempt, %host, "a report did not fit and is sent with less in it");
             if !shrink(&mut report) {
-                tracing::error!(task = %report.task, "a report cannot be sent; its task will be rescued");
+                let Report { task, attempt, host, .. } = &report;
+                tracing::error!(%task, %attempt, %host, "a report cannot be sent; its task will be rescued");
                 break;
             }
         }
@@ -164,7 +166,10 @@ async fn publish_one(room: &Room, report: &Report) -> Result<(), QueueError> {
         match room.ports.reports.publish(vec![report.clone()]).await {
             Ok(()) => return Ok(()),
             Err(error @ (QueueError::TooLarge { .. } | QueueError::Corrupt(_))) => return Err(error),
-            Err(error) => tracing::warn!(%error, "a report was not accepted; trying again"),
+            Err(error) => {
+                let Report { task, attempt, host, .. } = report;
+                tracing::warn!(%error, %task, %attempt, %host, "a report was not accepted; trying again");
+            }
         }
         tokio::time::sleep(ERROR_PAUSE).await;
     }

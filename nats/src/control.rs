@@ -5,17 +5,19 @@ use std::marker::PhantomData;
 use async_nats::Subscriber;
 use async_trait::async_trait;
 use futures::StreamExt;
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tasklane_domain::error::QueueError;
+use tasklane_domain::live_log::{Asked, LogPiece, LogQuestion};
 use tasklane_domain::ports::live::{Receiver, Subscription};
 use tasklane_domain::ports::{Control, TaskNews};
-use tasklane_domain::{ModuleName, QueueName, StateKind, TaskId, Timestamp};
+use tasklane_domain::{HostOrder, ModuleName, QueueName, StateKind, TaskId, Timestamp};
 
 use crate::Nats;
 use crate::api::unavailable;
 use crate::codec::{decode, encode};
-use crate::topology::{ADMIT, CANCEL, DUE, SETTLED};
+use crate::logs;
+use crate::topology::{ADMIT, CANCEL, DUE, HOST_ORDERS, SETTLED};
 
 /// News of one batch are cut into messages of this many, to stay far below the server's limit.
 const NEWS_PER_MESSAGE_MAX: usize = 1_000;
@@ -47,6 +49,14 @@ impl Control for NatsControl {
         self.listen(CANCEL).await
     }
 
+    async fn order_host(&self, order: HostOrder) -> Result<(), QueueError> {
+        self.send(HOST_ORDERS, &order).await
+    }
+
+    async fn host_orders(&self) -> Result<Receiver<HostOrder>, QueueError> {
+        self.listen(HOST_ORDERS).await
+    }
+
     async fn nudge_due(&self, at: Timestamp) -> Result<(), QueueError> {
         self.send(DUE, &at).await
     }
@@ -74,6 +84,14 @@ impl Control for NatsControl {
         let messages = self.nats.client.subscribe(SETTLED).await;
         let messages = messages.map_err(|error| unavailable("listen for news", error))?;
         Ok(Box::new(News(Listening { messages, kind: PhantomData })))
+    }
+
+    async fn ask_log(&self, question: &LogQuestion) -> Result<Option<LogPiece>, QueueError> {
+        logs::ask(&self.nats, question).await
+    }
+
+    async fn log_questions(&self) -> Result<Receiver<Asked>, QueueError> {
+        logs::questions(&self.nats).await
     }
 }
 

@@ -100,7 +100,7 @@ impl NatsDispatcher {
             awaited.settle(WINDOW - ORDERS_PER_ACK, taken).await;
             let is_last = index + 1 == orders.len();
             if let Err(error) = self.publish(order, is_last, &mut awaited).await {
-                tracing::warn!(task = %order.task, %error, "an order was not published; rescue will repeat it");
+                tracing::warn!(task = %order.task, attempt = %order.attempt, %error, "an order was not published; rescue will repeat it");
             }
         }
         awaited.settle(0, taken).await;

@@ -4,6 +4,7 @@
 //! `tasklane-api-types`, a hint and the request's id; bodies, headers, connections and times are bounded. It holds nothing that
 //! a restart would lose.
 
+mod about;
 mod assets;
 mod background;
 mod blobs;
@@ -17,6 +18,7 @@ mod extract;
 mod feed;
 mod flow;
 mod graph;
+mod machine;
 mod metrics;
 mod modules;
 mod namespaces;
@@ -29,6 +31,7 @@ mod secrets;
 mod serve;
 mod state;
 mod submit;
+mod trace;
 mod unique;
 mod views;
 mod waiters;
@@ -37,11 +40,12 @@ mod webhooks;
 use std::sync::Arc;
 
 use axum::Router;
-use prometheus::Registry;
 use tasklane_domain::Clock;
+use tasklane_metrics::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use machine::{Doctor, Machine};
 pub use serve::ServeSettings;
 pub use state::{ApiPorts, ApiSettings};
 

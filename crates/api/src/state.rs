@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
 use tasklane_domain::blob::{BLOB_BYTES_DEFAULT, BlobCache, BlobStore};
 use tasklane_domain::call::CallSource;
 use tasklane_domain::children::EnqueueSource;
@@ -22,13 +21,16 @@ use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::secret::SecretStore;
 use tasklane_domain::webhook::WebhookStore;
 use tasklane_domain::{Clock, LimitsPolicy};
+use tasklane_metrics::Registry;
 use tasklane_seal::KeyRing;
+use tasklane_trace::Tracing;
 use tokio::sync::Semaphore;
 
 use crate::background::DispatchQueue;
 use crate::blobs::UPLOADS_AT_ONCE_MAX;
 use crate::counts::Counts;
 use crate::feed::Feed;
+use crate::machine::{Findings, Machine};
 use crate::metrics::Metrics;
 use crate::modules::ModuleBook;
 use crate::schemas::SchemaBook;
@@ -60,10 +62,14 @@ pub struct ApiSettings {
     pub kv: KvLimits,
     /// What seals secrets. Default: nothing, so that none can be set.
     pub secret_keys: KeyRing,
+    /// Spans of submits. Default: off.
+    pub tracing: Tracing,
     /// How connections are served.
     pub serve: ServeSettings,
     /// Version shown to clients.
     pub version: String,
+    /// The program around it. Default: one that says nothing of itself.
+    pub machine: Machine,
 }
 
 impl Default for ApiSettings {
@@ -80,8 +86,10 @@ impl Default for ApiSettings {
             egress: Policy::default(),
             kv: KvLimits::default(),
             secret_keys: KeyRing::default(),
+            tracing: Tracing::default(),
             serve: ServeSettings::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            machine: Machine::default(),
         }
     }
 }
@@ -150,6 +158,7 @@ pub(crate) struct State {
     pub(crate) waiters: Waiters,
     pub(crate) counts: Counts,
     pub(crate) feed: Arc<Feed>,
+    pub(crate) findings: Findings,
     pub(crate) dispatch: DispatchQueue,
     /// Places of uploads of blobs.
     pub(crate) uploads: Semaphore,
@@ -163,7 +172,7 @@ impl State {
         registry: Registry,
         dispatch: DispatchQueue,
     ) -> Result<Self, prometheus::Error> {
-        let metrics = Metrics::register(&registry, &settings.version)?;
+        let metrics = Metrics::register(&registry)?;
         Ok(Self {
             settings,
             ports,
@@ -175,6 +184,7 @@ impl State {
             waiters: Waiters::default(),
             counts: Counts::default(),
             feed: Arc::default(),
+            findings: Findings::default(),
             dispatch,
             uploads: Semaphore::new(UPLOADS_AT_ONCE_MAX),
         })

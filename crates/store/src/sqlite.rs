@@ -4,8 +4,6 @@
 //! each other up to [`BUSY_TIMEOUT`].
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -13,6 +11,7 @@ use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 use tasklane_domain::error::StoreError;
 
 use crate::Stores;
+use crate::commits::Commits;
 use crate::error::{migration, unavailable};
 
 /// What the shared rooms are compiled for.
@@ -157,7 +156,7 @@ pub(crate) async fn open(path: &str) -> Result<Stores, StoreError> {
     // A file does not go away as a server does: connections are not tried before each use.
     let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).test_before_acquire(false);
     let readers = readers.connect_with(options(path)).await.map_err(unavailable)?;
-    let commits = Arc::new(AtomicU64::new(0));
+    let commits = Commits::new()?;
     let store = adapter::Store::start(WriteConnection { connection }, readers, commits.clone());
     Ok(crate::stores(store, commits))
 }

@@ -27,6 +27,8 @@ mod flow;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod kv;
 #[cfg(test)]
 mod manifests;
@@ -50,6 +52,8 @@ mod schedules;
 mod secrets;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod system;
 #[cfg(test)]
 mod tasks_change;
 #[cfg(test)]

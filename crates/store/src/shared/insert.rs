@@ -7,11 +7,11 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::task::NewTask;
 use tasklane_domain::{Attempt, DeliveryId, StateKind};
 
+use super::Db;
 use super::row::{id_bytes, spec_of};
 use super::rows::{self, Texts};
 use super::submit::Fresh;
 use super::values::Column;
-use super::Db;
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -102,7 +102,11 @@ pub(super) async fn insert(conn: &mut Conn, all: &[&Fresh<'_>]) -> Result<(), St
 fn groups<'a, 'b>(all: &[&'b Fresh<'a>]) -> Vec<Vec<&'b Fresh<'a>>> {
     let mut groups: Vec<Vec<&Fresh<'_>>> = Vec::new();
     for one in all {
-        let found = groups.iter_mut().rev().take(GROUPS_COMPARED_MAX).find(|group| group.first().is_some_and(|first| alike(first, one)));
+        let found = groups
+            .iter_mut()
+            .rev()
+            .take(GROUPS_COMPARED_MAX)
+            .find(|group| group.first().is_some_and(|first| alike(first, one)));
         match found {
             Some(group) => group.push(one),
             None => groups.push(vec![one]),

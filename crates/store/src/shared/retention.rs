@@ -22,10 +22,10 @@ type Pool = sqlx::Pool<Db>;
 type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
 
 /// The condition of the index `tasks_ended`, comparison for comparison: SQLite finds a partial index only so.
-const ENDED: &str = "state <> 'queued' AND state <> 'running' AND state <> 'scheduled' AND state <> 'blocked' AND state <> 'retrying'";
+const ENDED: &str =
+    "state <> 'queued' AND state <> 'running' AND state <> 'scheduled' AND state <> 'blocked' AND state <> 'retrying'";
 /// The condition of the index `tasks_batch_open`, likewise.
-const BATCH_OPEN: &str =
-    "tasks.state <> 'succeeded' AND tasks.state <> 'failed' AND tasks.state <> 'cancelled' AND tasks.state <> 'expired'";
+const BATCH_OPEN: &str = "tasks.state <> 'succeeded' AND tasks.state <> 'failed' AND tasks.state <> 'cancelled' AND tasks.state <> 'expired'";
 const NOT_ENDED: &str = "state IN ('scheduled', 'blocked', 'queued', 'running', 'retrying')";
 
 fn columns(scope: &Scope) -> (&'static str, String) {

@@ -87,10 +87,12 @@ struct Happy<'a> {
 }
 
 fn split<'a>(all: &[Asked<'a>]) -> (Vec<Happy<'a>>, Vec<Numbered<'a>>) {
-    let numbered = || all.iter().enumerate().flat_map(|(number, (reports, _))| reports.iter().map(move |one| (number, one)));
+    let numbered =
+        || all.iter().enumerate().flat_map(|(number, (reports, _))| reports.iter().map(move |one| (number, one)));
     let mut ids: Vec<TaskId> = numbered().map(|(_, report)| report.task).collect();
     ids.sort_unstable();
-    let several: HashSet<TaskId> = ids.windows(2).filter(|pair| pair.first() == pair.last()).flatten().copied().collect();
+    let several: HashSet<TaskId> =
+        ids.windows(2).filter(|pair| pair.first() == pair.last()).flatten().copied().collect();
     let (mut happy, mut others) = (Vec::with_capacity(ids.len()), Vec::new());
     for (operation, report) in numbered() {
         match &report.body {
