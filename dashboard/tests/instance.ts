@@ -1,4 +1,5 @@
-// A live instance: `taskctl dev` with a data directory of its own, and Vite's preview in front where the program has no dashboard.
+// A live instance: `taskctl dev` with a data directory of its own, and Vite's preview in front where the program has no dashboard, or
+// where `DASHBOARD_PREVIEW=1` asks for what lies in `dist`.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -83,7 +84,7 @@ export class Instance {
 
   async #show(): Promise<void> {
     const page = await (await fetch(this.server, { headers: { Accept: 'text/html' } })).text()
-    if (page.includes('/assets/')) {
+    if (page.includes('/assets/') && process.env.DASHBOARD_PREVIEW !== '1') {
       this.url = this.server
       return
     }

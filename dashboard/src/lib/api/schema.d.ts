@@ -10,7 +10,10 @@ export interface paths {
         /** How far a batch is. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Batch id */
@@ -60,7 +63,10 @@ export interface paths {
         /** Cancel everything in a batch that has not ended. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Batch id */
@@ -106,7 +112,10 @@ export interface paths {
         /** A batch as a graph with states. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Batch id */
@@ -160,7 +169,10 @@ export interface paths {
          */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Batch id */
@@ -494,6 +506,124 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changes, as it changes: `hello` first, `tasks` for changes, `resync` where some are gone. Each event's id is a cursor.
+         * @description Best effort: whoever must know reads the rows again.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The id of the last event seen; the header `Last-Event-ID` comes first */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A stream that ends only with the process; the data of `tasks` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/event-stream": components["schemas"]["FeedChange"];
+                    };
+                };
+                /** @description Too many feeds are open */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The cursor cannot be read */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/ws": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The events of `/api/v1/events` over a WebSocket: one JSON message each, `{"event": …, "cursor": …, "data": …}`.
+         * @description Browsers are refused from pages of other origins.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The cursor of the last message seen */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The connection is a WebSocket from now on */
+                101: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Too many feeds are open */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description No upgrade was asked for, the page is another's, or the cursor cannot be read */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/flow/modules": {
         parameters: {
             query?: never;
@@ -504,7 +634,10 @@ export interface paths {
         /** What operators said of modules: each replaces the `flow` of the manifest. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only those of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -541,7 +674,10 @@ export interface paths {
         /** Limit how many tasks of a module run at once and how fast they start, whatever its manifest says. */
         put: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module's name */
@@ -579,7 +715,10 @@ export interface paths {
         /** Let the manifest's `flow` hold again. */
         delete: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module's name */
@@ -607,6 +746,54 @@ export interface paths {
                 };
             };
         };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many tasks ended in each second of late, as this process has heard. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description 1 to 900, default 300 */
+                    seconds?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The seconds in which tasks ended */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HistoryView"];
+                    };
+                };
+                /** @description The parameter is wrong */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -892,7 +1079,10 @@ export interface paths {
         /** Every deployed version. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only those of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -912,13 +1102,17 @@ export interface paths {
         };
         put?: never;
         /**
-         * Deploy a version: `multipart/form-data` with the parts `manifest` (JSON) and `module` (the .wasm file). Without the
-         *     former, the manifest that the module carries in its custom section `tasklane:manifest` is taken.
+         * Deploy a version: `multipart/form-data` with the parts `manifest` (JSON) and `module` (the .wasm file), and `assets` (a tar of
+         *     plain files) where the manifest has `[assets]`. Without `manifest`, the manifest that the module carries in its custom section
+         *     `tasklane:manifest` is taken.
          * @description The bytes are looked at before anything is stored. The same content again is no error.
          */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Who owns it; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -983,7 +1177,10 @@ export interface paths {
         /** The versions of one module. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module's name */
@@ -1031,7 +1228,10 @@ export interface paths {
         /** A module's aliases. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module's name */
@@ -1080,7 +1280,10 @@ export interface paths {
         /** Let an alias lead to one version, or to several by weight; it is made if it is not there. */
         put: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module */
@@ -1120,7 +1323,10 @@ export interface paths {
         /** Remove an alias. `latest` is the newest version again. */
         delete: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module */
@@ -1167,7 +1373,10 @@ export interface paths {
         /** Give one version all tasks of an alias. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module */
@@ -1221,7 +1430,10 @@ export interface paths {
         /** Let an alias lead where it led before its last change. Another rollback leads back again. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module */
@@ -1270,6 +1482,8 @@ export interface paths {
         get: {
             parameters: {
                 query: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
                     /** @description The first version */
                     from: string;
                     /** @description The second version */
@@ -1322,7 +1536,10 @@ export interface paths {
         /** What was done to a module: deploys, aliases, switches, removals. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module's name */
@@ -1370,7 +1587,10 @@ export interface paths {
         /** One version. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module's name */
@@ -1408,6 +1628,8 @@ export interface paths {
         delete: {
             parameters: {
                 query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
                     /** @description Although something refers to it. Default: false */
                     force?: boolean;
                 };
@@ -1466,7 +1688,10 @@ export interface paths {
         /** Take no new tasks of a version. Those that were submitted run; aliases pass it over. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module */
@@ -1516,7 +1741,10 @@ export interface paths {
         /** Take new tasks of a version again. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module */
@@ -1566,7 +1794,10 @@ export interface paths {
         /** Let a quarantined version run again, under every version that has the same bytes. Twice is no error. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module */
@@ -1599,6 +1830,156 @@ export interface paths {
             };
         };
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every namespace that has anything or a quota, and `default`. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description By name, with what each has */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NamespaceList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One namespace. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description Its name */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Its quotas, and what it has */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NamespaceView"];
+                    };
+                };
+                /** @description It has nothing */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /** Set the quotas of a namespace; they replace those before. What it has already stays. */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description Its name */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["QuotasBody"];
+                };
+            };
+            responses: {
+                /** @description Set */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NamespaceView"];
+                    };
+                };
+                /** @description Not set */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Unset the quotas of a namespace: the cluster's limits alone hold. What it has stays. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description Its name */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Unset */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It has no quota */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -1914,7 +2295,10 @@ export interface paths {
         /** Every rule of retention, and what holds without them. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Of modules only those of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -2027,7 +2411,10 @@ export interface paths {
         /** Set the rule of a module, which comes before those of queues. It replaces the one before. The module need not be deployed. */
         put: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module's name */
@@ -2065,7 +2452,10 @@ export interface paths {
         /** Unset the rule of a module. */
         delete: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description The module's name */
@@ -2190,7 +2580,10 @@ export interface paths {
         /** All schedules, by name. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only those of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -2317,7 +2710,10 @@ export interface paths {
         /** One schedule with its newest instants. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -2352,7 +2748,10 @@ export interface paths {
         /** Delete a schedule. Tasks that it has submitted go on. */
         delete: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -2382,7 +2781,34 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        patch?: never;
+        patch: {
+            parameters: {
+                query?: {
+                    namespace?: string | null;
+                };
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ScheduleChange"];
+                };
+            };
+            responses: {
+                /** @description ok */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ScheduleView"];
+                    };
+                };
+            };
+        };
         trace?: never;
     };
     "/api/v1/schedules/{name}/next": {
@@ -2396,6 +2822,8 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
                     /** @description 1 to 100, default 5 */
                     count?: number;
                 };
@@ -2448,7 +2876,10 @@ export interface paths {
         /** Pause a schedule: its instants pass without a task until it is resumed. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -2496,7 +2927,10 @@ export interface paths {
         /** Resume a schedule from now on: what passed while it was paused does not count as missed. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -2544,7 +2978,10 @@ export interface paths {
         /** Submit the schedule's task now, whatever the time, also while it is paused. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -3069,7 +3506,10 @@ export interface paths {
         /** One task. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Task id */
@@ -3117,7 +3557,10 @@ export interface paths {
         /** The ended attempts, the first one first, each with the end of what it said. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Task id */
@@ -3172,6 +3615,8 @@ export interface paths {
         post: {
             parameters: {
                 query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
                     /** @description Cancel its descendants too */
                     tree?: boolean;
                 };
@@ -3229,7 +3674,10 @@ export interface paths {
         /** What the guest said: JSON, or plain text with `Accept: text/plain`. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Task id */
@@ -3277,7 +3725,10 @@ export interface paths {
         /** What the guest is given, as it was submitted, with the results of others where they were bound. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Task id */
@@ -3325,7 +3776,10 @@ export interface paths {
         /** Move the time of a scheduled or retrying task. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Task id */
@@ -3384,7 +3838,10 @@ export interface paths {
         /** What the guest returned, as it returned it. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Task id */
@@ -3441,7 +3898,10 @@ export interface paths {
         /** Submit an ended task anew: a new task with the same payload, which names this one as its origin. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Task id */
@@ -3500,7 +3960,10 @@ export interface paths {
         /** All webhooks, by name. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only those that are told of this one alone */
+                    namespace?: string;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -3578,7 +4041,10 @@ export interface paths {
         /** One webhook. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is told of this one alone */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -3613,7 +4079,10 @@ export interface paths {
         /** Delete a webhook with its deliveries, also those that wait. */
         delete: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is told of this one alone */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -3657,6 +4126,8 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
+                    /** @description Only if it is told of this one alone */
+                    namespace?: string;
                     /** @description waiting, delivered or dead */
                     state?: string;
                     /** @description 1 to 200, default 50 */
@@ -3711,7 +4182,10 @@ export interface paths {
         /** One delivery. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is told of this one alone */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -3763,7 +4237,10 @@ export interface paths {
         /** Send a dead letter, or a delivery that waits, again: now, with all its attempts before it. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is told of this one alone */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -3822,7 +4299,10 @@ export interface paths {
         /** Pause a webhook: what ends meanwhile is not told, what waits is kept. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is told of this one alone */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -3870,7 +4350,10 @@ export interface paths {
         /** Resume a webhook: what waits is sent, and what ends from now on is told. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is told of this one alone */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -3918,7 +4401,10 @@ export interface paths {
         /** Give a webhook another secret. For 24 hours events are signed with both. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is told of this one alone */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -3966,7 +4452,10 @@ export interface paths {
         /** Send a test event, whatever the webhook asks for. */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Only if it is told of this one alone */
+                    namespace?: string;
+                };
                 header?: never;
                 path: {
                     /** @description Its name */
@@ -4152,6 +4641,304 @@ export interface paths {
                     content: {
                         "application/json": components["schemas"]["HealthView"];
                     };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["HostRequest"];
+                };
+            };
+            responses: {
+                /** @description ok */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HostView"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description ok */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HostView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description ok */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HostView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cluster/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description ok */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ConfigView"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cluster/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description ok */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FindingList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cluster/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ResetRequest"];
+                };
+            };
+            responses: {
+                /** @description ok */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: {
+                    namespace?: string | null;
+                    cursor?: string | null;
+                    limit?: number | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description ok */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BatchList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/payload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: {
+                    namespace?: string | null;
+                };
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description ok */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
                 };
             };
         };
@@ -4440,7 +5227,34 @@ export interface components {
          * @description A stable, readable error code.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "invalid_request" | "unsupported_media_type" | "body_too_large" | "payload_too_large" | "blob_not_found" | "blob_digest_invalid" | "blob_digest_mismatch" | "blob_incomplete" | "invalid_payload" | "payload_schema_mismatch" | "limit_out_of_bounds" | "retry_out_of_bounds" | "deadline_passed" | "batch_size" | "duration_invalid" | "dependency_cycle" | "dependency_invalid" | "dependency_not_found" | "binding_invalid" | "unique_invalid" | "flow_invalid" | "flow_rules_full" | "flow_rule_not_found" | "task_not_waiting" | "task_not_replayable" | "batch_not_found" | "batch_not_replayable" | "schedule_not_found" | "schedule_exists" | "schedules_full" | "cron_invalid" | "timezone_unknown" | "schedule_invalid" | "retention_invalid" | "retention_rule_not_found" | "task_removed" | "payload_removed" | "result_removed" | "log_removed" | "webhook_not_found" | "webhook_exists" | "webhooks_full" | "webhook_invalid" | "webhook_paused" | "delivery_not_found" | "delivery_done" | "egress_refused" | "kv_invalid" | "kv_key_not_found" | "kv_limit" | "secret_not_found" | "secret_invalid" | "secrets_full" | "secrets_not_configured" | "secret_key_unknown" | "operation_not_found" | "filter_missing" | "parent_ended" | "quota_exceeded" | "module_not_found" | "module_version_not_found" | "alias_not_found" | "alias_invalid" | "alias_nothing_before" | "module_quarantined" | "module_disabled" | "module_in_use" | "module_invalid" | "module_wrong_world" | "module_imports_unlisted" | "module_too_large" | "module_over_limits" | "module_not_compiled" | "manifest_invalid" | "module_conflict" | "task_not_found" | "task_already_ended" | "task_not_ended" | "task_has_no_result" | "idempotency_conflict" | "idempotency_key_invalid" | "invalid_id" | "invalid_query" | "invalid_cursor" | "unknown_status" | "not_found" | "method_not_allowed" | "request_timeout" | "database_unavailable" | "nats_unavailable" | "internal";
+        ErrorCode: "malformed_json" | "invalid_request" | "unsupported_media_type" | "body_too_large" | "payload_too_large" | "blob_not_found" | "blob_digest_invalid" | "blob_digest_mismatch" | "blob_incomplete" | "invalid_payload" | "payload_schema_mismatch" | "limit_out_of_bounds" | "retry_out_of_bounds" | "deadline_passed" | "batch_size" | "duration_invalid" | "dependency_cycle" | "dependency_invalid" | "dependency_not_found" | "binding_invalid" | "unique_invalid" | "flow_invalid" | "flow_rules_full" | "flow_rule_not_found" | "task_not_waiting" | "task_not_replayable" | "batch_not_found" | "batch_not_replayable" | "schedule_not_found" | "schedule_exists" | "schedules_full" | "cron_invalid" | "timezone_unknown" | "schedule_invalid" | "retention_invalid" | "retention_rule_not_found" | "task_removed" | "payload_removed" | "result_removed" | "log_removed" | "webhook_not_found" | "webhook_exists" | "webhooks_full" | "webhook_invalid" | "webhook_paused" | "delivery_not_found" | "delivery_done" | "egress_refused" | "kv_invalid" | "kv_key_not_found" | "kv_limit" | "secret_not_found" | "secret_invalid" | "secrets_full" | "secrets_not_configured" | "secret_key_unknown" | "operation_not_found" | "filter_missing" | "parent_ended" | "quota_exceeded" | "namespace_crossed" | "namespace_not_found" | "namespace_invalid" | "module_not_found" | "module_version_not_found" | "alias_not_found" | "alias_invalid" | "alias_nothing_before" | "module_quarantined" | "module_disabled" | "module_in_use" | "module_invalid" | "module_wrong_world" | "module_imports_unlisted" | "module_too_large" | "module_over_limits" | "module_not_compiled" | "manifest_invalid" | "assets_invalid" | "assets_too_large" | "module_conflict" | "task_not_found" | "task_already_ended" | "task_not_ended" | "task_has_no_result" | "idempotency_conflict" | "idempotency_key_invalid" | "invalid_id" | "invalid_query" | "invalid_cursor" | "unknown_status" | "not_found" | "method_not_allowed" | "request_timeout" | "feeds_full" | "origin_refused" | "upgrade_required" | "database_unavailable" | "nats_unavailable" | "internal";
+        /** @description What has changed within a moment. */
+        FeedChange: {
+            /**
+             * Format: date-time
+             * @description When it was noted down.
+             */
+            at: string;
+            /** @description How many tasks came to which state; `submitted` counts those that were submitted through the process that answers. */
+            counts: {
+                [key: string]: number;
+            };
+            /** @description Whether there were more than are named. */
+            more: boolean;
+            /** @description The first of them, at most 50. */
+            tasks: components["schemas"]["FeedTask"][];
+        };
+        /** @description A task whose state has changed. */
+        FeedTask: {
+            /** @description Its id. */
+            id: string;
+            /** @description Name of its module. */
+            module: string;
+            /** @description Its queue. */
+            queue: string;
+            /** @description Where it stands now. */
+            state: string;
+        };
         /** @description What happened at one instant. */
         FiringView: {
             /** @description The instant, in the schedule's time zone. */
@@ -4469,6 +5283,28 @@ export interface components {
             };
             /** @description `ok`, `degraded` or `unavailable`. */
             status: string;
+        };
+        /** @description Tasks that ended within one second. */
+        HistorySecond: {
+            /**
+             * Format: date-time
+             * @description Its beginning.
+             */
+            at: string;
+            /** @description How many, by state. */
+            ended: {
+                [key: string]: number;
+            };
+        };
+        /** @description What ended of late. Seconds in which nothing ended are left out. */
+        HistoryView: {
+            /** @description The oldest first. */
+            seconds: components["schemas"]["HistorySecond"][];
+            /**
+             * Format: date-time
+             * @description Since when there is a history: the start of the process that answers, or as long ago as was asked for.
+             */
+            since: string;
         };
         /** @description The living hosts. */
         HostList: {
@@ -4679,8 +5515,10 @@ export interface components {
             kind: string;
             /** @description What its author says. */
             manifest: Record<string, never>;
-            /** @description Its name. */
+            /** @description Its full name: `resize`, or `acme/resize` where another namespace than `default` owns it. */
             name: string;
+            /** @description Who owns it. */
+            namespace?: string;
             /**
              * Format: date-time
              * @description Since when it is kept from running, because hosts died of it; missing while it may run.
@@ -4693,6 +5531,20 @@ export interface components {
             size_bytes: number;
             /** @description Its version. */
             version: string;
+        };
+        /** @description Namespaces, by name. */
+        NamespaceList: {
+            /** @description Those that have anything or a quota, and `default`. */
+            namespaces: components["schemas"]["NamespaceView"][];
+        };
+        /** @description A namespace that somebody has named. */
+        NamespaceView: {
+            /** @description Which. */
+            name: string;
+            /** @description What it may have at most. */
+            quotas: components["schemas"]["QuotasBody"];
+            /** @description What it has. */
+            usage: components["schemas"]["UsageView"];
         };
         /** @description When an expression fires. */
         NextRuns: {
@@ -4850,6 +5702,53 @@ export interface components {
              * @description Tasks that wait for a time or for other tasks.
              */
             waiting: number;
+        };
+        /** @description What a namespace may have at most. What is left out is bounded by the cluster alone; zero lets nothing in. */
+        QuotasBody: {
+            /**
+             * Format: int64
+             * @description Bytes of keys and values, in all its stores together.
+             * @default null
+             */
+            kv_bytes_max: number | null;
+            /**
+             * Format: int64
+             * @description Sum of their sizes, in bytes.
+             * @default null
+             */
+            module_bytes_max: number | null;
+            /**
+             * Format: int64
+             * @description Deployed versions, of all its modules together.
+             * @default null
+             */
+            modules_max: number | null;
+            /**
+             * Format: int64
+             * @description Recurring schedules.
+             * @default null
+             */
+            schedules_max: number | null;
+            /**
+             * Format: int64
+             * @description Secrets.
+             * @default null
+             */
+            secrets_max: number | null;
+            /**
+             * Format: int64
+             * @description Tasks on their way to a host or running, at once; the others wait.
+             * @default null
+             * @example 20
+             */
+            tasks_running_max: number | null;
+            /**
+             * Format: int64
+             * @description Tasks that have not ended.
+             * @default null
+             * @example 10000
+             */
+            tasks_waiting_max: number | null;
         };
         /** @description How fast tasks with a key may start. */
         RateRequest: {
@@ -5135,13 +6034,13 @@ export interface components {
             /** @description What each attempt may use. Default: the module's, else the cluster's. */
             limits?: Record<string, never>;
             /**
-             * @description `name` for the newest version, or `name@version`.
+             * @description `name` for the newest version, or `name@version`: a module of the task's own namespace.
              * @example thumbnail@1.0.0
              */
             module: string;
             /** @description What the other tasks of the batch call it. */
             name?: string | null;
-            /** @description Whom it belongs to. Default: `default`. Idempotency keys and unique tasks of one namespace never meet those of another. */
+            /** @description Whom it belongs to. Default: `default`. Nothing of one namespace meets what another has. */
             namespace?: string | null;
             /**
              * @description What becomes of it when one of those ends without a result: `fail` (default), `skip` or `continue`.
@@ -5319,6 +6218,44 @@ export interface components {
             /** @description The states in which the earlier one stands in the way. Default: every state before the end; with `for`, also `succeeded`. */
             while?: string[] | null;
         };
+        /** @description What a namespace has. */
+        UsageView: {
+            /**
+             * Format: int64
+             * @description Bytes of keys and values.
+             */
+            kv_bytes: number;
+            /**
+             * Format: int64
+             * @description Sum of their sizes, in bytes.
+             */
+            module_bytes: number;
+            /**
+             * Format: int64
+             * @description Deployed versions.
+             */
+            modules: number;
+            /**
+             * Format: int64
+             * @description Recurring schedules.
+             */
+            schedules: number;
+            /**
+             * Format: int64
+             * @description Secrets.
+             */
+            secrets: number;
+            /**
+             * Format: int64
+             * @description Tasks that run; where their number has a quota, those on their way to a host, too.
+             */
+            tasks_running: number;
+            /**
+             * Format: int64
+             * @description Tasks that have not ended.
+             */
+            tasks_waiting: number;
+        };
         /** @description Endpoints, by name. */
         WebhookList: {
             /** @description The endpoints. */
@@ -5385,6 +6322,35 @@ export interface components {
             /** @description Where events go. */
             url: string;
         };
+        HostRequest: {
+            slots: number;
+        };
+        HostView: Record<string, never>;
+        ConfigView: {
+            settings: Record<string, never>;
+            resettable: boolean;
+        };
+        /** @enum {string} */
+        Verdict: "ok" | "warn" | "fail";
+        Finding: {
+            name: string;
+            verdict: components["schemas"]["Verdict"];
+            found: string;
+            advice?: string | null;
+        };
+        FindingList: {
+            /** Format: date-time */
+            at: string;
+            checks: components["schemas"]["Finding"][];
+        };
+        ResetRequest: {
+            confirm: string;
+        };
+        BatchList: {
+            batches: components["schemas"]["BatchView"][];
+            next_cursor?: string | null;
+        };
+        ScheduleChange: Record<string, never>;
     };
     responses: never;
     parameters: never;
