@@ -1,5 +1,57 @@
 // Generated from docs/openapi.json by `npm run client`. Do not edit.
 export interface paths {
+    "/api/v1/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Batches, the newest first. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only those of this one */
+                    namespace?: string;
+                    /** @description `next_cursor` of the page before */
+                    cursor?: string;
+                    /** @description 1 to 50, default 20 */
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A page, each with its tasks by state */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BatchList"];
+                    };
+                };
+                /** @description A parameter is wrong */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/batches/{id}": {
         parameters: {
             query?: never;
@@ -371,6 +423,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cluster/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The settings of the API process that answers, secrets left out. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description What was set, by key; docs/config.md has the defaults of the others */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ConfigView"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cluster/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the doctor finds on the machine of the API process that answers. Looked at anew at most every ten seconds. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Each check, with what to do about it */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FindingList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cluster/info": {
         parameters: {
             query?: never;
@@ -401,6 +525,53 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cluster/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forget everything: tasks, modules, schedules. Only a development instance (`taskctl dev`) can, and it starts again at once. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ResetRequest"];
+                };
+            };
+            responses: {
+                /** @description It begins: the instance goes away and comes back empty */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Not confirmed, or no development instance */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -838,6 +1009,181 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change how many guests a host runs at once, for as long as its process lives. */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The host's id */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["HostRequest"];
+                };
+            };
+            responses: {
+                /** @description It has so many slots */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HostView"];
+                    };
+                };
+                /** @description NATS or the host does not answer */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description No such host, or it cannot have so many */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Drain a host: it hands back what waits in it, finishes what runs, and takes nothing more until it is resumed. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The host's id */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It takes nothing more */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HostView"];
+                    };
+                };
+                /** @description No such host */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description NATS or the host does not answer */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a drained host take work again. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The host's id */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It takes work */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HostView"];
+                    };
+                };
+                /** @description No such host */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description NATS or the host does not answer */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -2781,13 +3127,16 @@ export interface paths {
         };
         options?: never;
         head?: never;
+        /** Change a schedule: what is not named stays, and so does what it has done. Checked as a new one is. */
         patch: {
             parameters: {
                 query?: {
-                    namespace?: string | null;
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
                 };
                 header?: never;
                 path: {
+                    /** @description Its name */
                     name: string;
                 };
                 cookie?: never;
@@ -2798,13 +3147,22 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description ok */
+                /** @description Changed */
                 200: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["ScheduleView"];
+                    };
+                };
+                /** @description Not changed */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -2909,6 +3267,55 @@ export interface paths {
                 };
             };
         };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/payload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The payload that a schedule submits, as it was given. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
+                header?: never;
+                path: {
+                    /** @description Its name */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description JSON, text or bytes, by its Content-Type */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description No such schedule */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3697,6 +4104,63 @@ export interface paths {
                     };
                 };
                 /** @description No such task */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/logs/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a guest has said behind a place in its log, also while it runs.
+         * @description Without `after`, everything of the newest attempt that ended, or of the one that runs. A request answers at once: who follows a
+         *     log asks again with the `cursor` of the answer until `ended` is true.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `cursor` of the answer before */
+                    after?: string;
+                    /** @description Only if it is one of this one */
+                    namespace?: string;
+                };
+                header?: never;
+                path: {
+                    /** @description Task id */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The lines that followed */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["LiveLogView"];
+                    };
+                };
+                /** @description No such task, or the cursor cannot be read */
                 "4XX": {
                     headers: {
                         [name: string]: unknown;
@@ -4652,304 +5116,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/hosts/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["HostRequest"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["HostView"];
-                    };
-                };
-            };
-        };
-        trace?: never;
-    };
-    "/api/v1/hosts/{id}/drain": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["HostView"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/hosts/{id}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["HostView"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cluster/config": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ConfigView"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cluster/doctor": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["FindingList"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cluster/reset": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["ResetRequest"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                202: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/batches": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: {
-                    namespace?: string | null;
-                    cursor?: string | null;
-                    limit?: number | null;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["BatchList"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/schedules/{name}/payload": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: {
-                    namespace?: string | null;
-                };
-                header?: never;
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -5015,6 +5181,13 @@ export interface components {
             batch?: string;
             /** @description One for each task; that of `on_complete` is the last. */
             tasks: components["schemas"]["TaskAccepted"][];
+        };
+        /** @description A page of batches. */
+        BatchList: {
+            /** @description The newest first. */
+            batches: components["schemas"]["BatchView"][];
+            /** @description For the next page. */
+            next_cursor?: string | null;
         };
         /** @description 1 to 20,000 tasks, accepted all or none. */
         BatchRequest: {
@@ -5136,6 +5309,11 @@ export interface components {
             limits: Record<string, never>;
             /** @description Whether this API process is connected to NATS. */
             nats_connected: boolean;
+            /**
+             * Format: date-time
+             * @description This API process's clock.
+             */
+            now?: string | null;
             /** @description Largest payload that travels with its task, in bytes. */
             payload_bytes_max: number;
             /**
@@ -5168,6 +5346,13 @@ export interface components {
              * @example 3
              */
             max: number;
+        };
+        /** @description The settings of one process. */
+        ConfigView: {
+            /** @description Whether it is a development instance, which can forget everything. */
+            resettable: boolean;
+            /** @description What was set, by key; secrets are `[redacted]`. */
+            settings: Record<string, never>;
         };
         /** @description A page of deliveries, those of the newest tasks first. */
         DeliveryList: {
@@ -5227,7 +5412,7 @@ export interface components {
          * @description A stable, readable error code.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "invalid_request" | "unsupported_media_type" | "body_too_large" | "payload_too_large" | "blob_not_found" | "blob_digest_invalid" | "blob_digest_mismatch" | "blob_incomplete" | "invalid_payload" | "payload_schema_mismatch" | "limit_out_of_bounds" | "retry_out_of_bounds" | "deadline_passed" | "batch_size" | "duration_invalid" | "dependency_cycle" | "dependency_invalid" | "dependency_not_found" | "binding_invalid" | "unique_invalid" | "flow_invalid" | "flow_rules_full" | "flow_rule_not_found" | "task_not_waiting" | "task_not_replayable" | "batch_not_found" | "batch_not_replayable" | "schedule_not_found" | "schedule_exists" | "schedules_full" | "cron_invalid" | "timezone_unknown" | "schedule_invalid" | "retention_invalid" | "retention_rule_not_found" | "task_removed" | "payload_removed" | "result_removed" | "log_removed" | "webhook_not_found" | "webhook_exists" | "webhooks_full" | "webhook_invalid" | "webhook_paused" | "delivery_not_found" | "delivery_done" | "egress_refused" | "kv_invalid" | "kv_key_not_found" | "kv_limit" | "secret_not_found" | "secret_invalid" | "secrets_full" | "secrets_not_configured" | "secret_key_unknown" | "operation_not_found" | "filter_missing" | "parent_ended" | "quota_exceeded" | "namespace_crossed" | "namespace_not_found" | "namespace_invalid" | "module_not_found" | "module_version_not_found" | "alias_not_found" | "alias_invalid" | "alias_nothing_before" | "module_quarantined" | "module_disabled" | "module_in_use" | "module_invalid" | "module_wrong_world" | "module_imports_unlisted" | "module_too_large" | "module_over_limits" | "module_not_compiled" | "manifest_invalid" | "assets_invalid" | "assets_too_large" | "module_conflict" | "task_not_found" | "task_already_ended" | "task_not_ended" | "task_has_no_result" | "idempotency_conflict" | "idempotency_key_invalid" | "invalid_id" | "invalid_query" | "invalid_cursor" | "unknown_status" | "not_found" | "method_not_allowed" | "request_timeout" | "feeds_full" | "origin_refused" | "upgrade_required" | "database_unavailable" | "nats_unavailable" | "internal";
+        ErrorCode: "malformed_json" | "invalid_request" | "unsupported_media_type" | "body_too_large" | "payload_too_large" | "blob_not_found" | "blob_digest_invalid" | "blob_digest_mismatch" | "blob_incomplete" | "invalid_payload" | "payload_schema_mismatch" | "limit_out_of_bounds" | "retry_out_of_bounds" | "deadline_passed" | "batch_size" | "duration_invalid" | "dependency_cycle" | "dependency_invalid" | "dependency_not_found" | "binding_invalid" | "unique_invalid" | "flow_invalid" | "flow_rules_full" | "flow_rule_not_found" | "task_not_waiting" | "task_not_replayable" | "batch_not_found" | "batch_not_replayable" | "schedule_not_found" | "schedule_exists" | "schedules_full" | "cron_invalid" | "timezone_unknown" | "schedule_invalid" | "retention_invalid" | "retention_rule_not_found" | "task_removed" | "payload_removed" | "result_removed" | "log_removed" | "webhook_not_found" | "webhook_exists" | "webhooks_full" | "webhook_invalid" | "webhook_paused" | "delivery_not_found" | "delivery_done" | "egress_refused" | "kv_invalid" | "kv_key_not_found" | "kv_limit" | "secret_not_found" | "secret_invalid" | "secrets_full" | "secrets_not_configured" | "secret_key_unknown" | "operation_not_found" | "filter_missing" | "parent_ended" | "quota_exceeded" | "namespace_crossed" | "namespace_not_found" | "namespace_invalid" | "host_not_found" | "host_slots" | "host_silent" | "reset_refused" | "module_not_found" | "module_version_not_found" | "alias_not_found" | "alias_invalid" | "alias_nothing_before" | "module_quarantined" | "module_disabled" | "module_in_use" | "module_invalid" | "module_wrong_world" | "module_imports_unlisted" | "module_too_large" | "module_over_limits" | "module_not_compiled" | "manifest_invalid" | "assets_invalid" | "assets_too_large" | "module_conflict" | "task_not_found" | "task_already_ended" | "task_not_ended" | "task_has_no_result" | "idempotency_conflict" | "idempotency_key_invalid" | "invalid_id" | "invalid_query" | "invalid_cursor" | "unknown_status" | "not_found" | "method_not_allowed" | "request_timeout" | "feeds_full" | "origin_refused" | "upgrade_required" | "database_unavailable" | "nats_unavailable" | "internal";
         /** @description What has changed within a moment. */
         FeedChange: {
             /**
@@ -5254,6 +5439,27 @@ export interface components {
             queue: string;
             /** @description Where it stands now. */
             state: string;
+        };
+        /** @description One check of the doctor. */
+        Finding: {
+            /** @description What to do about it. */
+            advice?: string | null;
+            /** @description What was found. */
+            found: string;
+            /** @description What was looked at. */
+            name: string;
+            /** @description How it came out. */
+            verdict: components["schemas"]["Verdict"];
+        };
+        /** @description What the doctor found. */
+        FindingList: {
+            /**
+             * Format: date-time
+             * @description When it looked.
+             */
+            at: string;
+            /** @description Each check. */
+            checks: components["schemas"]["Finding"][];
         };
         /** @description What happened at one instant. */
         FiringView: {
@@ -5311,6 +5517,17 @@ export interface components {
             /** @description Their newest heartbeats. */
             hosts: Record<string, never>[];
         };
+        /** @description A change of a host. */
+        HostRequest: {
+            /**
+             * Format: int32
+             * @description Guests that run at once: from 1 to the host's `slots_max`.
+             * @example 8
+             */
+            slots: number;
+        };
+        /** @description One host, by its newest heartbeat. */
+        HostView: Record<string, never>;
         /** @description A value with what belongs to it. */
         KvEntryView: {
             /**
@@ -5395,6 +5612,27 @@ export interface components {
              * @description Tasks in state `queued`.
              */
             queued: number;
+        };
+        /** @description What followed a place in a task's log, also while the task runs. */
+        LiveLogView: {
+            /**
+             * Format: int32
+             * @description The attempt that said it.
+             */
+            attempt: number;
+            /** @description The place behind the last line: to be given as `after` in the next request. */
+            cursor: string;
+            /**
+             * Format: int64
+             * @description Lines between the place that was asked for and the first of these that were not kept.
+             */
+            dropped_lines: number;
+            /** @description Whether nothing will follow any more. */
+            ended: boolean;
+            /** @description The lines, at most 1,000 and about 256 KiB. */
+            lines: Record<string, never>[];
+            /** @description Where the task stands. */
+            state: string;
         };
         /** @description What a guest said. */
         LogView: {
@@ -5792,6 +6030,14 @@ export interface components {
              */
             unchanged: number;
         };
+        /** @description Everything shall be forgotten. */
+        ResetRequest: {
+            /**
+             * @description `reset`, so that nobody does it by mistake.
+             * @example reset
+             */
+            confirm: string;
+        };
         /** @description A result inside JSON: one of the fields, by what the bytes are. */
         ResultView: {
             /** @description It is neither. */
@@ -5872,6 +6118,48 @@ export interface components {
              */
             weight?: number;
         };
+        /** @description A change of a schedule: what is not named stays. */
+        ScheduleChange: {
+            /**
+             * @description As in a schedule.
+             * @default null
+             * @example 30 2 * * MON-FRI
+             */
+            expression: string | null;
+            /**
+             * @description Each task starts up to this much later; `0s` for not at all.
+             * @default null
+             */
+            jitter: string | null;
+            /**
+             * @description `skip`, `latest` or `all`.
+             * @default null
+             */
+            missed: string | null;
+            /**
+             * @description `allow`, `skip` or `cancel-previous`.
+             * @default null
+             */
+            overlap: string | null;
+            /**
+             * @description Of the task.
+             * @default {
+             *       "limits": {},
+             *       "retry": {}
+             *     }
+             */
+            task: components["schemas"]["ScheduleTaskChange"];
+            /**
+             * @description IANA time zone.
+             * @default null
+             */
+            timezone: string | null;
+            /**
+             * @description How old a missed instant may be.
+             * @default null
+             */
+            window: string | null;
+        };
         /** @description Schedules, by name. */
         ScheduleList: {
             /** @description The schedules. */
@@ -5909,6 +6197,44 @@ export interface components {
             timezone?: string | null;
             /** @description How old such an instant may be, such as `6h`; at most 7 days. Default: 1 hour. */
             window?: string | null;
+        };
+        /** @description A change of the task that a schedule submits: what is not named stays. */
+        ScheduleTaskChange: {
+            /**
+             * @description All labels.
+             * @default null
+             */
+            labels: {
+                [key: string]: string;
+            } | null;
+            /** @description Other limits. */
+            limits?: Record<string, never>;
+            /**
+             * @description `name`, `name@version` or `name@alias`, of the schedule's own namespace.
+             * @default null
+             */
+            module: string | null;
+            /** @description Input as any JSON value. At most one of the three. */
+            payload?: Record<string, never> | null;
+            /**
+             * @description Input as bytes, in standard base64.
+             * @default null
+             */
+            payload_base64: string | null;
+            /**
+             * @description Input as text.
+             * @default null
+             */
+            payload_text: string | null;
+            /** @description 1 to 10, or high, medium, low. */
+            priority?: Record<string, never> | null;
+            /**
+             * @description A queue.
+             * @default null
+             */
+            queue: string | null;
+            /** @description Other retries. */
+            retry?: Record<string, never>;
         };
         /** @description A recurring schedule. */
         ScheduleView: {
@@ -6256,6 +6582,11 @@ export interface components {
              */
             tasks_waiting: number;
         };
+        /**
+         * @description How a check came out.
+         * @enum {string}
+         */
+        Verdict: "ok" | "warn" | "fail";
         /** @description Endpoints, by name. */
         WebhookList: {
             /** @description The endpoints. */
@@ -6322,35 +6653,6 @@ export interface components {
             /** @description Where events go. */
             url: string;
         };
-        HostRequest: {
-            slots: number;
-        };
-        HostView: Record<string, never>;
-        ConfigView: {
-            settings: Record<string, never>;
-            resettable: boolean;
-        };
-        /** @enum {string} */
-        Verdict: "ok" | "warn" | "fail";
-        Finding: {
-            name: string;
-            verdict: components["schemas"]["Verdict"];
-            found: string;
-            advice?: string | null;
-        };
-        FindingList: {
-            /** Format: date-time */
-            at: string;
-            checks: components["schemas"]["Finding"][];
-        };
-        ResetRequest: {
-            confirm: string;
-        };
-        BatchList: {
-            batches: components["schemas"]["BatchView"][];
-            next_cursor?: string | null;
-        };
-        ScheduleChange: Record<string, never>;
     };
     responses: never;
     parameters: never;
