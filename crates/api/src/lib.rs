@@ -18,6 +18,7 @@ mod extract;
 mod feed;
 mod flow;
 mod graph;
+mod inside;
 mod machine;
 mod metrics;
 mod modules;
@@ -45,6 +46,7 @@ use tasklane_metrics::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use inside::Inside;
 pub use machine::{Doctor, Machine};
 pub use serve::ServeSettings;
 pub use state::{ApiPorts, ApiSettings};
@@ -74,6 +76,11 @@ impl Api {
     /// Every route, for tests and for [`Api::serve`].
     pub fn router(&self) -> Router {
         routes::router(self.state.clone())
+    }
+
+    /// The routes for those who ask in this process.
+    pub fn inside(&self) -> Inside {
+        Inside(self.router())
     }
 
     /// Serves until `shutdown`; then readiness drops and what is under way is finished.
