@@ -67,6 +67,10 @@ mod tests {
         assert!(resident_kib(own).unwrap() > 100);
         assert!(mappings(own).unwrap() > 10);
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        // Until it has become what it shall be, a child has no command line of its own.
+        while command(child.id()).is_empty() {
+            std::thread::yield_now();
+        }
         let family = family(own).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();

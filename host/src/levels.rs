@@ -19,11 +19,8 @@ use crate::sandbox::meter::PollClock;
 
 /// Processor time after which an attempt is long.
 const SHORT_CPU: Duration = Duration::from_millis(5);
-/// Nice value of the threads on which attempts begin: a little behind what receives, reports and settles. The kernel's weight of it is 335,
-/// that of nice 0 is 1,024.
-const SHORT_NICE: i32 = 5;
-/// Nice value of the threads for long attempts: the kernel's weight of it is 36.
-const LONG_NICE: i32 = 15;
+/// Nice value of the threads for long attempts: the kernel's weight of it is 110, that of others 1,024.
+const LONG_NICE: i32 = 10;
 /// Polls of guests between two looks at what came from elsewhere, such as a delivery for a slot. A poll may last a millisecond, and
 /// tokio's own choice of up to 127 polls would make an urgent delivery wait behind as many.
 const ARRIVALS_INTERVAL: u32 = 1;
@@ -58,7 +55,7 @@ impl GuestThreads {
     pub(crate) fn start(threads: usize) -> std::io::Result<Self> {
         Ok(Self {
             urgent: runtime("guest-urgent", threads, 0)?,
-            short: runtime("guest", threads, SHORT_NICE)?,
+            short: runtime("guest", threads, 0)?,
             long: runtime("guest-long", threads, LONG_NICE)?,
         })
     }

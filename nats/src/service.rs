@@ -205,7 +205,7 @@ impl Nats {
         let group = service.group(SERVICE);
         let mut endpoints = Vec::new();
         for verb in Verb::ALL {
-            endpoints.push((verb, group.endpoint(verb.name()).await.map_err(failed)?));
+            endpoints.push((verb, group.endpoint_builder().name(verb.name()).add(verb.name()).await.map_err(failed)?));
         }
         let places = Arc::new(Semaphore::new(REQUESTS_MAX));
         let loops = endpoints

@@ -65,7 +65,7 @@ def main(address, proto_dir, wasm, manifest):
     assert modules.Deploy(parts()).digest == module.digest
     assert module.digest in {one.digest for one in modules.List(modules_pb2.ListModulesRequest()).modules}
     assert modules.Get(modules_pb2.GetModuleRequest(name="echo", version="1.0.0")).size_bytes == module.size_bytes
-    refused(grpc.StatusCode.NOT_FOUND, lambda: modules.Get(modules_pb2.GetModuleRequest(name="echo", version="9.9.9")), tasklane_code="module_not_found")
+    refused(grpc.StatusCode.NOT_FOUND, lambda: modules.Get(modules_pb2.GetModuleRequest(name="echo", version="9.9.9")), tasklane_code="module_version_not_found")
     refused(grpc.StatusCode.INVALID_ARGUMENT, lambda: modules.Deploy(iter([modules_pb2.DeployRequest(data=b"no module")])))
 
     # Submit and wait; the payload's text is kept as it is.

@@ -37,7 +37,7 @@ async def main(url):
     # Found by the framework's own subjects.
     await until(lambda: found(client))
     info = json.loads((await client.request("$SRV.INFO.tasklane", b"", timeout=5)).data)
-    assert {endpoint["name"] for endpoint in info["endpoints"]} == VERBS, info
+    assert {endpoint["subject"].removeprefix("tasklane.") for endpoint in info["endpoints"]} == VERBS, info
 
     # Submit and wait, look, fetch the result.
     done = await good("submit", task("over NATS"), {"Tasklane-Wait": "30s"})

@@ -38,7 +38,7 @@ fn put(metadata: &mut MetadataMap, name: &'static str, text: &str) {
 /// As docs/grpc.md lists them.
 fn code(status: StatusCode, problem: Option<ErrorCode>) -> Code {
     match status.as_u16() {
-        400 | 405 | 415 | 422 => Code::InvalidArgument,
+        400 | 405 | 415 | 422 | 426 => Code::InvalidArgument,
         401 => Code::Unauthenticated,
         403 => Code::PermissionDenied,
         404 | 410 => Code::NotFound,

@@ -256,7 +256,7 @@ mod tests {
     fn a_broken_file_is_told_without_its_text() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);
-        std::fs::write(&path, "current = \"a\"\n[contexts.a]\nserver = \"http://a\"\ntoken = \"s3cret\nx").unwrap();
+        std::fs::write(&path, "current = \"a\"\n[contexts.a]\nserver = \"http://a\"\ntoken = \"s3cret").unwrap();
         let error = format!("{:#}", read(&path).unwrap_err());
         assert!(error.contains("line 4") && !error.contains("s3cret"), "{error}");
         std::fs::write(&path, "[contexts.a]\nserver = \"http://a\"\ntokn = \"s3cret\"").unwrap();

@@ -135,7 +135,7 @@ fn wide_has_more(world: &World) {
 /// Texts that YAML would take for something else are quoted; read by Python's reader, where that is installed.
 fn yaml_says_what_json_says(world: &World) {
     for value in ["yes", "null", "1.0", "- a", "key: value", "#x", " a ", "é\tü", "0x1f", "2026-01-01"] {
-        assert_eq!(world.dev.run(&["kv", "set", "shared:odd", "k", value]).code, 0);
+        assert_eq!(world.dev.run(&["kv", "set", "shared:odd", "k", "--", value]).code, 0);
         let yaml = world.run(&["kv", "get", "shared:odd", "k"], "yaml").out();
         let line = yaml.lines().find(|line| line.starts_with("value:")).unwrap();
         let is_quoted = line.contains('"') || line.contains('\'');

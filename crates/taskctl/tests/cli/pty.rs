@@ -38,13 +38,32 @@ fn number(number: u16) -> NonZeroU16 {
     NonZeroU16::new(number).unwrap()
 }
 
+/// The command as a shell on a terminal starts it: whoever runs the tests in the background has their signals ignored.
+fn with_signals(command: &Command) -> Command {
+    let mut whole = Command::new("env");
+    whole.arg("--default-signal=INT,QUIT").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => whole.env(name, value),
+            None => whole.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        whole.current_dir(dir);
+    }
+    whole
+}
+
 impl OnTerminal {
     pub(crate) fn start(command: Command, (rows, columns): (u16, u16)) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(Size::new(rows, columns)).unwrap();
         let pty = Arc::new(pty);
         let modes = tcgetattr(&*pty).unwrap().local_modes;
-        let child = pty_process::blocking::Command::from(command).env("TERM", "xterm-256color").spawn(pts).unwrap();
+        let child = pty_process::blocking::Command::from(with_signals(&command))
+            .env("TERM", "xterm-256color")
+            .spawn(pts)
+            .unwrap();
         let parser = vt100::Parser::new(number(rows), number(columns), 0);
         let seen = Arc::new(Mutex::new(Seen { parser, bytes: Vec::new() }));
         let reading = std::thread::spawn({
