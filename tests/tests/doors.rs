@@ -1,6 +1,5 @@
 //! The other doors to the API, used by clients in another language: gRPC with stubs made from `proto/`, and NATS with the client of its
 //! makers. The scripts are in `tests/clients`; each uses everything that is offered, and ends with a traceback where something is wrong.
-#![expect(clippy::indexing_slicing, reason = "a missing field of a JSON answer is null, which the stories then refuse")]
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -82,7 +82,7 @@ async fn once(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
         Command::CompileModule { .. } | Command::RaiseWalls(_) => anyhow::bail!("this is done without threads"),
         command => {
             let client = Client::new(&connection::resolve(&cli.global)?)?;
-            return asked(&client, cli.global.output, command).await;
+            return Box::pin(asked(&client, cli.global.output, command)).await;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -109,7 +109,7 @@ async fn asked(client: &Client, format: Format, command: Command) -> anyhow::Res
         Command::Namespaces(command) => namespace::run(client, format, command).await?,
         Command::Hosts { command, watch: _ } => host::run(client, format, command).await?,
         Command::Cluster { watch: _ } => look::cluster(client, format).await?,
-        Command::Top(args) => return crate::top::run(client, format, args).await,
+        Command::Top(args) => return Box::pin(crate::top::run(client, format, args)).await,
         Command::Events(args) => events::run(client, format, args).await?,
         Command::Wait(args) => return wait::run(client, format, args).await,
         Command::Dev(_)

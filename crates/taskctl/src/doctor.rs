@@ -89,13 +89,13 @@ pub(crate) async fn findings(settings: Settings) -> Vec<Finding> {
     let mut checks = machine::checks();
     checks.extend(files::checks(&settings));
     checks.extend(output::lasting("trying the walls", walls::checks(&settings)).await);
-    checks.extend(output::lasting("asking NATS and the database", cluster::checks(&settings)).await);
+    checks.extend(Box::pin(output::lasting("asking NATS and the database", cluster::checks(&settings))).await);
     checks
 }
 
 /// Carries it out.
 pub(crate) async fn run(args: DoctorArgs, global: &Global) -> anyhow::Result<ExitCode> {
-    let mut checks = findings(args.settings.with_file()?).await;
+    let mut checks = Box::pin(findings(args.settings.with_file()?)).await;
     checks.extend(output::lasting("asking the API, and comparing clocks", api::checks(global)).await);
     let findings = Findings::of(checks);
     findings.show(global.output)?;

@@ -36,7 +36,7 @@ pub(crate) async fn serve(args: ServeArgs, walls: Walls) -> anyhow::Result<()> {
         Role::Host => run_host(&settings, &walls, drain, stop).await,
         Role::Api => {
             let control = Control::open(&settings, "api").await?;
-            control.run_api(listen(&settings.listen()).await?, drain).await
+            Box::pin(control.run_api(listen(&settings.listen()).await?, drain)).await
         }
         Role::Scheduler => {
             let ops = ops_listener(&settings).await?;

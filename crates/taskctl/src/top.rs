@@ -36,7 +36,7 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) async fn run(client: &Client, format: Format, args: TopArgs) -> anyhow::Result<ExitCode> {
     let mut slow = Slow::default();
     // Before the screen is taken: what is wrong at the first time is an error like any other.
-    let picture = gather(client, &mut slow).await?;
+    let picture = Box::pin(gather(client, &mut slow)).await?;
     if !output::is_for_people(format) || !output::stdout_is_terminal() || !terminal::can_be_typed() {
         draw::plain(format, &picture, &args.filter)?;
         return Ok(ExitCode::SUCCESS);
@@ -136,7 +136,7 @@ impl Top<'_> {
         let taken = if self.screen.is_frozen {
             Ok(None)
         } else {
-            match tokio::time::timeout(LOOK_TIMEOUT, gather(self.client, &mut self.slow)).await {
+            match Box::pin(tokio::time::timeout(LOOK_TIMEOUT, gather(self.client, &mut self.slow))).await {
                 Ok(picture) => picture.map(Some),
                 Err(_) => Err(anyhow::anyhow!("the server does not answer")),
             }

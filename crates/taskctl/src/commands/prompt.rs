@@ -2,7 +2,7 @@
 //!
 //! Guarantees: the terminal shows again what is typed afterwards, also after Ctrl-C, which here is a key like others.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Write};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
@@ -52,7 +52,7 @@ pub(crate) fn hidden(what: &str) -> anyhow::Result<Vec<u8>> {
     Ok(line)
 }
 
-fn line(keys: impl Read) -> anyhow::Result<Vec<u8>> {
+fn line(keys: impl BufRead) -> anyhow::Result<Vec<u8>> {
     let mut line = Vec::new();
     for key in keys.bytes() {
         match key? {

@@ -160,7 +160,7 @@ impl Control {
 
     /// API alone.
     pub(crate) async fn run_api(&self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let served = self.serve_api(&self.api()?, listener, shutdown).await;
+        let served = Box::pin(self.serve_api(&self.api()?, listener, shutdown)).await;
         self.tracing.clone().shutdown().await;
         served
     }

@@ -119,6 +119,7 @@ impl Shown {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story: what each command shows in turn, on one server")]
 fn every_command_shows_what_was_agreed() {
     let mut shown = Shown::new();
     shown.group(
