@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Documents that are checked.
-const DOCUMENTS: [&str; 18] = [
+const DOCUMENTS: [&str; 20] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/ARCHITECTURE.md",
@@ -11,12 +11,14 @@ const DOCUMENTS: [&str; 18] = [
     "docs/cli.md",
     "docs/config.md",
     "docs/errors.md",
+    "docs/grpc.md",
     "docs/metrics.md",
     "docs/modules-c.md",
     "docs/modules-python.md",
     "docs/modules-rust.md",
     "docs/modules-typescript.md",
     "docs/modules-wasi.md",
+    "docs/nats.md",
     "docs/operations.md",
     "docs/tracing.md",
     "docs/performance.md",
@@ -24,7 +26,7 @@ const DOCUMENTS: [&str; 18] = [
     "plugins/README.md",
 ];
 /// A word in backquotes that begins like this is a path.
-const ROOTS: [&str; 13] = [
+const ROOTS: [&str; 14] = [
     "crates/",
     "host/",
     "nats/",
@@ -33,6 +35,7 @@ const ROOTS: [&str; 13] = [
     "plugins/",
     "wit/",
     "migrations/",
+    "proto/",
     "tests/",
     "bench/",
     "deploy/",
