@@ -113,8 +113,9 @@ pub(crate) async fn slot(room: Arc<Room>, number: u32, seat: Seat, reporter: Rep
         let delivery = tokio::select! {
             biased;
             () = over.cancelled() => return,
-            delivery = room.board.pop(kind) => delivery,
+            // First: a seat that was closed while it waited takes nothing more, though something has come.
             () = room.board.seat_is(seat, false) => continue,
+            delivery = room.board.pop(kind) => delivery,
         };
         let Some(delivery) = delivery else { continue };
         room.metrics.running.inc();

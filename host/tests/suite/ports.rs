@@ -479,6 +479,7 @@ impl World {
             if let Some(piece) = heard.ok().flatten().filter(|piece| !piece.lines.is_empty()) {
                 return piece;
             }
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("the host says nothing of the log")
     }
