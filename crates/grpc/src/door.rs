@@ -3,6 +3,7 @@
 //! Called by every service. Guarantees: ids and names of clients are one segment of a path, whatever is in them; answers are bounded.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, Response, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Status};
 use tower::ServiceExt;
@@ -37,6 +39,27 @@ pub(crate) struct Door(pub(crate) Router);
 pub(crate) struct Caller {
     headers: HeaderMap,
     from: Option<SocketAddr>,
+    until: Option<Instant>,
+}
+
+/// How much sooner than the server's own timer a call ends: that one would answer `CANCELLED`.
+const SOONER: Duration = Duration::from_millis(20);
+
+/// When a call must be over, by its header `grpc-timeout`: up to eight digits and a unit.
+fn until(metadata: &MetadataMap) -> Option<Instant> {
+    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = number.parse().ok().filter(|number| *number < 100_000_000)?;
+    let time = match unit {
+        "H" => Duration::from_secs(number * 3_600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    };
+    Instant::now().checked_add(time.saturating_sub(SOONER.min(time / 10)))
 }
 
 impl Caller {
@@ -44,7 +67,7 @@ impl Caller {
         let given = metadata.clone().into_headers();
         let passed = PASSED_ON.into_iter().filter_map(|name| Some((name.clone(), given.get(&name)?.clone())));
         let from = extensions.get::<crate::serve::Peer>().map(|peer| peer.0);
-        Self { headers: passed.collect(), from }
+        Self { headers: passed.collect(), from, until: until(metadata) }
     }
 }
 
@@ -127,8 +150,16 @@ impl Answer {
 }
 
 impl Door {
-    /// A good answer, as it comes.
+    /// A good answer, as it comes; in time, or not at all.
     pub(crate) async fn stream(&self, caller: &Caller, ask: Ask) -> Result<Response<Body>, Status> {
+        let Some(until) = caller.until else { return self.begin(caller, ask).await };
+        let begun = tokio::time::timeout_at(until, self.begin(caller, ask)).await;
+        begun.unwrap_or_else(|_| {
+            Err(Status::deadline_exceeded("the call's deadline has passed; what it submitted stays"))
+        })
+    }
+
+    async fn begin(&self, caller: &Caller, ask: Ask) -> Result<Response<Body>, Status> {
         let request = ask.request(caller.clone())?;
         let response = match self.0.clone().oneshot(request).await {
             Ok(response) => response,
@@ -163,6 +194,25 @@ mod tests {
 
     fn path(ask: Ask) -> String {
         ask.request(Caller::default()).unwrap().uri().to_string()
+    }
+
+    #[test]
+    fn a_deadline_is_read_in_each_unit() {
+        let of = |text: &str| {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("grpc-timeout", text.parse().unwrap());
+            until(&metadata).map(|until| until.saturating_duration_since(Instant::now()))
+        };
+        let about = |text: &str, ms: u128| {
+            let left = of(text).unwrap().as_millis();
+            assert!((ms.saturating_sub(200)..=ms).contains(&left), "{text}: {left}");
+        };
+        for (text, ms) in [("500m", 480), ("2S", 1_980), ("1M", 59_980), ("900000u", 880)] {
+            about(text, ms);
+        }
+        for wrong in ["", "S", "-1S", "5s", "123456789S"] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
     }
 
     #[test]
