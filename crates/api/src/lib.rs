@@ -4,6 +4,7 @@
 //! `tasklane-api-types`, a hint and the request's id; bodies, headers, connections and times are bounded. It holds nothing that
 //! a restart would lose.
 
+mod access;
 mod assets;
 mod background;
 mod blobs;
@@ -42,7 +43,8 @@ use tasklane_domain::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use serve::ServeSettings;
+pub use access::{AccessMode, AccessSettings};
+pub use serve::{ServeSettings, Tls, TlsError, TlsFiles};
 pub use state::{ApiPorts, ApiSettings};
 
 /// An API process's work.
@@ -75,7 +77,8 @@ impl Api {
     /// Serves until `shutdown`; then readiness drops and what is under way is finished.
     pub async fn serve(&self, listener: TcpListener, shutdown: CancellationToken) {
         let background = self.run_background(shutdown.clone());
-        let serving = serve::serve(listener, self.router(), self.state.settings.serve, shutdown.clone());
+        let settings = &self.state.settings;
+        let serving = serve::serve(listener, self.router(), settings.serve, settings.tls.clone(), shutdown.clone());
         tokio::join!(background, serving);
     }
 

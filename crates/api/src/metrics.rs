@@ -7,6 +7,8 @@ use tasklane_domain::query::Stats;
 pub(crate) struct Metrics {
     pub(crate) requests: IntCounterVec,
     pub(crate) request_seconds: HistogramVec,
+    pub(crate) refused: IntCounterVec,
+    pub(crate) audit_lost: IntCounter,
     pub(crate) submitted: IntCounter,
     pub(crate) dispatched: IntCounter,
     pub(crate) dispatch_dropped: IntCounter,
@@ -37,10 +39,17 @@ impl Metrics {
             &["route"],
         )?;
         registry.register(Box::new(request_seconds.clone()))?;
+        let refused = IntCounterVec::new(
+            Opts::new("tasklane_access_refused_total", "Requests that access control refused, by error code."),
+            &["code"],
+        )?;
+        registry.register(Box::new(refused.clone()))?;
         gauges("tasklane_build_info", "1, with the version.", &["version"])?.with_label_values(&[version]).set(1);
         Ok(Self {
             requests,
             request_seconds,
+            refused,
+            audit_lost: counter("tasklane_audit_lost_total", "Audit entries that could only be logged.")?,
             submitted: counter("tasklane_tasks_submitted_total", "Tasks accepted and committed.")?,
             dispatched: counter("tasklane_dispatched_total", "Orders that JetStream has acknowledged.")?,
             dispatch_dropped: counter("tasklane_dispatch_dropped_total", "Orders left to the rescue loop.")?,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::Registry;
+use tasklane_domain::access::{AuditStore, TokenStore};
 use tasklane_domain::blob::{BLOB_BYTES_DEFAULT, BlobCache, BlobStore};
 use tasklane_domain::call::CallSource;
 use tasklane_domain::children::EnqueueSource;
@@ -25,6 +26,7 @@ use tasklane_domain::{Clock, LimitsPolicy};
 use tasklane_seal::KeyRing;
 use tokio::sync::Semaphore;
 
+use crate::access::{Access, AccessSettings, Principal};
 use crate::background::DispatchQueue;
 use crate::blobs::UPLOADS_AT_ONCE_MAX;
 use crate::counts::Counts;
@@ -32,7 +34,7 @@ use crate::feed::Feed;
 use crate::metrics::Metrics;
 use crate::modules::ModuleBook;
 use crate::schemas::SchemaBook;
-use crate::serve::ServeSettings;
+use crate::serve::{ServeSettings, Tls};
 use crate::waiters::Waiters;
 
 /// What can be set about an API process.
@@ -60,8 +62,12 @@ pub struct ApiSettings {
     pub kv: KvLimits,
     /// What seals secrets. Default: nothing, so that none can be set.
     pub secret_keys: KeyRing,
+    /// Who is let in. Default: who shows a token.
+    pub access: AccessSettings,
     /// How connections are served.
     pub serve: ServeSettings,
+    /// Certificates. Default: none, plain HTTP.
+    pub tls: Option<Arc<Tls>>,
     /// Version shown to clients.
     pub version: String,
 }
@@ -80,7 +86,9 @@ impl Default for ApiSettings {
             egress: Policy::default(),
             kv: KvLimits::default(),
             secret_keys: KeyRing::default(),
+            access: AccessSettings::default(),
             serve: ServeSettings::default(),
+            tls: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -129,6 +137,10 @@ pub struct ApiPorts {
     pub secrets: Arc<dyn SecretStore>,
     /// Quotas of namespaces.
     pub namespaces: Arc<dyn NamespaceStore>,
+    /// API tokens.
+    pub tokens: Arc<dyn TokenStore>,
+    /// Who did what.
+    pub audit: Arc<dyn AuditStore>,
     /// What guests ask while they run.
     pub calls: Arc<dyn CallSource>,
     /// What guests enqueue.
@@ -151,6 +163,9 @@ pub(crate) struct State {
     pub(crate) counts: Counts,
     pub(crate) feed: Arc<Feed>,
     pub(crate) dispatch: DispatchQueue,
+    pub(crate) access: Access,
+    /// Whoever asks where nobody shows a token.
+    pub(crate) anonymous: Arc<Principal>,
     /// Places of uploads of blobs.
     pub(crate) uploads: Semaphore,
 }
@@ -176,6 +191,8 @@ impl State {
             counts: Counts::default(),
             feed: Arc::default(),
             dispatch,
+            access: Access::default(),
+            anonymous: Arc::new(Principal::anonymous()),
             uploads: Semaphore::new(UPLOADS_AT_ONCE_MAX),
         })
     }

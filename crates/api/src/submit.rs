@@ -184,12 +184,14 @@ pub(crate) async fn commit(state: &State, mut tasks: Vec<NewTask>) -> ApiResult<
     schemas::check(state, &tasks).await?;
     blobs::keep_large(state, &mut tasks).await?;
     let count = tasks.len() as u64;
+    // All tasks of one submit are of one namespace.
+    let namespace = tasks.first().map(|task| task.namespace.clone()).unwrap_or_default();
     let states: Vec<StateKind> = tasks.iter().map(NewTask::initial_state).collect();
     let orders: Vec<WorkOrder> = tasks.iter().filter_map(NewTask::order).collect();
     let first_due = tasks.iter().filter_map(|task| task.run_at.into_iter().chain(task.deadline).min()).min();
     let answer = state.ports.tasks.submit(tasks).await?;
     state.metrics.submitted.inc_by(count);
-    state.feed.note_submitted(count);
+    state.feed.note_submitted(&namespace, count);
     announce(state, &answer.settled).await;
     nudge(state, first_due).await;
     if !answer.held.is_empty() {

@@ -18,6 +18,7 @@ pub use look::{DatabaseLook, look};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tasklane_domain::access::{AuditStore, TokenStore};
 use tasklane_domain::blob::BlobStore;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::FlowStore;
@@ -63,6 +64,10 @@ pub struct Stores {
     pub secrets: Arc<dyn SecretStore>,
     /// Quotas of namespaces.
     pub namespaces: Arc<dyn NamespaceStore>,
+    /// API tokens.
+    pub tokens: Arc<dyn TokenStore>,
+    /// Who did what.
+    pub audit: Arc<dyn AuditStore>,
     commits: Arc<AtomicU64>,
 }
 
@@ -103,6 +108,8 @@ where
         + KeyValueStore
         + SecretStore
         + NamespaceStore
+        + TokenStore
+        + AuditStore
         + BlobStore,
 {
     let store = Arc::new(store);
@@ -120,6 +127,8 @@ where
         kv: store.clone(),
         secrets: store.clone(),
         namespaces: store.clone(),
+        tokens: store.clone(),
+        audit: store.clone(),
         blobs: store,
         commits,
     }

@@ -15,6 +15,7 @@ mod retention;
 mod schedules;
 mod secrets;
 mod tasks;
+mod tokens;
 mod webhooks;
 
 pub(crate) use blobs::Blobs;
@@ -26,6 +27,7 @@ pub(crate) use retention::{Retention, RuleScope, RuleTimes};
 pub(crate) use schedules::{ScheduleArgs, Schedules};
 pub(crate) use secrets::{SecretArgs, Secrets};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
+pub(crate) use tokens::{AuditArgs, BootstrapArgs, TokenArgs, Tokens};
 pub(crate) use webhooks::{WebhookArgs, Webhooks};
 
 /// Run background tasks as WebAssembly modules.
@@ -47,6 +49,12 @@ pub(crate) struct Global {
     /// Whose modules, tasks, keys, secrets and schedules it is about. Default: `default`; lists show all.
     #[arg(long, global = true, env = "TASKLANE_NAMESPACE", value_name = "NAME")]
     pub(crate) namespace: Option<String>,
+    /// The token that is shown to the server (not as a flag, which others could see).
+    #[arg(long, global = true, env = "TASKLANE_TOKEN", hide = true)]
+    pub(crate) token: Option<String>,
+    /// Further root certificates for the server's, PEM.
+    #[arg(long, global = true, env = "TASKLANE_CA_FILE", value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
     /// How answers are shown.
     #[arg(short, long, global = true, value_enum, default_value = "table")]
     pub(crate) output: Format,
@@ -112,6 +120,11 @@ pub(crate) enum Command {
     /// What each namespace may have at most, and what it has.
     #[command(subcommand)]
     Namespaces(Namespaces),
+    /// Who may use the server: make, list and revoke tokens.
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// Who did what: changes, and what was refused.
+    Audit(AuditArgs),
     /// List the living hosts.
     Hosts,
     /// Show leader, slots and task counts.

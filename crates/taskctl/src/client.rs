@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use tasklane_api_types::{BlobView, ErrorCode, Problem};
 
-use crate::failure::{FAILED, Failure, UNREACHABLE};
+use crate::cli::Global;
+use crate::failure::{FAILED, Failure, UNREACHABLE, USAGE};
 use crate::output;
 
 /// Longer than the longest `?wait`.
@@ -26,10 +28,15 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// For `http(s)://host:port`, and perhaps for one namespace.
-    pub(crate) fn new(server: &str, namespace: Option<String>) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build()?;
-        Ok(Self { base: server.trim_end_matches('/').to_owned(), namespace, http })
+    /// For `http(s)://host:port`, and perhaps for one namespace, with a token if there is one.
+    pub(crate) fn new(global: &Global) -> anyhow::Result<Self> {
+        let mut http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).default_headers(identity(global)?);
+        if let Some(file) = &global.ca_file {
+            let wrong = |error| Failure::new(USAGE, format!("--ca-file {}: {error}", file.display()));
+            http = http.tls_certs_merge(reqwest::Certificate::from_pem_bundle(&read_file(file)?).map_err(wrong)?);
+        }
+        let base = global.server.trim_end_matches('/').to_owned();
+        Ok(Self { base, namespace: global.namespace.clone(), http: http.build()? })
     }
 
     /// Whose it all is, if the command line says so.
@@ -145,6 +152,18 @@ impl Client {
         let sent = self.http.post(self.url(path)).multipart(form).send().await;
         parse(&read(sent.map_err(|error| self.unreachable(&error))?).await?)
     }
+}
+
+/// What every request shows of who asks.
+fn identity(global: &Global) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    if let Some(token) = &global.token {
+        let wrong = |_| Failure::new(USAGE, "TASKLANE_TOKEN holds what no token has");
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim())).map_err(wrong)?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Ok(headers)
 }
 
 async fn read(answer: reqwest::Response) -> anyhow::Result<Vec<u8>> {

@@ -17,6 +17,7 @@ mod run;
 mod schedule;
 mod secret;
 mod task;
+pub(crate) mod token;
 mod webhook;
 
 use std::process::ExitCode;
@@ -58,7 +59,7 @@ pub(crate) fn before_threads(cli: &mut Cli) -> anyhow::Result<Walls> {
 /// Carries out the command line.
 pub(crate) async fn run(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
     let global = cli.global;
-    let client = || Client::new(&global.server, global.namespace.clone());
+    let client = || Client::new(&global);
     match cli.command {
         Command::Dev(args) => Box::pin(roles::dev::run(*args)).await?,
         Command::Serve(args) => Box::pin(roles::serve(*args, walls)).await?,
@@ -78,6 +79,8 @@ pub(crate) async fn run(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
         Command::Secrets(command) => secret::run(&client()?, global.output, command).await?,
         Command::Kv(command) => kv::run(&client()?, global.output, command).await?,
         Command::Namespaces(command) => namespace::run(&client()?, global.output, command).await?,
+        Command::Tokens(command) => token::run(&client()?, global.output, command).await?,
+        Command::Audit(args) => token::audit(&client()?, global.output, args).await?,
         Command::Hosts => look::hosts(&client()?, global.output).await?,
         Command::Cluster => look::cluster(&client()?, global.output).await?,
         Command::Completions { shell } => {

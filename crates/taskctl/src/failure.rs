@@ -12,6 +12,8 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// What was named does not exist.
 pub(crate) const NOT_FOUND: u8 = 3;
+/// The server does not let you: no token, or not the role.
+pub(crate) const REFUSED: u8 = 4;
 /// It contradicts what is there.
 pub(crate) const CONFLICT: u8 = 5;
 /// It took too long.
@@ -45,6 +47,7 @@ fn exit_code(code: ErrorCode) -> u8 {
         return USAGE;
     }
     match code.status() {
+        401 | 403 => REFUSED,
         404 | 410 => NOT_FOUND,
         409 => CONFLICT,
         408 => TIMEOUT,

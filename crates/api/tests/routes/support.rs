@@ -121,6 +121,8 @@ impl Room {
             kv: store.stores.kv.clone(),
             secrets: store.stores.secrets.clone(),
             namespaces: store.stores.namespaces.clone(),
+            tokens: store.stores.tokens.clone(),
+            audit: store.stores.audit.clone(),
             calls: nats.clone(),
             enqueued: nats.clone(),
             modules: Arc::new(store.clone()),

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use tasklane_api::AccessMode;
 use tasklane_nats::server::{ServerProcess, find_server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::access::check_local;
 use super::host_child::HostChild;
 use super::parts::Control;
 use super::{listen, signals, start_log};
@@ -31,6 +33,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     if args.fresh {
         forget(&dir)?;
     }
+    check_local(&settings.listen())?;
     settings.make_dev_key(&dir)?;
     let listener = listen(&settings.listen()).await?;
     let program = find_server(settings.nats_server.as_deref(), &program_dirs());
@@ -79,7 +82,7 @@ async fn serve(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let control = Control::open(settings).await?;
+    let control = Control::open(settings, AccessMode::Local).await?;
     banner(settings, &address.to_string());
     // The host drains first: what it reports is still settled.
     let serving = CancellationToken::new();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use prometheus::Registry;
-use tasklane_api::{Api, ApiPorts, ApiSettings, ops};
+use tasklane_api::{AccessMode, Api, ApiPorts, ApiSettings, ops};
 use tasklane_domain::SystemClock;
 use tasklane_domain::compiled::CompiledStore;
 use tasklane_host::{Host, HostPorts, HostSettings, Uploads};
@@ -35,10 +35,11 @@ pub(crate) struct Control {
     stores: Stores,
     nats: Nats,
     registry: Registry,
+    mode: AccessMode,
 }
 
 impl Control {
-    pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) async fn open(settings: &Settings, mode: AccessMode) -> anyhow::Result<Self> {
         let stores = tasklane_store::open(&settings.database_url()).await.map_err(|error| {
             let url = without_password(&settings.database_url());
             let error = anyhow::Error::new(error);
@@ -46,7 +47,12 @@ impl Control {
                 .hint("set --database-url")
         })?;
         let nats = connect(settings).await?;
-        Ok(Self { settings: settings.clone(), stores, nats, registry: Registry::new() })
+        Ok(Self { settings: settings.clone(), stores, nats, registry: Registry::new(), mode })
+    }
+
+    /// The database.
+    pub(crate) const fn stores(&self) -> &Stores {
+        &self.stores
     }
 
     fn api(&self) -> anyhow::Result<Api> {
@@ -73,6 +79,8 @@ impl Control {
             kv: self.stores.kv.clone(),
             secrets: self.stores.secrets.clone(),
             namespaces: self.stores.namespaces.clone(),
+            tokens: self.stores.tokens.clone(),
+            audit: self.stores.audit.clone(),
             calls: Arc::new(self.nats.calls()),
             enqueued: Arc::new(self.nats.enqueue()),
             inspector: Arc::new(Uploads::new(self.settings.uploads()?, shared(&self.settings, &self.nats))?),
@@ -89,6 +97,8 @@ impl Control {
             egress: self.settings.egress()?,
             kv: self.settings.kv()?,
             secret_keys: self.settings.secret_keys()?,
+            access: self.settings.access(self.mode)?,
+            tls: self.settings.tls()?,
             ..default
         };
         Ok(Api::new(settings, ports, Arc::new(SystemClock), self.registry.clone())?)
