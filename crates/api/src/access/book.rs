@@ -21,7 +21,10 @@ use crate::state::State;
 /// How long a row counts as read.
 pub(crate) const FRESH: Duration = Duration::from_secs(2);
 /// Tokens that are remembered.
-const TOKENS_KNOWN_MAX: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+const TOKENS_KNOWN_MAX: NonZeroUsize = match NonZeroUsize::new(10_000) {
+    Some(most) => most,
+    None => NonZeroUsize::MIN,
+};
 /// How often last uses are written down.
 const WRITE_INTERVAL: Duration = Duration::from_secs(30);
 /// Tokens whose last use waits to be written.

@@ -70,6 +70,7 @@ async fn recognise(state: &State, request: &Request) -> ApiResult<Option<(&'stat
     if matches!(found, Found::Rule(Rule { need: Need::Nothing, .. })) {
         return Ok(None);
     }
+    check_coding(headers)?;
     let principal = match mode {
         AccessMode::Tokens => authenticate(state, request).await?,
         AccessMode::Local | AccessMode::Open => state.anonymous.clone(),
@@ -84,6 +85,18 @@ async fn recognise(state: &State, request: &Request) -> ApiResult<Option<(&'stat
         Found::Missing => {
             tracing::error!(path, "a route has no line in the table of access, and is refused");
             Err(ApiError::new(ErrorCode::PermissionDenied, "nobody was given this operation"))
+        }
+    }
+}
+
+/// Nothing is unpacked here: a small body cannot become a large one.
+fn check_coding(headers: &HeaderMap) -> ApiResult<()> {
+    let coding = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("unreadable"));
+    match coding.filter(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
+        None => Ok(()),
+        Some(coding) => {
+            let detail = format!("the body's Content-Encoding is `{coding}`; send it as it is");
+            Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail))
         }
     }
 }

@@ -16,7 +16,10 @@ use crate::error::ApiError;
 use tasklane_api_types::ErrorCode;
 
 /// Buckets that are kept; the one that was used longest ago goes first, and begins full again.
-const BUCKETS_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
+const BUCKETS_MAX: NonZeroUsize = match NonZeroUsize::new(20_000) {
+    Some(most) => most,
+    None => NonZeroUsize::MIN,
+};
 /// Credentials that open nothing, from one address: 10 in a second, 50 at once.
 const GUESSES: Rate = Rate { limit: 10, per_ms: 1_000, burst: 50 };
 
