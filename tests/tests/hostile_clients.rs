@@ -1,6 +1,7 @@
 //! Clients that mean harm, all at once against one live API: connections that never say what they want, answers that nobody reads, bodies
 //! that are not what they say. Canaries go on succeeding, and the process's memory stays flat.
 
+use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -127,6 +128,12 @@ async fn bad(to: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn bad_for_ever(to: SocketAddr) -> anyhow::Result<Infallible> {
+    loop {
+        bad(to).await?;
+    }
+}
+
 /// Bytes of the process that are in memory.
 fn resident(pid: u32) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
@@ -154,15 +161,8 @@ async fn canaries_go_on_and_memory_stays_flat() -> anyhow::Result<()> {
     let (until, mut attackers) = (CancellationToken::new(), JoinSet::new());
     let watching = tokio::spawn(canaries(cluster.client.clone(), until.clone()));
     hold(&mut attackers, to, &until);
-    let attack = async {
-        loop {
-            bad(to).await?;
-        }
-        #[expect(unreachable_code, reason = "it names the type")]
-        anyhow::Ok(())
-    };
-    if let Ok(ended) = tokio::time::timeout(ATTACK, attack).await {
-        ended?;
+    if let Ok(ended) = tokio::time::timeout(ATTACK, bad_for_ever(to)).await {
+        match ended? {}
     }
     let during = resident(cluster.api.pid())?;
     until.cancel();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request, State as AxumState};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::{HeaderMap, header};
 use tasklane_api_types::ErrorCode;
 use tasklane_domain::access::{Asked, Credential};
@@ -26,12 +27,14 @@ const CREDENTIAL_BYTES_MAX: usize = 8 * 1024;
 
 /// Around every route.
 pub(crate) async fn guard(AxumState(state): AxumState<Arc<State>>, request: Request, next: Next) -> Response {
-    let rule = match recognise(&state, &request).await {
+    let (parts, body) = request.into_parts();
+    let recognised = recognise(&state, &parts).await;
+    let mut request = Request::from_parts(parts, body);
+    let (rule, principal, needed) = match recognised {
         Ok(Some(found)) => found,
         Ok(None) => return next.run(request).await,
         Err(refused) => return refuse(&state, refused),
     };
-    let (rule, principal, needed) = rule;
     let mut visit = Visit {
         principal: principal.clone(),
         source: source(request.extensions()),
@@ -40,15 +43,14 @@ pub(crate) async fn guard(AxumState(state): AxumState<Arc<State>>, request: Requ
         namespace: None,
         request: request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned(),
     };
-    let response = match admit(&state, &principal, needed, request, &mut visit).await {
-        Ok(mut request) => {
-            request.extensions_mut().insert(Caller(principal));
-            next.run(request).await
-        }
+    request.extensions_mut().insert(Caller(principal));
+    let response = match admit(&state, needed, request, &mut visit).await {
+        Ok(request) => next.run(request).await,
         Err(refused) => refuse(&state, refused),
     };
     if rule.audit == Audit::Written && is_worth_it(&response) {
-        record::write(&state, visit, &response).await;
+        let entry = record::entry(visit, &response, state.clock.now());
+        record::write(&state, entry).await;
     }
     response
 }
@@ -61,25 +63,25 @@ fn is_worth_it(response: &Response) -> bool {
 type Needed = (tasklane_domain::access::Role, super::table::Place);
 
 /// The table's line and who asks; `None` for what everybody may.
-async fn recognise(state: &State, request: &Request) -> ApiResult<Option<(&'static Rule, Arc<Principal>, Needed)>> {
-    let (mode, headers) = (state.settings.access.mode, request.headers());
-    local::check(mode, request.method(), headers)?;
+async fn recognise(state: &State, parts: &Parts) -> ApiResult<Option<(&'static Rule, Arc<Principal>, Needed)>> {
+    let (mode, headers) = (state.settings.access.mode, &parts.headers);
+    local::check(mode, &parts.method, headers)?;
     // No route at all: the dashboard's files, or nothing.
-    let Some(path) = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) else { return Ok(None) };
-    let found = find(request.method(), path);
+    let Some(path) = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str) else { return Ok(None) };
+    let found = find(&parts.method, path);
     if matches!(found, Found::Rule(Rule { need: Need::Nothing, .. })) {
         return Ok(None);
     }
     check_coding(headers)?;
     let principal = match mode {
-        AccessMode::Tokens => authenticate(state, request).await?,
+        AccessMode::Tokens => authenticate(state, parts).await?,
         AccessMode::Local | AccessMode::Open => state.anonymous.clone(),
     };
     match found {
         Found::Rule(rule @ Rule { need: Need::Role(least, place), .. }) => Ok(Some((rule, principal, (*least, *place)))),
         Found::Rule(_) => Ok(None),
         Found::OtherMethod => {
-            let detail = format!("{} does not take {}", request.uri().path(), request.method());
+            let detail = format!("{} does not take {}", parts.uri.path(), parts.method);
             Err(ApiError::new(ErrorCode::MethodNotAllowed, detail))
         }
         Found::Missing => {
@@ -116,9 +118,9 @@ fn bearer(headers: &HeaderMap) -> ApiResult<&str> {
     Ok(credential.trim())
 }
 
-async fn authenticate(state: &State, request: &Request) -> ApiResult<Arc<Principal>> {
-    let (from, now) = (source(request.extensions()), state.clock.now());
-    let text = bearer(request.headers())?;
+async fn authenticate(state: &State, parts: &Parts) -> ApiResult<Arc<Principal>> {
+    let (from, now) = (source(&parts.extensions), state.clock.now());
+    let text = bearer(&parts.headers)?;
     if let Some(from) = from {
         state.access.rates.may_guess(from, now)?;
     }
@@ -144,13 +146,8 @@ async fn open(state: &State, text: &str) -> ApiResult<Arc<Principal>> {
 }
 
 /// Whether they may, and not too often; the request as the handler gets it.
-async fn admit(
-    state: &State,
-    principal: &Principal,
-    needed: Needed,
-    request: Request,
-    visit: &mut Visit,
-) -> ApiResult<Request> {
+async fn admit(state: &State, needed: Needed, request: Request, visit: &mut Visit) -> ApiResult<Request> {
+    let principal = &visit.principal.clone();
     count(state, Whose::Caller(principal.actor.clone()), principal.rate.or(state.settings.access.token_rate))?;
     let placed = place::find(state, principal, needed, request).await?;
     visit.namespace = placed.namespace().cloned();

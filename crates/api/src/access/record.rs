@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use axum::response::Response;
 use http::header;
-use tasklane_domain::Namespace;
 use tasklane_domain::access::{AuditEntry, AuditFilter, AuditRecord};
+use tasklane_domain::{Namespace, Timestamp};
 
 use super::{Principal, table::Rule};
 use crate::state::State;
@@ -49,20 +49,23 @@ fn target(visit: &Visit, response: &Response) -> String {
     cut(made.unwrap_or_else(|| visit.path.clone()))
 }
 
-/// Writes it down.
-pub(super) async fn write(state: &State, visit: Visit, response: &Response) {
-    let target = target(&visit, response);
-    let entry = AuditEntry {
-        at: state.clock.now(),
+/// What is written down.
+pub(super) fn entry(visit: Visit, response: &Response, now: Timestamp) -> AuditEntry {
+    AuditEntry {
+        at: now,
+        target: target(&visit, response),
         actor: visit.principal.actor.clone(),
         name: visit.principal.name.clone(),
         source: visit.source.map(|address| address.to_string()),
         action: format!("{} {}", visit.rule.method, visit.rule.path),
-        target,
         namespace: visit.namespace,
         status: response.status().as_u16(),
         request: visit.request,
-    };
+    }
+}
+
+/// Writes it down.
+pub(super) async fn write(state: &State, entry: AuditEntry) {
     if let Err(error) = state.ports.audit.append(vec![entry.clone()]).await {
         state.metrics.audit_lost.inc();
         tracing::error!(%error, ?entry, "an entry of the audit log could not be written");

@@ -51,7 +51,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Everywhere => f.pad(ALL),
-            Self::Namespace(name) => name.fmt(f),
+            Self::Namespace(name) => fmt::Display::fmt(name, f),
         }
     }
 }

@@ -139,7 +139,7 @@ impl TokenHash {
     /// Whether this is the proof, in a time that tells nothing.
     #[must_use]
     pub fn fits(&self, credential: &Credential) -> bool {
-        self.0.ct_eq(&credential.hash().0).into()
+        self.0.as_slice().ct_eq(credential.hash().0.as_slice()).into()
     }
 }
 
@@ -235,7 +235,7 @@ fn bytes_of<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut digits = text.bytes();
     let mut bytes = [0; N];
     for byte in &mut bytes {
-        *byte = digit(digits.next()?)? << 4 | digit(digits.next()?)?;
+        *byte = (digit(digits.next()?)? << 4) | digit(digits.next()?)?;
     }
     digits.next().is_none().then_some(bytes)
 }
