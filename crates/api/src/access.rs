@@ -8,6 +8,7 @@
 pub(crate) mod book;
 mod body;
 pub(crate) mod guard;
+mod jwt;
 mod limit;
 mod local;
 mod place;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use tasklane_api_types::ErrorCode;
+use tasklane_domain::Timestamp;
 use tasklane_domain::access::{Grants, Role, TokenId};
 use tasklane_domain::flow::Rate;
 
@@ -27,6 +29,7 @@ use crate::error::ApiError;
 use book::TokenBook;
 use limit::RateBook;
 
+pub use jwt::{ClaimGrant, ClaimGrantError, JwtSettings, KeySource};
 pub(crate) use record::follow;
 
 /// Who is let in.
@@ -50,6 +53,8 @@ pub struct AccessSettings {
     pub token_rate: Option<Rate>,
     /// Requests about one namespace, of all callers together, in this process. Default: no limit.
     pub namespace_rate: Option<Rate>,
+    /// Whose JWTs are taken, besides tokens. Default: nobody's.
+    pub jwt: Option<JwtSettings>,
 }
 
 /// What access control remembers in one process.
@@ -57,6 +62,7 @@ pub struct AccessSettings {
 pub(crate) struct Access {
     pub(crate) book: TokenBook,
     rates: RateBook,
+    issuer: jwt::Issuer,
 }
 
 /// Where a connection comes from; the accept loop puts it into each request.
@@ -84,6 +90,8 @@ pub(crate) enum Pass {
     Free,
     /// A token, which may be revoked.
     Token(TokenId),
+    /// What an issuer signed, until then.
+    Until(Timestamp),
 }
 
 impl Principal {

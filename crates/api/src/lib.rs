@@ -43,7 +43,7 @@ use tasklane_domain::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use access::{AccessMode, AccessSettings};
+pub use access::{AccessMode, AccessSettings, ClaimGrant, ClaimGrantError, JwtSettings, KeySource};
 pub use serve::{ServeSettings, Tls, TlsError, TlsFiles};
 pub use state::{ApiPorts, ApiSettings};
 

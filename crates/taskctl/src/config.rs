@@ -259,6 +259,18 @@ pub(crate) struct Settings {
     /// Who signs clients' certificates, PEM: then each client has to show one, besides its token. Default: none is asked for.
     #[arg(long, env = "TASKLANE_TLS_CLIENT_CA", value_name = "FILE")]
     pub(crate) tls_client_ca: Option<PathBuf>,
+    /// Whose JWTs are taken besides tokens: an OpenID Connect issuer, such as https://login.example.com. Default: nobody's.
+    #[arg(long, env = "TASKLANE_OIDC_ISSUER", value_name = "URL")]
+    pub(crate) oidc_issuer: Option<String>,
+    /// Whom they have to be for: one of these in `aud`. Default `tasklane`.
+    #[arg(long, env = "TASKLANE_OIDC_AUDIENCE", value_delimiter = ',', value_name = "NAME")]
+    pub(crate) oidc_audience: Option<Vec<String>>,
+    /// Where the issuer's keys are. Default: where its discovery document says.
+    #[arg(long, env = "TASKLANE_OIDC_JWKS_URL", value_name = "URL")]
+    pub(crate) oidc_jwks_url: Option<String>,
+    /// What a claim gives, such as `groups=devs:acme=deployer`.
+    #[arg(long, env = "TASKLANE_OIDC_GRANT", value_delimiter = ',', value_name = "CLAIM=VALUE:NAMESPACE=ROLE")]
+    pub(crate) oidc_grant: Option<Vec<String>>,
     /// What is logged, such as `info` or `tasklane_host=debug`. Default `info`.
     #[arg(long, env = "TASKLANE_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -301,7 +313,8 @@ impl Settings {
             egress_grant_networks egress_dns egress_ca_file egress_concurrent_max egress_connections_max
             egress_connect_timeout_ms egress_answer_timeout_ms kv_value_bytes_max kv_store_keys_max
             kv_store_bytes_max secrets_key_file secrets_key host_units_max spool_bytes_max
-            assets_bytes_max insecure bootstrap_token_file token_rate namespace_rate tls_cert tls_key tls_client_ca);
+            assets_bytes_max insecure bootstrap_token_file token_rate namespace_rate tls_cert tls_key tls_client_ca
+            oidc_issuer oidc_audience oidc_jwks_url oidc_grant);
         Ok(self)
     }
 

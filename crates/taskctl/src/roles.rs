@@ -3,6 +3,7 @@
 mod access;
 pub(crate) mod dev;
 mod host_child;
+pub(crate) mod issuer;
 mod parts;
 mod signals;
 pub(crate) mod walls;

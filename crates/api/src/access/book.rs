@@ -105,7 +105,11 @@ impl TokenBook {
 
     /// Waits until what let somebody in does so no more: for streams, which no later request asks for.
     pub(crate) async fn until_shut(&self, state: &State, pass: Pass) {
-        let Pass::Token(id) = pass else { return std::future::pending().await };
+        let id = match pass {
+            Pass::Free => return std::future::pending().await,
+            Pass::Until(end) => return tokio::time::sleep(end.since(state.clock.now())).await,
+            Pass::Token(id) => id,
+        };
         loop {
             tokio::time::sleep(FRESH).await;
             // While the database is away nobody is known to have been shut out.

@@ -15,7 +15,7 @@ use super::book::Shut;
 use super::limit::{Whose, limited};
 use super::record::{self, Visit};
 use super::table::{Audit, Found, Need, Rule, find};
-use super::{AccessMode, Caller, Principal, denied, local, place, source, unauthenticated};
+use super::{AccessMode, Caller, Principal, denied, jwt, local, place, source, unauthenticated};
 use crate::error::{ApiError, ApiResult};
 use crate::routes::REQUEST_ID;
 use crate::state::State;
@@ -135,6 +135,9 @@ async fn authenticate(state: &State, parts: &Parts) -> ApiResult<Arc<Principal>>
 
 async fn open(state: &State, text: &str) -> ApiResult<Arc<Principal>> {
     let Ok(credential) = text.parse::<Credential>() else {
+        if let Some(settings) = state.settings.access.jwt.as_ref().filter(|_| jwt::looks_like_one(text)) {
+            return state.access.issuer.open(settings, text).await;
+        }
         return Err(unauthenticated("the token is none that this server knows"));
     };
     match state.access.book.open(state, &credential).await? {

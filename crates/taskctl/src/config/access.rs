@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
-use tasklane_api::{AccessMode, AccessSettings, Tls, TlsFiles};
+use anyhow::{Context, ensure};
+use tasklane_api::{AccessMode, AccessSettings, ClaimGrant, ClaimGrantError, JwtSettings, Tls, TlsFiles};
 use tasklane_domain::access::Credential;
 
 use super::{Settings, read_secret};
 use crate::failure::{Failure, USAGE};
+use crate::roles::issuer::HttpKeys;
 
 impl Settings {
     /// Whether `--insecure` was said.
@@ -25,7 +26,19 @@ impl Settings {
             mode,
             token_rate: rate("`token_rate`", &self.token_rate)?,
             namespace_rate: rate("`namespace_rate`", &self.namespace_rate)?,
+            jwt: self.jwt()?,
         })
+    }
+
+    /// Whose JWTs are taken, where somebody's are.
+    fn jwt(&self) -> anyhow::Result<Option<JwtSettings>> {
+        let Some(issuer) = &self.oidc_issuer else { return Ok(None) };
+        let grants = self.oidc_grant.iter().flatten().map(|text| text.parse());
+        let grants: Vec<ClaimGrant> = grants.collect::<Result<_, ClaimGrantError>>().context("`oidc_grant`")?;
+        ensure!(!grants.is_empty(), "`oidc_issuer` without `oidc_grant` lets nobody in: say what a claim gives");
+        let keys = HttpKeys::new(issuer, self.oidc_jwks_url.as_deref()).context("`oidc_issuer`")?;
+        let audiences = self.oidc_audience.clone().unwrap_or_else(|| vec!["tasklane".to_owned()]);
+        Ok(Some(JwtSettings { issuer: issuer.clone(), audiences, grants, keys: Arc::new(keys) }))
     }
 
     /// The certificate, where one is set.
