@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
+use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use tokio::sync::RwLock;
@@ -46,8 +46,8 @@ impl Known {
         }
         let fits = |key: &&Jwk| {
             let signs = !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption));
-            let said = key.common.key_algorithm.and_then(|said| said.to_algorithm().ok());
-            signs && said.is_none_or(|said| said == algorithm) && (kid.is_none() || key.common.key_id.as_deref() == kid)
+            let is_it = |said: KeyAlgorithm| said.to_string().parse::<Algorithm>().is_ok_and(|said| said == algorithm);
+            signs && key.common.key_algorithm.is_none_or(is_it) && (kid.is_none() || key.common.key_id.as_deref() == kid)
         };
         let keys = self.keys.iter().filter(fits).filter_map(|key| DecodingKey::from_jwk(key).ok());
         let mut keys = keys.filter(|key| key.family() == algorithm.family());
