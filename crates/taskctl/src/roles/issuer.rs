@@ -75,3 +75,60 @@ impl KeySource for HttpKeys {
         self.keys().await.map_err(|error| format!("{error:#}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// An issuer on this machine: answers each path with what it has for it.
+    async fn issuer(discovery: impl Fn(&str) -> String + Send + 'static) -> String {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let own = url.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut bytes = [0; 4096];
+                let read = stream.read(&mut bytes).await.unwrap_or(0);
+                let head = String::from_utf8_lossy(&bytes[..read]).into_owned();
+                let body = match head.split(' ').nth(1) {
+                    Some("/.well-known/openid-configuration") => discovery(&own),
+                    Some("/keys") => r#"{"keys":[]}"#.to_owned(),
+                    Some("/large") => " ".repeat(BYTES_MAX + 1),
+                    _ => String::new(),
+                };
+                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+                drop(stream.write_all(answer.as_bytes()).await);
+            }
+        });
+        url
+    }
+
+    fn document(issuer: &str, keys: &str) -> String {
+        serde_json::json!({"issuer": issuer, "jwks_uri": keys}).to_string()
+    }
+
+    #[tokio::test]
+    async fn keys_are_where_the_issuer_says() {
+        let url = issuer(|own| document(own, &format!("{own}/keys"))).await;
+        assert_eq!(HttpKeys::new(&url, None).unwrap().fetch().await.unwrap(), r#"{"keys":[]}"#);
+        let set = format!("{url}/keys");
+        assert_eq!(HttpKeys::new("https://elsewhere.example", Some(&set)).unwrap().fetch().await.unwrap(), r#"{"keys":[]}"#);
+    }
+
+    #[tokio::test]
+    async fn a_document_of_another_issuer_or_without_a_safe_place_is_refused() {
+        let other = issuer(|own| document("https://other.example", &format!("{own}/keys"))).await;
+        assert!(HttpKeys::new(&other, None).unwrap().fetch().await.unwrap_err().contains("other.example"));
+        let open = issuer(|own| document(own, "http://192.0.2.1/keys")).await;
+        assert!(HttpKeys::new(&open, None).unwrap().fetch().await.unwrap_err().contains("no https URL"));
+        let large = issuer(|own| document(own, &format!("{own}/large"))).await;
+        assert!(HttpKeys::new(&large, None).unwrap().fetch().await.unwrap_err().contains("over"));
+        for url in ["http://login.example.com", "login.example.com", "file:///etc/passwd"] {
+            assert!(HttpKeys::new(url, None).is_err(), "{url}");
+        }
+    }
+}
