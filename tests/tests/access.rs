@@ -51,7 +51,10 @@ impl Guarded {
             pair("TASKLANE_LISTEN", listen.clone()),
         ];
         let refused = run(dir.path(), &env, &["serve", "api"]).await?;
-        ensure!(refused.0 == 2 && refused.2.contains("tokens bootstrap") && refused.2.contains("--insecure"), "{refused:?}");
+        ensure!(
+            refused.0 == 2 && refused.2.contains("tokens bootstrap") && refused.2.contains("--insecure"),
+            "{refused:?}"
+        );
         let mut with_file = env.clone();
         with_file.push(pair("TASKLANE_BOOTSTRAP_TOKEN_FILE", file.display().to_string()));
         let api = Process::start(Role::GuardedApi, "api", dir.path(), listen.clone(), &with_file)?;
@@ -99,15 +102,30 @@ async fn from_the_first_token_to_a_tenants_and_back() -> anyhow::Result<()> {
     ensure!(server.cli(tenant, &["tokens", "whoami"]).await?.0 == 4);
     let (code, audit, _) = server.cli(&admin, &["audit", "-o", "json"]).await?;
     let audit: Value = serde_json::from_str(&audit)?;
-    let told: Vec<(&str, u64)> = audit["entries"].as_array().context("entries")?.iter()
-        .map(|entry| (entry["action"].as_str().unwrap_or_default(), entry["status"].as_u64().unwrap_or(0))).collect();
-    ensure!(code == 0 && told == [
-        ("DELETE /api/v1/tokens/{id}", 204), ("POST /api/v1/tokens", 403), ("POST /api/v1/tokens", 201), ("bootstrap_token_file", 201),
-    ], "{told:?}");
+    let told: Vec<(&str, u64)> = audit["entries"]
+        .as_array()
+        .context("entries")?
+        .iter()
+        .map(|entry| (entry["action"].as_str().unwrap_or_default(), entry["status"].as_u64().unwrap_or(0)))
+        .collect();
+    ensure!(
+        code == 0
+            && told
+                == [
+                    ("DELETE /api/v1/tokens/{id}", 204),
+                    ("POST /api/v1/tokens", 403),
+                    ("POST /api/v1/tokens", 201),
+                    ("bootstrap_token_file", 201),
+                ],
+        "{told:?}"
+    );
     ensure!(audit["entries"][0]["source"] == "127.0.0.1", "{audit}");
     let secrets = [admin.as_str(), tenant].map(|token| token.rsplit('_').next().unwrap_or("?").to_owned());
     for secret in secrets {
-        ensure!(!audit.to_string().contains(&secret) && !server.api.output().contains(&secret), "a token was written down");
+        ensure!(
+            !audit.to_string().contains(&secret) && !server.api.output().contains(&secret),
+            "a token was written down"
+        );
     }
     Ok(())
 }
@@ -137,7 +155,8 @@ async fn set_quotas(server: &Guarded, admin: &str) -> anyhow::Result<Infallible>
 async fn a_feed_tells_what_its_reader_may_see_and_ends_with_the_token() -> anyhow::Result<()> {
     let (server, admin) = Guarded::start().await?;
     let make = async |grants: Value| {
-        let (status, made) = server.ask(&admin, "POST", "/api/v1/tokens", &json!({"name": "feed", "grants": grants})).await?;
+        let (status, made) =
+            server.ask(&admin, "POST", "/api/v1/tokens", &json!({"name": "feed", "grants": grants})).await?;
         ensure!(status == 201, "{made}");
         Ok(made["token"].as_str().context("a token")?.to_owned())
     };

@@ -89,25 +89,44 @@ fn with_body(more: &str, body: &[u8]) -> Vec<u8> {
 
 /// 64 MiB of spaces in some KiB.
 fn bomb() -> anyhow::Result<Vec<u8>> {
-    let packed = std::process::Command::new("bash").args(["-c", "head -c 67108864 /dev/zero | tr '\\0' ' ' | gzip -9"]).output()?;
+    let packed = std::process::Command::new("bash")
+        .args(["-c", "head -c 67108864 /dev/zero | tr '\\0' ' ' | gzip -9"])
+        .output()?;
     ensure!(packed.status.success() && packed.stdout.len() < 1_000_000, "gzip is missing");
     Ok(packed.stdout)
 }
 
 /// What a client may send, and how it must be answered: with a 4xx, or not at all.
 fn bad_requests() -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
-    let deep = |n: usize| [b"{\"module\":\"canary\",\"labels\":".to_vec(), vec![b'['; n], vec![b']'; n], b"}".to_vec()].concat();
+    let deep = |n: usize| {
+        [b"{\"module\":\"canary\",\"labels\":".to_vec(), vec![b'['; n], vec![b']'; n], b"}".to_vec()].concat()
+    };
     Ok(vec![
         ("a gzip bomb", with_body("Content-Encoding: gzip\r\n", &bomb()?)),
         ("deep JSON", with_body("", &deep(500_000))),
         ("deep JSON that never closes", with_body("", &vec![b'['; 1_000_000])),
         ("a field twice", with_body("", br#"{"module":"canary","module":"canary"}"#)),
-        ("10,000 fields", with_body("", format!("{{{}}}", (0..10_000).map(|n| format!("\"f{n}\":1")).collect::<Vec<_>>().join(",")).as_bytes())),
-        ("a long number", with_body("", format!("{{\"module\":\"canary\",\"delay_ms\":{}}}", "9".repeat(500_000)).as_bytes())),
+        (
+            "10,000 fields",
+            with_body(
+                "",
+                format!("{{{}}}", (0..10_000).map(|n| format!("\"f{n}\":1")).collect::<Vec<_>>().join(",")).as_bytes(),
+            ),
+        ),
+        (
+            "a long number",
+            with_body("", format!("{{\"module\":\"canary\",\"delay_ms\":{}}}", "9".repeat(500_000)).as_bytes()),
+        ),
         ("more than a body may be", head("POST", "/api/v1/tasks", "Content-Length: 99999999999\r\n").into_bytes()),
         ("two lengths", head("POST", "/api/v1/tasks", "Content-Length: 5\r\nContent-Length: 6\r\n").into_bytes()),
-        ("length and chunks", head("POST", "/api/v1/tasks", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n").into_bytes()),
-        ("endless chunks' sizes", [head("POST", "/api/v1/tasks", "Transfer-Encoding: chunked\r\n").into_bytes(), vec![b'f'; 10_000]].concat()),
+        (
+            "length and chunks",
+            head("POST", "/api/v1/tasks", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n").into_bytes(),
+        ),
+        (
+            "endless chunks' sizes",
+            [head("POST", "/api/v1/tasks", "Transfer-Encoding: chunked\r\n").into_bytes(), vec![b'f'; 10_000]].concat(),
+        ),
         ("a long header", head("GET", "/api/v1/tasks", &format!("X: {}\r\n", "y".repeat(1_000_000))).into_bytes()),
         ("many headers", head("GET", "/api/v1/tasks", &"X: y\r\n".repeat(10_000)).into_bytes()),
         ("a long path", head("GET", &format!("/{}", "y".repeat(1_000_000)), "").into_bytes()),
@@ -169,7 +188,12 @@ async fn canaries_go_on_and_memory_stays_flat() -> anyhow::Result<()> {
     let took = watching.await??;
     while attackers.join_next().await.is_some() {}
     let (count, p99) = (took.len(), percentile(took, 99));
-    writeln!(std::io::stderr(), "{count} canaries, p99 {p99:?}; memory {} MiB before, {} MiB during", before >> 20, during >> 20)?;
+    writeln!(
+        std::io::stderr(),
+        "{count} canaries, p99 {p99:?}; memory {} MiB before, {} MiB during",
+        before >> 20,
+        during >> 20
+    )?;
     ensure!(count > 10, "only {count} canaries ended in {ATTACK:?}\n{}", cluster.outputs());
     ensure!(p99 < CANARY_MAX, "a canary took {p99:?}");
     ensure!(during < before + GROWTH_MAX, "memory grew from {before} to {during} bytes");

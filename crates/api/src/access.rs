@@ -5,8 +5,8 @@
 //! is never logged; a handler that asks for a [`Caller`] gets one that was let in. Other protocols can use the same parts: only `place`
 //! knows HTTP.
 
-pub(crate) mod book;
 mod body;
+pub(crate) mod book;
 pub(crate) mod guard;
 mod jwt;
 mod limit;

@@ -65,7 +65,8 @@ impl Event {
         match self {
             Self::Changed(shares) => shares.told_to(sight.namespace.as_ref()),
             Self::Done(entry) => {
-                let is_theirs = sight.namespace.as_ref().is_none_or(|name| entry.namespace.as_deref() == Some(name.as_str()));
+                let is_theirs =
+                    sight.namespace.as_ref().is_none_or(|name| entry.namespace.as_deref() == Some(name.as_str()));
                 (sight.audit && is_theirs).then(|| Told::Done(entry.clone()))
             }
         }
@@ -462,7 +463,8 @@ mod tests {
     async fn what_was_done_is_told_to_those_who_may_see_it() {
         use tasklane_domain::access::AuditEntry;
         let feed = Arc::new(Feed::default());
-        let sight = |namespace: Option<&str>, audit| Sight { namespace: namespace.map(|name| name.parse().unwrap()), audit };
+        let sight =
+            |namespace: Option<&str>, audit| Sight { namespace: namespace.map(|name| name.parse().unwrap()), audit };
         assert!(!feed.has_auditors());
         let mut all = feed.reader(None, sight(None, true)).unwrap();
         let mut acme = feed.reader(None, sight(Some("acme"), true)).unwrap();
@@ -474,7 +476,15 @@ mod tests {
             let text = || "x".to_owned();
             let (source, namespace) = (None, namespace.map(|name| name.parse().unwrap()));
             let entry = AuditEntry {
-                at: at(1), actor: text(), name: text(), source, action: text(), target: text(), namespace, status: 200, request: text(),
+                at: at(1),
+                actor: text(),
+                name: text(),
+                source,
+                action: text(),
+                target: text(),
+                namespace,
+                status: 200,
+                request: text(),
             };
             AuditRecord { seq, entry }
         };

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 pub use audit::{AUDIT_PAGE_MAX, AuditEntry, AuditFilter, AuditRecord, AuditStore};
 pub use grants::{Denied, GRANTS_MAX, Grants, GrantsError, Scope};
-pub use token::{Credential, CredentialError, NewToken, TOKENS_MAX, Token, TokenHash, TokenId, TokenStanding, TokenStore};
+pub use token::{
+    Credential, CredentialError, NewToken, TOKENS_MAX, Token, TokenHash, TokenId, TokenStanding, TokenStore,
+};
 
 /// What somebody may do, each role all that those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use tasklane_api_types::{BlobView, ErrorCode, Problem};
 
 use crate::cli::Global;

@@ -75,7 +75,8 @@ impl Heard {
             self.unnamed = true;
             return Ok(());
         };
-        let wrong = |error: tasklane_domain::name::NameError| ApiError::new(ErrorCode::InvalidRequest, error.to_string());
+        let wrong =
+            |error: tasklane_domain::name::NameError| ApiError::new(ErrorCode::InvalidRequest, error.to_string());
         self.named.insert(text.parse().map_err(wrong)?);
         Ok(())
     }
@@ -169,7 +170,8 @@ fn settled(said: Said, body: &[u8], home: &Namespace) -> serde_json::Result<Vec<
         Said::Task | Said::Filter => fields.settle(home)?,
         Said::Schedule => fields.within("task", |task: &mut Fields| task.settle(home))?,
         Said::Batch => {
-            fields.within("tasks", |tasks: &mut Vec<Fields>| tasks.iter_mut().try_for_each(|task| task.settle(home)))?;
+            fields
+                .within("tasks", |tasks: &mut Vec<Fields>| tasks.iter_mut().try_for_each(|task| task.settle(home)))?;
             fields.within("on_complete", |task: &mut Fields| task.settle(home))?;
         }
     }
@@ -191,7 +193,10 @@ mod tests {
 
     #[test]
     fn each_kind_of_body_says_it_in_its_place() {
-        assert_eq!(heard(Said::Task, r#"{"module":"m","payload":{"namespace":"no"},"namespace":"acme"}"#), (names(&["acme"]), false));
+        assert_eq!(
+            heard(Said::Task, r#"{"module":"m","payload":{"namespace":"no"},"namespace":"acme"}"#),
+            (names(&["acme"]), false)
+        );
         assert_eq!(heard(Said::Task, r#"{"module":"m","namespace":null}"#), (vec![], true));
         assert_eq!(heard(Said::Task, r#"{"name\u0073pace":"acme"}"#), (names(&["acme"]), false));
         let batch = r#"{"tasks":[{"namespace":"a"},{},{"namespace":"b"}],"on_complete":{"namespace":"c"}}"#;
@@ -213,7 +218,9 @@ mod tests {
         ] {
             assert!(hear(Said::Task, body.as_bytes()).is_err(), "{body}");
         }
-        for body in [r#"{"tasks":[["a"]]}"#, r#"{"tasks":[],"tasks":[]}"#, r#"{"tasks":[{"namespace":"a","namespace":"b"}]}"#] {
+        for body in
+            [r#"{"tasks":[["a"]]}"#, r#"{"tasks":[],"tasks":[]}"#, r#"{"tasks":[{"namespace":"a","namespace":"b"}]}"#]
+        {
             assert!(hear(Said::Batch, body.as_bytes()).is_err(), "{body}");
         }
         assert!(hear(Said::Schedule, br#"{"task":["m"]}"#).is_err());
@@ -230,6 +237,9 @@ mod tests {
             settled(Said::Batch, r#"{"tasks":[{"namespace":"b"},{}],"on_complete":{}}"#),
             r#"{"tasks":[{"namespace":"b"},{"namespace":"acme"}],"on_complete":{"namespace":"acme"}}"#
         );
-        assert_eq!(settled(Said::Schedule, r#"{"task":{"module":"m"}}"#), r#"{"task":{"module":"m","namespace":"acme"}}"#);
+        assert_eq!(
+            settled(Said::Schedule, r#"{"task":{"module":"m"}}"#),
+            r#"{"task":{"module":"m","namespace":"acme"}}"#
+        );
     }
 }

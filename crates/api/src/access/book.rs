@@ -76,7 +76,11 @@ fn holder(token: Token) -> Arc<Holder> {
 
 impl TokenBook {
     /// Whose credential it is, or why it opens nothing.
-    pub(super) async fn open(&self, state: &State, credential: &Credential) -> Result<Result<Arc<Principal>, Shut>, StoreError> {
+    pub(super) async fn open(
+        &self,
+        state: &State,
+        credential: &Credential,
+    ) -> Result<Result<Arc<Principal>, Shut>, StoreError> {
         let Some(holder) = self.look(state, credential.id()).await? else { return Ok(Err(Shut::Unknown)) };
         if !holder.token.hash.fits(credential) {
             return Ok(Err(Shut::Unknown));

@@ -78,7 +78,9 @@ async fn recognise(state: &State, parts: &Parts) -> ApiResult<Option<(&'static R
         AccessMode::Local | AccessMode::Open => state.anonymous.clone(),
     };
     match found {
-        Found::Rule(rule @ Rule { need: Need::Role(least, place), .. }) => Ok(Some((rule, principal, (*least, *place)))),
+        Found::Rule(rule @ Rule { need: Need::Role(least, place), .. }) => {
+            Ok(Some((rule, principal, (*least, *place))))
+        }
         Found::Rule(_) => Ok(None),
         Found::OtherMethod => {
             let detail = format!("{} does not take {}", parts.uri.path(), parts.method);

@@ -97,7 +97,11 @@ pub struct JwtSettings {
 impl fmt::Debug for JwtSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { issuer, audiences, grants, keys: _ } = self;
-        f.debug_struct("JwtSettings").field("issuer", issuer).field("audiences", audiences).field("grants", grants).finish()
+        f.debug_struct("JwtSettings")
+            .field("issuer", issuer)
+            .field("audiences", audiences)
+            .field("grants", grants)
+            .finish()
     }
 }
 
@@ -169,7 +173,8 @@ fn principal(settings: &JwtSettings, claims: &Value) -> ApiResult<Principal> {
     let expiry = claims.get("exp").and_then(Value::as_f64).unwrap_or_default();
     let Some(grants) = granted(settings, claims) else {
         let detail = format!("no claim of `{}` gives a role here", shown(subject));
-        return Err(ApiError::new(ErrorCode::PermissionDenied, detail).hint("Ask for a group or claim that `oidc_grant` names."));
+        return Err(ApiError::new(ErrorCode::PermissionDenied, detail)
+            .hint("Ask for a group or claim that `oidc_grant` names."));
     };
     #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
     let ends = Timestamp::from_micros((expiry as i64).saturating_mul(MICROS_PER_SECOND));
@@ -219,14 +224,18 @@ mod tests {
         assert_eq!(of(json!({"groups": "devs"})).unwrap(), "acme=viewer");
         assert_eq!(of(json!({"realm": {"roles": ["root"]}})).unwrap(), "*=admin");
         assert_eq!(of(json!({"https://x.example/role": "ci"})).unwrap(), "beta=submitter");
-        for nothing in [json!({}), json!({"groups": "devs,leads"}), json!({"groups": [["devs"]]}), json!({"groups": {"devs": 1}})] {
+        for nothing in
+            [json!({}), json!({"groups": "devs,leads"}), json!({"groups": [["devs"]]}), json!({"groups": {"devs": 1}})]
+        {
             assert_eq!(of(nothing.clone()), None, "{nothing}");
         }
     }
 
     #[test]
     fn grants_are_written_in_one_way() {
-        for text in ["", "groups=devs", "groups:acme=viewer", "groups=devs:acme", "groups=devs:acme=king", "=x:acme=viewer"] {
+        for text in
+            ["", "groups=devs", "groups:acme=viewer", "groups=devs:acme", "groups=devs:acme=king", "=x:acme=viewer"]
+        {
             assert!(text.parse::<ClaimGrant>().is_err(), "{text}");
         }
     }

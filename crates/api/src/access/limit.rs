@@ -60,7 +60,10 @@ impl RateBook {
         if bucket.tokens(GUESSES, now) > 0 {
             return Ok(());
         }
-        Err(limited("too many credentials that open nothing came from this address", bucket.next_at(GUESSES).since(now)))
+        Err(limited(
+            "too many credentials that open nothing came from this address",
+            bucket.next_at(GUESSES).since(now),
+        ))
     }
 
     /// An address has guessed wrong.

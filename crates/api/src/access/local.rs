@@ -37,7 +37,9 @@ fn foreign_page(origin: &str) -> ApiError {
 pub(super) fn check(mode: AccessMode, method: &Method, headers: &HeaderMap) -> ApiResult<()> {
     match mode {
         AccessMode::Tokens => Ok(()),
-        AccessMode::Open if text(headers, FETCH_SITE) == Some("cross-site") && !matches!(*method, Method::GET | Method::HEAD) => {
+        AccessMode::Open
+            if text(headers, FETCH_SITE) == Some("cross-site") && !matches!(*method, Method::GET | Method::HEAD) =>
+        {
             Err(foreign_page(text(headers, header::ORIGIN).unwrap_or("another site")))
         }
         AccessMode::Open => Ok(()),
@@ -69,15 +71,27 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+            .collect()
     }
 
     #[test]
     fn dev_answers_to_its_own_names_only() {
-        for host in ["localhost", "localhost:7070", "LocalHost:1", "127.0.0.1:7070", "127.8.9.1", "[::1]:7070", "[::1]"] {
+        for host in ["localhost", "localhost:7070", "LocalHost:1", "127.0.0.1:7070", "127.8.9.1", "[::1]:7070", "[::1]"]
+        {
             assert!(local(&headers(&[("host", host)])).is_ok(), "{host}");
         }
-        for host in ["", "evil.example", "evil.example:7070", "localhost.evil.example", "127.0.0.1.nip.io", "0.0.0.0:7070", "[::2]"] {
+        for host in [
+            "",
+            "evil.example",
+            "evil.example:7070",
+            "localhost.evil.example",
+            "127.0.0.1.nip.io",
+            "0.0.0.0:7070",
+            "[::2]",
+        ] {
             assert_eq!(local(&headers(&[("host", host)])).unwrap_err().code(), ErrorCode::HostRefused, "{host}");
         }
         assert!(local(&HeaderMap::new()).is_err());

@@ -92,10 +92,7 @@ pub(crate) async fn follow(state: &State) {
 }
 
 /// What came after `last`, and where that ends; without a place, only where the log ends now.
-async fn look(
-    state: &State,
-    last: Option<i64>,
-) -> Result<(i64, Vec<AuditRecord>), tasklane_domain::error::StoreError> {
+async fn look(state: &State, last: Option<i64>) -> Result<(i64, Vec<AuditRecord>), tasklane_domain::error::StoreError> {
     let Some(last) = last else {
         let newest = state.ports.audit.page(&AuditFilter::default(), None, 1).await?;
         return Ok((newest.first().map_or(0, |record| record.seq), Vec::new()));

@@ -229,7 +229,13 @@ mod tests {
 
     #[test]
     fn what_changes_something_is_written_down_but_what_is_said_not_to_be() {
-        let silent = ["/api/v1/tasks", "/api/v1/tasks/batch", "/api/v1/blobs", "/api/v1/blobs/{digest}", "/api/v1/schedules/preview"];
+        let silent = [
+            "/api/v1/tasks",
+            "/api/v1/tasks/batch",
+            "/api/v1/blobs",
+            "/api/v1/blobs/{digest}",
+            "/api/v1/schedules/preview",
+        ];
         for rule in TABLE.iter().filter(|rule| rule.method != "GET") {
             let expected = if silent.contains(&rule.path) { Audit::Not } else { Audit::Written };
             assert_eq!(rule.audit, expected, "{} {}", rule.method, rule.path);

@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use tasklane_api_types::{AuditList, AuditView, ErrorCode, Problem, TokenList, TokenRequest, TokenView, WhoAmI};
+use tasklane_domain::Timestamp;
 use tasklane_domain::access::{
     AUDIT_PAGE_MAX, AuditFilter, AuditRecord, Credential, CredentialError, NewToken, Token, TokenId,
 };
 use tasklane_domain::duration;
-use tasklane_domain::Timestamp;
 
 use crate::access::Caller;
 use crate::error::{ApiError, ApiResult};
@@ -81,7 +81,11 @@ pub(crate) async fn who_am_i(Caller(who): Caller, params: Params) -> ApiResult<J
         (status = "4XX", description = "Not shown", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn tokens(State(room): State<Arc<Room>>, caller: Caller, params: Params) -> ApiResult<Json<TokenList>> {
+pub(crate) async fn tokens(
+    State(room): State<Arc<Room>>,
+    caller: Caller,
+    params: Params,
+) -> ApiResult<Json<TokenList>> {
     params.only(&[])?;
     room.access.book.write(&room).await;
     let now = room.clock.now();
@@ -137,7 +141,8 @@ pub(crate) async fn revoke_token(
     params: Params,
 ) -> ApiResult<StatusCode> {
     params.only(&[])?;
-    let wrong = |_: CredentialError| ApiError::new(ErrorCode::InvalidId, "a token's id is `tlk_` and 16 hexadecimal digits");
+    let wrong =
+        |_: CredentialError| ApiError::new(ErrorCode::InvalidId, "a token's id is `tlk_` and 16 hexadecimal digits");
     let id: TokenId = id.parse().map_err(wrong)?;
     let found = room.ports.tokens.token(id).await?.filter(|token| may_handle(&caller, token));
     if found.is_none() {

@@ -41,7 +41,9 @@ fn reader(room: &Room, caller: &Caller, headers: &HeaderMap, params: &Params) ->
     let seen = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
     let wrong = |error: crate::feed::PlaceError| ApiError::new(ErrorCode::InvalidCursor, error.to_string());
     let after: Option<Place> = seen.or_else(|| params.get("cursor")).map(str::parse).transpose().map_err(wrong)?;
-    room.feed.reader(after.as_ref(), sight(caller, params)?).map_err(|full| ApiError::new(ErrorCode::FeedsFull, full.to_string()))
+    room.feed
+        .reader(after.as_ref(), sight(caller, params)?)
+        .map_err(|full| ApiError::new(ErrorCode::FeedsFull, full.to_string()))
 }
 
 /// Of one namespace, or of all; and what was done there, to its admins.

@@ -7,8 +7,8 @@ use axum::body::Body;
 use http::{HeaderValue, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tasklane_api::{AccessMode, ApiSettings};
-use tasklane_domain::access::{Credential, Grants, NewToken, Role, Token};
 use tasklane_domain::Timestamp;
+use tasklane_domain::access::{Credential, Grants, NewToken, Role, Token};
 
 use crate::secrets::{keyed, line};
 use crate::support::{Answer, COMMAND, MULTIPART, Room, form};
@@ -200,7 +200,17 @@ async fn headers_that_show_no_token_are_refused() {
     assert_eq!(with(&[&good]).await.status, 200);
     assert_eq!(with(&[&good.replacen("Bearer", "bearer", 1)]).await.status, 200);
     let long = format!("Bearer {}", "x".repeat(9_000));
-    for values in [&[][..], &[""], &["Bearer"], &["Bearer "], &[&token], &["Basic YTpi"], &[&good, &good], &[&long], &["B\u{e9}arer x"]] {
+    for values in [
+        &[][..],
+        &[""],
+        &["Bearer"],
+        &["Bearer "],
+        &[&token],
+        &["Basic YTpi"],
+        &[&good, &good],
+        &[&long],
+        &["B\u{e9}arer x"],
+    ] {
         with(values).await.problem(401, "unauthenticated");
     }
     let another = format!("Bearer {}_{}", token.rsplit_once('_').unwrap().0, "0".repeat(64));
@@ -221,7 +231,9 @@ async fn a_principals_namespaces_decide() {
     let (acme, beta) = (room.token("acme", Role::Deployer).await, room.token("beta", Role::Deployer).await);
     let task = id(&room.submit(&acme, &json!({"module": "own", "namespace": "acme"})).await);
     room.submit(&beta, &json!({"module": "own", "namespace": "acme"})).await.problem(403, "permission_denied");
-    for path in [format!("/api/v1/tasks/{task}"), format!("/api/v1/tasks/{task}/payload"), format!("/api/v1/tasks/{task}/logs")] {
+    for path in
+        [format!("/api/v1/tasks/{task}"), format!("/api/v1/tasks/{task}/payload"), format!("/api/v1/tasks/{task}/logs")]
+    {
         assert_eq!(room.read(&acme, &path).await.status, 200, "{path}: the token's own namespace is meant");
         room.read(&beta, &path).await.problem(404, "task_not_found");
         room.read(&beta, &format!("{path}?namespace=acme")).await.problem(403, "permission_denied");
@@ -232,7 +244,12 @@ async fn a_principals_namespaces_decide() {
     assert_eq!(room.read(&acme, "/api/v1/modules/own").await.status, 200);
     let names = async |token: &str| {
         let list = room.read(token, "/api/v1/modules").await.json();
-        list["modules"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        list["modules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(names(&acme).await, ["acme/own"]);
     assert_eq!(names(&room.token("*", Role::Viewer).await).await.len(), 3);
@@ -249,11 +266,15 @@ async fn what_names_no_namespace_is_of_the_only_one() {
     let task = id(&room.submit(&one, &json!({"module": "own", "payload": {"namespace": "beta", "n": 1.50}})).await);
     let view = room.read(&one, &format!("/api/v1/tasks/{task}")).await.json();
     assert_eq!((&view["namespace"], &view["module"]), (&json!("acme"), &json!("acme/own")));
-    assert_eq!(room.read(&one, &format!("/api/v1/tasks/{task}/payload")).await.text(), r#"{"namespace":"beta","n":1.50}"#);
+    assert_eq!(
+        room.read(&one, &format!("/api/v1/tasks/{task}/payload")).await.text(),
+        r#"{"namespace":"beta","n":1.50}"#
+    );
     room.submit(&several, &json!({"module": "own"})).await.problem(403, "permission_denied");
     room.read(&several, "/api/v1/tasks").await.problem(403, "permission_denied");
     assert_eq!(room.read(&several, "/api/v1/tasks?namespace=beta").await.status, 200);
-    let batch = json!({"tasks": [{"module": "own"}, {"module": "own", "namespace": "acme"}], "on_complete": {"module": "own"}});
+    let batch =
+        json!({"tasks": [{"module": "own"}, {"module": "own", "namespace": "acme"}], "on_complete": {"module": "own"}});
     let answer = room.ask(&one, "POST", "/api/v1/tasks/batch", Some(&batch.to_string())).await;
     assert_eq!(answer.status, 202, "{}", answer.text());
     let mixed = json!({"tasks": [{"module": "own", "namespace": "acme"}, {"module": "own", "namespace": "beta"}]});
@@ -304,7 +325,9 @@ async fn changes_are_written_down_with_who_did_them() {
     let task = id(&room.submit(&operator, &json!({"module": "own"})).await);
     let path = format!("/api/v1/tasks/{task}/cancel");
     assert_eq!(room.ask(&operator, "POST", &path, None).await.status, 200);
-    room.ask(&operator, "PUT", "/api/v1/secrets/stripe", Some(r#"{"value":"x"}"#)).await.problem(403, "permission_denied");
+    room.ask(&operator, "PUT", "/api/v1/secrets/stripe", Some(r#"{"value":"x"}"#))
+        .await
+        .problem(403, "permission_denied");
     let schedule = json!({"name": "nightly", "expression": "@daily", "task": {"module": "own"}}).to_string();
     assert_eq!(room.ask(&operator, "POST", "/api/v1/schedules", Some(&schedule)).await.status, 201);
     let of = entries(&room, &admin, &format!("?actor={actor}")).await;

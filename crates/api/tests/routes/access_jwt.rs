@@ -124,7 +124,8 @@ async fn who_the_issuer_signs_for_has_the_roles_of_their_claims() {
     for (key, kid) in keys.iter().zip(["a", "b"]) {
         let token = key.sign(kid, &claims());
         let who = room.ask(&token, "GET", "/api/v1/access/whoami", None).await;
-        let expected = json!({"actor": format!("jwt:{ISSUER}|u-1"), "name": "ada@example.com", "grants": {"acme": "submitter"}});
+        let expected =
+            json!({"actor": format!("jwt:{ISSUER}|u-1"), "name": "ada@example.com", "grants": {"acme": "submitter"}});
         assert_eq!(who.json(), expected, "{}", who.text());
         assert_eq!(room.ask(&token, "POST", "/api/v1/tasks", Some(r#"{"module":"own"}"#)).await.status, 202);
         room.ask(&token, "GET", "/api/v1/secrets", None).await.problem(403, "permission_denied");

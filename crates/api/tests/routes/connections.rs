@@ -102,7 +102,8 @@ async fn one_address_does_not_take_every_place() {
 
 #[tokio::test]
 async fn a_client_that_reads_nothing_is_cut_off() {
-    let settings = ServeSettings { write_timeout: Duration::from_millis(300), connections_max: 1, ..ServeSettings::default() };
+    let settings =
+        ServeSettings { write_timeout: Duration::from_millis(300), connections_max: 1, ..ServeSettings::default() };
     let served = serve(settings).await;
     let mut deaf = served.connect().await;
     let request = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200);

@@ -62,7 +62,8 @@ pub trait AuditStore: Send + Sync + 'static {
     async fn append(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError>;
 
     /// Those with a lower number than `before`, the newest first, at most `limit`.
-    async fn page(&self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRecord>, StoreError>;
+    async fn page(&self, filter: &AuditFilter, before: Option<i64>, limit: u32)
+    -> Result<Vec<AuditRecord>, StoreError>;
 
     /// Those with a higher number than `after`, the oldest first, at most `limit`.
     async fn after(&self, after: i64, limit: u32) -> Result<Vec<AuditRecord>, StoreError>;

@@ -158,9 +158,7 @@ impl Grants {
         let (had, denied) = match asked {
             Asked::Anywhere => (self.0.values().copied().max(), Denied::Anywhere(least)),
             Asked::Everywhere => (self.in_all(), Denied::Everywhere(least)),
-            Asked::Namespace(name) => {
-                (self.role_in(name), Denied::InNamespace { least, namespace: name.clone() })
-            }
+            Asked::Namespace(name) => (self.role_in(name), Denied::InNamespace { least, namespace: name.clone() }),
         };
         if had.is_some_and(|had| had >= least) { Ok(()) } else { Err(denied) }
     }
@@ -206,8 +204,10 @@ mod tests {
     fn a_role_holds_where_it_was_given() {
         let some = grants(r#"{"acme": "deployer", "beta": "viewer"}"#);
         assert_eq!(some.permit(Role::Deployer, &in_("acme")), Ok(()));
-        assert_eq!(some.permit(Role::Submitter, &in_("beta")).unwrap_err().to_string(),
-            "this needs the role submitter in namespace `beta`");
+        assert_eq!(
+            some.permit(Role::Submitter, &in_("beta")).unwrap_err().to_string(),
+            "this needs the role submitter in namespace `beta`"
+        );
         assert!(some.permit(Role::Viewer, &in_("other")).is_err());
         assert!(some.permit(Role::Viewer, &Asked::Everywhere).is_err());
         assert_eq!(some.permit(Role::Deployer, &Asked::Anywhere), Ok(()));

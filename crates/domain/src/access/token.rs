@@ -283,7 +283,16 @@ mod tests {
     #[test]
     fn what_is_no_token_is_refused() {
         let good = Credential::generate().reveal();
-        for bad in ["", "tlk_", "tlk__", "x", &good[1..], &good[..good.len() - 1], &format!("{}0", *good), &good.to_uppercase()] {
+        for bad in [
+            "",
+            "tlk_",
+            "tlk__",
+            "x",
+            &good[1..],
+            &good[..good.len() - 1],
+            &format!("{}0", *good),
+            &good.to_uppercase(),
+        ] {
             assert!(bad.parse::<Credential>().is_err(), "{bad}");
         }
     }

@@ -24,9 +24,9 @@ use tasklane_domain::{
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, assets, audit, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules,
-    namespaces, operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit,
-    tokens, webhook_port, webhooks,
+    BEGIN, Db, WriteConnection, admit, assets, audit, blob_port, blob_sweep, cancel, flow, history, kv, leader,
+    modules, namespaces, operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets,
+    settle, submit, tokens, webhook_port, webhooks,
 };
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};

@@ -65,7 +65,12 @@ impl AuditStore for Store {
         unexpected()
     }
 
-    async fn page(&self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+    async fn page(
+        &self,
+        filter: &AuditFilter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM audit WHERE seq < $1 AND ($2 = '' OR namespace = $3) AND ($4 = '' OR actor = $5) \
              AND at >= $6 ORDER BY seq DESC LIMIT $7"

@@ -46,7 +46,8 @@ pub(super) async fn change(conn: &mut Conn, change: &TokenChange) -> Result<Resu
 }
 
 async fn create(conn: &mut Conn, token: &Token) -> Result<Result<bool, StoreError>, StoreError> {
-    let sql = "SELECT COUNT(*) AS count FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)";
+    let sql =
+        "SELECT COUNT(*) AS count FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)";
     let query = sqlx::query::<Db>(sql).bind(token.created_at.as_micros());
     let active: i64 = get(&query.fetch_one(&mut *conn).await.map_err(unavailable)?, "count")?;
     if active >= i64::from(TOKENS_MAX) {

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use tasklane_api_types::{AuditList, AuditView, TokenList, TokenRequest, TokenView, WhoAmI};
-use tasklane_domain::access::{
-    AuditEntry, AuditStore, Credential, Grants, NewToken, Role, Scope, Token, TokenStore,
-};
+use tasklane_domain::access::{AuditEntry, AuditStore, Credential, Grants, NewToken, Role, Scope, Token, TokenStore};
 use tasklane_domain::{Clock, SystemClock, TokenName};
 
 use crate::cli::{AuditArgs, BootstrapArgs, Format, TokenArgs, Tokens};
@@ -41,7 +39,8 @@ pub(crate) async fn run(client: &Client, format: Format, command: Tokens) -> any
 fn grants(texts: &[String]) -> anyhow::Result<Grants> {
     let mut grants = BTreeMap::new();
     for text in texts {
-        let wrong = |why: String| Failure::new(USAGE, format!("--grant {text}: {why}")).hint("write --grant acme=deployer");
+        let wrong =
+            |why: String| Failure::new(USAGE, format!("--grant {text}: {why}")).hint("write --grant acme=deployer");
         let (scope, role) = text.split_once('=').ok_or_else(|| wrong("there is no `=`".to_owned()))?;
         let scope: Scope = scope.parse().map_err(|error: tasklane_domain::name::NameError| wrong(error.to_string()))?;
         let role: Role = role.parse().map_err(|error: tasklane_domain::access::RoleError| wrong(error.to_string()))?;
@@ -92,7 +91,8 @@ fn who(format: Format, who: &WhoAmI) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(who);
     }
-    let rows: Vec<Vec<String>> = who.grants.iter().map(|(scope, role)| vec![scope.to_string(), role.to_string()]).collect();
+    let rows: Vec<Vec<String>> =
+        who.grants.iter().map(|(scope, role)| vec![scope.to_string(), role.to_string()]).collect();
     output::note(&format!("{} ({})", who.name, who.actor));
     output::table(&["NAMESPACE", "ROLE"], &rows);
     Ok(())

@@ -52,7 +52,8 @@ impl Settings {
                 TlsFiles { cert: cert.clone(), key: key.clone(), client_ca: client_ca.clone() }
             }
             _ => {
-                let failure = Failure::new(USAGE, "`tls_cert` and `tls_key` need each other, and `tls_client_ca` needs both");
+                let failure =
+                    Failure::new(USAGE, "`tls_cert` and `tls_key` need each other, and `tls_client_ca` needs both");
                 return Err(failure.hint("set both files, or none for plain HTTP").into());
             }
         };

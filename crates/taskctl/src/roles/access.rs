@@ -21,7 +21,9 @@ use crate::output;
 pub(super) async fn prepare(settings: &Settings, stores: &Stores) -> anyhow::Result<()> {
     if settings.is_insecure() {
         let listen = settings.listen();
-        output::note(&format!("WARNING: --insecure: access control is off. Whoever reaches {listen} may do everything."));
+        output::note(&format!(
+            "WARNING: --insecure: access control is off. Whoever reaches {listen} may do everything."
+        ));
         tracing::warn!(%listen, "access control is off (--insecure): whoever connects is an admin of everything");
         return Ok(());
     }

@@ -100,7 +100,8 @@ mod tests {
                     Some("/large") => " ".repeat(BYTES_MAX + 1),
                     _ => String::new(),
                 };
-                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
                 drop(stream.write_all(answer.as_bytes()).await);
             }
         });
@@ -116,7 +117,10 @@ mod tests {
         let url = issuer(|own| document(own, &format!("{own}/keys"))).await;
         assert_eq!(HttpKeys::new(&url, None).unwrap().fetch().await.unwrap(), r#"{"keys":[]}"#);
         let set = format!("{url}/keys");
-        assert_eq!(HttpKeys::new("https://elsewhere.example", Some(&set)).unwrap().fetch().await.unwrap(), r#"{"keys":[]}"#);
+        assert_eq!(
+            HttpKeys::new("https://elsewhere.example", Some(&set)).unwrap().fetch().await.unwrap(),
+            r#"{"keys":[]}"#
+        );
     }
 
     #[tokio::test]

@@ -127,7 +127,10 @@ fn tokens_without_a_server() {
     run(&["tokens", "create", "ci", "--grant", "a=viewer", "--grant", "a=admin"]).fails(2, &["twice"]);
     let dir = tempfile::tempdir().unwrap();
     let first = run(&["tokens", "bootstrap", "--data-dir", dir.path().to_str().unwrap()]);
-    assert!(first.code == 0 && first.out().starts_with("tlk_") && first.err.contains("admin of everything"), "{first:?}");
+    assert!(
+        first.code == 0 && first.out().starts_with("tlk_") && first.err.contains("admin of everything"),
+        "{first:?}"
+    );
     let file = dir.path().join("no-token");
     std::fs::write(&file, "hunter2").unwrap();
     let args = ["serve", "api", "--data-dir", dir.path().to_str().unwrap(), "--tls-cert", file.to_str().unwrap()];

@@ -63,7 +63,12 @@ fn entry(number: u16, namespace: Option<&str>, actor: &str) -> anyhow::Result<Au
 /// In order, by namespace, by actor and since a time.
 pub async fn audit_entries_are_found(world: World) -> anyhow::Result<()> {
     let audit = &world.stores.audit;
-    let all = [entry(1, Some("acme"), "a")?, entry(2, None, "a")?, entry(3, Some("beta"), "b")?, entry(4, Some("acme"), "b")?];
+    let all = [
+        entry(1, Some("acme"), "a")?,
+        entry(2, None, "a")?,
+        entry(3, Some("beta"), "b")?,
+        entry(4, Some("acme"), "b")?,
+    ];
     audit.append(all.get(..3).context("three")?.to_vec()).await?;
     audit.append(vec![all.get(3).context("a fourth")?.clone()]).await?;
     let found = async |filter: AuditFilter| anyhow::Ok(audit.page(&filter, None, 10).await?);
@@ -72,7 +77,10 @@ pub async fn audit_entries_are_found(world: World) -> anyhow::Result<()> {
     ensure!(entries == all, "{entries:?}");
     ensure!(page.is_sorted_by(|later, earlier| later.seq > earlier.seq));
     let second = page.get(1).context("a second")?.seq;
-    ensure!(audit.page(&AuditFilter::default(), Some(second), 1).await?.first().context("one")?.entry == entry(2, None, "a")?);
+    ensure!(
+        audit.page(&AuditFilter::default(), Some(second), 1).await?.first().context("one")?.entry
+            == entry(2, None, "a")?
+    );
     ensure!(audit.after(second, 10).await?.len() == 1 && audit.after(0, 2).await?.len() == 2);
     let of = |text: &str| anyhow::Ok(AuditFilter { namespace: Some(text.parse()?), ..AuditFilter::default() });
     ensure!(found(of("acme")?).await?.len() == 2 && found(of("nobody")?).await?.is_empty());

@@ -47,7 +47,9 @@ impl Known {
         let fits = |key: &&Jwk| {
             let signs = !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption));
             let is_it = |said: KeyAlgorithm| said.to_string().parse::<Algorithm>().is_ok_and(|said| said == algorithm);
-            signs && key.common.key_algorithm.is_none_or(is_it) && (kid.is_none() || key.common.key_id.as_deref() == kid)
+            signs
+                && key.common.key_algorithm.is_none_or(is_it)
+                && (kid.is_none() || key.common.key_id.as_deref() == kid)
         };
         let keys = self.keys.iter().filter(fits).filter_map(|key| DecodingKey::from_jwk(key).ok());
         let mut keys = keys.filter(|key| key.family() == algorithm.family());
@@ -66,7 +68,8 @@ impl Known {
 
     async fn fetch(&mut self, source: &dyn KeySource) {
         self.tried = Some(Instant::now());
-        let read = source.fetch().await.and_then(|text| serde_json::from_str::<Set>(&text).map_err(|error| error.to_string()));
+        let read =
+            source.fetch().await.and_then(|text| serde_json::from_str::<Set>(&text).map_err(|error| error.to_string()));
         match read {
             Ok(set) => {
                 let keys = set.keys.into_iter().take(KEYS_MAX);
@@ -80,7 +83,12 @@ impl Known {
 
 impl Keys {
     /// The key with this id, or the only one.
-    pub(super) async fn find(&self, source: &dyn KeySource, kid: Option<&str>, algorithm: Algorithm) -> Option<DecodingKey> {
+    pub(super) async fn find(
+        &self,
+        source: &dyn KeySource,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Option<DecodingKey> {
         let known = self.0.read().await;
         let found = known.find(kid, algorithm);
         if found.is_some() && known.is_fresh() || !known.may_try() {
