@@ -1,4 +1,4 @@
-// pg-boss: bulks of 1,000 jobs, a worker process of its own that fetches 500 at a time.
+// pg-boss: bulks of 1,000 jobs, a worker process of its own that fetches 500 at a time, and at once again while there are as many.
 
 import { PgBoss } from 'pg-boss';
 import { BULK, counter, isWorker, measure, ready, settings } from './common.mjs';
@@ -17,7 +17,7 @@ if (isWorker) {
   let before = 0;
   let last;
   const flush = () => { for (; before > 0; before -= 1) ended(); };
-  await boss.work(NAME, { batchSize: FETCHED, pollingIntervalSeconds: 0.5 }, async (jobs) => {
+  await boss.work(NAME, { batchSize: FETCHED, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 }, async (jobs) => {
     flush();
     before = jobs.length;
     clearTimeout(last);

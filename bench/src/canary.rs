@@ -12,8 +12,22 @@ use tasklane_tests::hostile::{self, Hostile, Stage};
 use tasklane_tests::{Client, Cluster, ClusterSettings, wait_for};
 use tokio_util::sync::CancellationToken;
 
-use crate::CanaryOptions;
+use crate::line::{Line, Report};
 use crate::stats::median;
+
+/// How much is measured.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Runs of hostile modules in a round.
+    #[arg(long, default_value_t = 1_000)]
+    crowd: usize,
+    /// Rounds; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Only beside the crowd, not beside one hostile module at a time, which takes a minute and more.
+    #[arg(long)]
+    crowd_only: bool,
+}
 
 /// Canaries on the calm host, in each round.
 const CALM: usize = 500;
@@ -22,7 +36,7 @@ const WARM_UP: usize = 200;
 
 /// Milliseconds; medians of the rounds.
 #[derive(Debug, Serialize)]
-pub(crate) struct Figure {
+struct Figure {
     canaries: usize,
     calm_p50_ms: f64,
     calm_p99_ms: f64,
@@ -30,33 +44,30 @@ pub(crate) struct Figure {
     single_p99_ms: f64,
     crowd_p50_ms: f64,
     crowd_p99_ms: f64,
-    /// While one hostile module runs at a time, against calm.
-    single_p99_ratio: f64,
-    /// In the crowd, against calm.
-    crowd_p99_ratio: f64,
 }
 
 impl Figure {
-    pub(crate) fn table(&self) -> String {
-        format!(
-            "canary alone                  p50 {:>7.1} ms   p99 {:>7.1} ms\n\
-             beside one hostile module     p50 {:>7.1} ms   p99 {:>7.1} ms   {:>5.2} times\n\
-             in the crowd                  p50 {:>7.1} ms   p99 {:>7.1} ms   {:>5.2} times   ({} canaries in the shortest round)",
-            self.calm_p50_ms,
-            self.calm_p99_ms,
-            self.single_p50_ms,
-            self.single_p99_ms,
-            self.single_p99_ratio,
-            self.crowd_p50_ms,
-            self.crowd_p99_ms,
-            self.crowd_p99_ratio,
-            self.canaries
-        )
+    fn lines(&self, options: &Options) -> Vec<Line> {
+        let crowd = format!("a canary beside {} hostile runs", options.crowd);
+        let mut lines = vec![
+            Line::new(format!("{crowd}, p50"), self.crowd_p50_ms, "ms").beside("alone", self.calm_p50_ms),
+            Line::new(format!("{crowd}, p99"), self.crowd_p99_ms, "ms").beside("alone", self.calm_p99_ms),
+        ];
+        if !options.crowd_only {
+            let single = "a canary beside one hostile run at a time, p99";
+            lines.push(Line::new(single, self.single_p99_ms, "ms").beside("alone", self.calm_p99_ms));
+        }
+        lines
     }
 }
 
+pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
+    let figure = measure(options).await?;
+    Ok(Report { lines: figure.lines(options), details: json!(figure) })
+}
+
 /// Rounds of all three in turn on one cluster.
-pub(crate) async fn measure(options: &CanaryOptions) -> anyhow::Result<Figure> {
+async fn measure(options: &Options) -> anyhow::Result<Figure> {
     let cluster = Cluster::start(ClusterSettings::default()).await?;
     let client = &cluster.client;
     canary::deploy(client).await?;
@@ -67,7 +78,9 @@ pub(crate) async fn measure(options: &CanaryOptions) -> anyhow::Result<Figure> {
     for _ in 0..options.rounds {
         let [calm, single, crowded] = &mut rounds;
         note(calm, &alone(client).await?);
-        note(single, &timed(client, one_after_the_other(client, &crowd)).await?);
+        if !options.crowd_only {
+            note(single, &timed(client, one_after_the_other(client, &crowd)).await?);
+        }
         let batch = gather(client, &crowd, options.crowd).await?;
         let times = timed(client, over(client, &batch, options.crowd)).await?;
         canaries = canaries.min(times.len());
@@ -75,17 +88,7 @@ pub(crate) async fn measure(options: &CanaryOptions) -> anyhow::Result<Figure> {
     }
     let [[calm_p50_ms, calm_p99_ms], [single_p50_ms, single_p99_ms], [crowd_p50_ms, crowd_p99_ms]] =
         rounds.map(|round| round.map(|of| median(&of)));
-    Ok(Figure {
-        canaries,
-        calm_p50_ms,
-        calm_p99_ms,
-        single_p50_ms,
-        single_p99_ms,
-        crowd_p50_ms,
-        crowd_p99_ms,
-        single_p99_ratio: single_p99_ms / calm_p99_ms,
-        crowd_p99_ratio: crowd_p99_ms / calm_p99_ms,
-    })
+    Ok(Figure { canaries, calm_p50_ms, calm_p99_ms, single_p50_ms, single_p99_ms, crowd_p50_ms, crowd_p99_ms })
 }
 
 /// Adds a round's p50 and p99.

@@ -10,8 +10,22 @@ use serde_json::{Value, json};
 use tasklane_domain::Timestamp;
 use tasklane_tests::{Client, Dev, guest};
 
-use crate::FairOptions;
+use crate::line::{Line, Report};
 use crate::stats::median;
+
+/// How much is measured.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Tasks of the large customer.
+    #[arg(long, default_value_t = 10_000)]
+    large: usize,
+    /// Tasks of the small one.
+    #[arg(long, default_value_t = 10)]
+    small: usize,
+    /// Rounds; the median counts.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+}
 
 /// Slots of the only host.
 const SLOTS: &str = "4";
@@ -24,13 +38,13 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the tasks do.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Work {
+struct Work {
     name: &'static str,
     payload: fn() -> Value,
 }
 
 /// Waiting leaves the processor free, so that only turns count; computing shares it; nothing at all measures the way itself.
-pub(crate) const WORK: [Work; 3] = [
+const WORK: [Work; 3] = [
     Work { name: "20 ms of waiting", payload: || json!({"do": "sleep", "ms": 20}) },
     Work { name: "200 ms of waiting", payload: || json!({"do": "sleep", "ms": 200}) },
     Work { name: "no work", payload: || json!({"do": "echo", "value": "x"}) },
@@ -38,18 +52,22 @@ pub(crate) const WORK: [Work; 3] = [
 
 /// Milliseconds, medians of the rounds.
 #[derive(Debug, Serialize)]
-pub(crate) struct Figure {
+struct Figure {
     work: &'static str,
     alone_ms: f64,
     beside_ms: f64,
     ratio: f64,
 }
 
-impl Figure {
-    pub(crate) fn line(&self) -> String {
-        let Self { work, alone_ms, beside_ms, ratio } = self;
-        format!("{work:<20} alone {alone_ms:>8.1} ms   beside {beside_ms:>8.1} ms   ratio {ratio:>5.2}")
+pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
+    let (mut lines, mut figures) = (Vec::new(), Vec::new());
+    for work in WORK {
+        let figure = measure(work, options).await?;
+        let what = format!("{} tasks of a customer beside {} of another, {}", options.small, options.large, work.name);
+        lines.push(Line::new(what, figure.beside_ms, "ms").beside("alone", figure.alone_ms));
+        figures.push(figure);
     }
+    Ok(Report { lines, details: json!(figures) })
 }
 
 fn tasks(work: Work, share: &str, count: usize) -> Value {
@@ -57,7 +75,7 @@ fn tasks(work: Work, share: &str, count: usize) -> Value {
 }
 
 /// Rounds of both in turn, each on a server that does nothing else.
-pub(crate) async fn measure(work: Work, options: &FairOptions) -> anyhow::Result<Figure> {
+async fn measure(work: Work, options: &Options) -> anyhow::Result<Figure> {
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds {
         let dev = Dev::start(&[("TASKLANE_SLOTS", SLOTS)]).await?;

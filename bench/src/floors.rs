@@ -10,7 +10,40 @@ use serde::Serialize;
 use serde_json::Value;
 use tasklane_testkit::nats::NatsServer;
 
+use crate::line::Line;
 use crate::stats::median;
+
+/// Which database a floor is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    /// The arguments of `floor_store`.
+    fn args(self) -> Vec<String> {
+        match self {
+            Self::Sqlite => Vec::new(),
+            Self::Postgres => vec!["postgres".to_owned()],
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// One round of the three, per second.
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    jetstream: f64,
+    instances: f64,
+    store: f64,
+}
 
 /// Medians, per second.
 #[derive(Debug, Serialize)]
@@ -35,37 +68,56 @@ impl Floors {
         1.0 / seconds
     }
 
-    pub(crate) fn table(&self) -> String {
-        [
-            format!("floor: JetStream alone       {:>12.0} messages/s", self.jetstream_messages_per_second),
-            format!("floor: fresh instance alone  {:>12.0} instances/s", self.instances_per_second),
-            format!("floor: SQLite rows alone     {:>12.0} rows/s (one thread)", self.store_rows_per_second),
-            format!("composed floor               {:>12.0} tasks/s", self.composed()),
+    /// A line for each part.
+    pub(crate) fn lines(&self, database: Database) -> Vec<Line> {
+        let rows = format!("floor: {} insert + update alone, one thread", database.name());
+        vec![
+            Line::new(
+                "floor: JetStream publish + consume + ack alone",
+                self.jetstream_messages_per_second,
+                "messages/s",
+            ),
+            Line::new("floor: fresh instance alone, all cores", self.instances_per_second, "instances/s"),
+            Line::new(rows, self.store_rows_per_second, "rows/s"),
         ]
-        .join("\n")
     }
 }
 
-/// Measures each floor `rounds` times.
-pub(crate) async fn measure(rounds: usize) -> anyhow::Result<Floors> {
-    let (mut jetstream, mut instances, mut store) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..rounds {
+/// Gathers rounds, which take turns with whatever else is measured.
+pub(crate) struct Gathering {
+    database: Database,
+    rounds: Vec<Round>,
+}
+
+impl Gathering {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database, rounds: Vec::new() }
+    }
+
+    /// Measures each floor once.
+    pub(crate) async fn round(&mut self) -> anyhow::Result<()> {
         let nats = NatsServer::start().await?;
-        jetstream.push(run("floor_nats", &[nats.url()], "messages_per_second").await?);
+        let jetstream = run("floor_nats", &[nats.url()], "messages_per_second").await?;
         drop(nats);
-        instances.push(run("floor_host", &[], "instances_per_second").await?);
-        store.push(run("floor_store", &[], "rows_per_second").await?);
+        let instances = run("floor_host", &[], "instances_per_second").await?;
+        let store = run("floor_store", &self.database.args(), "rows_per_second").await?;
+        self.rounds.push(Round { jetstream, instances, store });
+        Ok(())
     }
-    let cores = f64::from(u32::try_from(std::thread::available_parallelism()?.get())?);
-    Ok(Floors {
-        jetstream_messages_per_second: median(&jetstream),
-        instances_per_second: median(&instances),
-        store_rows_per_second: median(&store),
-        cores,
-    })
+
+    pub(crate) fn medians(&self) -> anyhow::Result<Floors> {
+        let of = |figure: fn(&Round) -> f64| median(&self.rounds.iter().map(figure).collect::<Vec<_>>());
+        Ok(Floors {
+            jetstream_messages_per_second: of(|round| round.jetstream),
+            instances_per_second: of(|round| round.instances),
+            store_rows_per_second: of(|round| round.store),
+            cores: f64::from(u32::try_from(std::thread::available_parallelism()?.get())?),
+        })
+    }
 }
 
-async fn run(example: &str, args: &[String], figure: &str) -> anyhow::Result<f64> {
+/// Runs an example program, and answers a figure of the JSON that it prints.
+pub(crate) async fn run(example: &str, args: &[String], figure: &str) -> anyhow::Result<f64> {
     let program = examples_dir()?.join(example);
     let output = tokio::process::Command::new(&program)
         .args(args)
@@ -79,7 +131,7 @@ async fn run(example: &str, args: &[String], figure: &str) -> anyhow::Result<f64
     answer[figure].as_f64().with_context(|| format!("{example} told no {figure}: {line}"))
 }
 
-fn examples_dir() -> anyhow::Result<PathBuf> {
+pub(crate) fn examples_dir() -> anyhow::Result<PathBuf> {
     let exe = std::env::current_exe()?;
     Ok(exe.parent().context("the target directory")?.join("examples"))
 }

@@ -4,6 +4,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::line::Line;
 use crate::stats::median;
 use crate::throughput::Server;
 
@@ -19,6 +20,13 @@ pub(crate) struct Overshoot {
     outcome: String,
     limit_ms: u32,
     wall_ms_median: f64,
+}
+
+impl Overshoot {
+    pub(crate) fn line(&self) -> Line {
+        let Self { guest, outcome, limit_ms, wall_ms_median } = self;
+        Line::new(format!("{guest} of limit {limit_ms} ms ends as {outcome} after"), *wall_ms_median, "ms")
+    }
 }
 
 pub(crate) async fn measure(server: &Server) -> anyhow::Result<Vec<Overshoot>> {
@@ -44,11 +52,4 @@ async fn run(server: &Server, verb: &str) -> anyhow::Result<Value> {
         "retry": {"max_attempts": 1},
     });
     server.client.post("/api/v1/tasks?wait=30s", &task).await
-}
-
-pub(crate) fn table(all: &[Overshoot]) -> String {
-    let line = |one: &Overshoot| {
-        format!("{:<28} {:>12} after {:.0} ms (limit {} ms)", one.guest, one.outcome, one.wall_ms_median, one.limit_ms)
-    };
-    all.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -8,13 +8,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tasklane_testkit::postgres::{Durability, Postgres};
 use tasklane_tests::wait_for;
 use tempfile::TempDir;
 
+use crate::drain;
+use crate::line::{Line, Report};
 use crate::stats::median;
+use crate::throughput::{self, Server};
 
 /// Longest time for one measurement; the programs have a bound of their own that is shorter.
 const PATIENCE: Duration = Duration::from_secs(330);
@@ -26,8 +28,9 @@ enum Carrier {
     Postgres,
 }
 
-struct Peer {
-    name: &'static str,
+/// One of them.
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
     /// The program of `bench/peers` and its first arguments.
     command: &'static [&'static str],
     carrier: Carrier,
@@ -35,60 +38,115 @@ struct Peer {
     share: usize,
 }
 
-const PEERS: [Peer; 5] = [
-    Peer { name: "BullMQ", command: &["bullmq.mjs"], carrier: Carrier::Redis, share: 1 },
-    Peer { name: "graphile-worker", command: &["graphile.mjs"], carrier: Carrier::Postgres, share: 1 },
-    Peer { name: "pg-boss", command: &["pgboss.mjs"], carrier: Carrier::Postgres, share: 2 },
-    Peer { name: "Dramatiq", command: &["peer.py", "dramatiq"], carrier: Carrier::Redis, share: 10 },
-    Peer { name: "Celery", command: &["peer.py", "celery"], carrier: Carrier::Redis, share: 20 },
+/// Node and Redis.
+pub(crate) const BULLMQ: Peer = Peer { name: "BullMQ", command: &["bullmq.mjs"], carrier: Carrier::Redis, share: 1 };
+/// Node and PostgreSQL.
+pub(crate) const GRAPHILE: Peer =
+    Peer { name: "graphile-worker", command: &["graphile.mjs"], carrier: Carrier::Postgres, share: 1 };
+
+/// In the order of the table.
+const PEERS: [&Peer; 5] = [
+    &BULLMQ,
+    &GRAPHILE,
+    &Peer { name: "pg-boss", command: &["pgboss.mjs"], carrier: Carrier::Postgres, share: 4 },
+    &Peer { name: "Dramatiq", command: &["peer.py", "dramatiq"], carrier: Carrier::Redis, share: 10 },
+    &Peer { name: "Celery", command: &["peer.py", "celery"], carrier: Carrier::Redis, share: 20 },
 ];
 
-/// No-op tasks a second, medians of the rounds.
-#[derive(Debug, Serialize)]
-pub(crate) struct Figure {
-    pub(crate) name: &'static str,
-    /// Submitted while workers run, from the first submit to the last end.
-    pub(crate) flow: f64,
-    /// All submitted before, from when the workers are ready to the last end.
-    pub(crate) drain: f64,
+/// When tasks are submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// While workers run; the time is from the first submit to the last end.
+    Flow,
+    /// Before; the time is from when the workers are ready to the last end.
+    Drain,
 }
 
-/// Measures each peer in turn.
-pub(crate) async fn measure(tasks: usize, rounds: usize) -> anyhow::Result<Vec<Figure>> {
-    let (redis, postgres) = (Redis::start().await?, Postgres::start(Durability::Full)?);
-    let mut figures = Vec::new();
-    for peer in &PEERS {
-        let (mut flow, mut drain) = (Vec::new(), Vec::new());
-        for _ in 0..rounds {
-            flow.push(run(peer, "flow", tasks, &redis, &postgres).await?);
-            drain.push(run(peer, "drain", tasks, &redis, &postgres).await?);
+impl Mode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Flow => "flow",
+            Self::Drain => "drain",
         }
-        figures.push(Figure { name: peer.name, flow: median(&flow), drain: median(&drain) });
     }
-    Ok(figures)
 }
 
-async fn run(peer: &Peer, mode: &str, tasks: usize, redis: &Redis, postgres: &Postgres) -> anyhow::Result<f64> {
-    let url = match peer.carrier {
-        Carrier::Redis => redis.emptied()?,
-        Carrier::Postgres => postgres.database()?,
-    };
-    let dir = Path::new("bench/peers").canonicalize()?;
-    let program = match peer.command {
-        [script, ..] if script.ends_with(".py") => PathBuf::from(".tools/peers/bin/python").canonicalize_parent()?,
-        _ => PathBuf::from("node"),
-    };
-    let mut command = tokio::process::Command::new(program);
-    command
-        .args(peer.command)
-        .args([mode, &(tasks / peer.share).to_string(), &url])
-        .current_dir(dir)
-        .kill_on_drop(true);
-    let output = tokio::time::timeout(PATIENCE, command.output()).await.context("no end within the bound")??;
-    ensure!(output.status.success(), "{}: {}", peer.name, String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout)?;
-    let line = text.lines().last().with_context(|| format!("{} said nothing", peer.name))?;
-    serde_json::from_str::<Value>(line)?["tasks_per_second"].as_f64().context("a rate")
+/// How much is measured.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Tasks in a round; slow peers get a part of them.
+    #[arg(long, default_value_t = 60_000)]
+    tasks: usize,
+    /// Rounds; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
+/// Redis and PostgreSQL, for as long as peers are measured.
+pub(crate) struct Carriers {
+    redis: Redis,
+    postgres: Postgres,
+}
+
+impl Carriers {
+    pub(crate) async fn start() -> anyhow::Result<Self> {
+        Ok(Self { redis: Redis::start().await?, postgres: Postgres::start(Durability::Full)? })
+    }
+
+    /// No-op tasks a second through a peer, once.
+    pub(crate) async fn run(&self, peer: &Peer, mode: Mode, tasks: usize) -> anyhow::Result<f64> {
+        let url = match peer.carrier {
+            Carrier::Redis => self.redis.emptied()?,
+            Carrier::Postgres => self.postgres.database()?,
+        };
+        let program = match peer.command {
+            [script, ..] if script.ends_with(".py") => {
+                PathBuf::from(".tools/peers/bin/python").canonicalize_parent()?
+            }
+            _ => PathBuf::from("node"),
+        };
+        let mut command = tokio::process::Command::new(program);
+        command
+            .args(peer.command)
+            .args([mode.name(), &(tasks / peer.share).to_string(), &url])
+            .current_dir(Path::new("bench/peers").canonicalize()?)
+            .kill_on_drop(true);
+        let output = tokio::time::timeout(PATIENCE, command.output()).await.context("no end within the bound")??;
+        ensure!(output.status.success(), "{}: {}", peer.name, String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout)?;
+        let line = text.lines().last().with_context(|| format!("{} said nothing", peer.name))?;
+        serde_json::from_str::<Value>(line)?["tasks_per_second"].as_f64().context("a rate")
+    }
+}
+
+/// Tasks a second of all rounds, both ways.
+#[derive(Debug, Clone, Default)]
+struct Rates {
+    flow: Vec<f64>,
+    drain: Vec<f64>,
+}
+
+/// Tasklane and each peer in turn, in every round.
+pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
+    let carriers = Carriers::start().await?;
+    let (mut ours, mut theirs) = (Rates::default(), vec![Rates::default(); PEERS.len()]);
+    for _ in 0..options.rounds {
+        let server = Server::start().await?;
+        ours.flow.push(throughput::round(&server, options.tasks).await?);
+        drop(server);
+        ours.drain.push(drain::measure(options.tasks, drain::HOSTS).await?);
+        for (peer, rates) in PEERS.iter().zip(&mut theirs) {
+            rates.flow.push(carriers.run(peer, Mode::Flow, options.tasks).await?);
+            rates.drain.push(carriers.run(peer, Mode::Drain, options.tasks).await?);
+        }
+    }
+    let (flow, drain) = (median(&ours.flow), median(&ours.drain));
+    let mut lines = Vec::new();
+    for (peer, rates) in PEERS.iter().zip(&theirs) {
+        lines.push(Line::new("submit to end", flow, "tasks/s").beside(peer.name, median(&rates.flow)));
+        lines.push(Line::new("drain", drain, "tasks/s").beside(peer.name, median(&rates.drain)));
+    }
+    Ok(Report { lines, details: json!({"tasks": options.tasks, "rounds": options.rounds}) })
 }
 
 /// The absolute path, with a link at its end left alone: a virtual environment's Python knows its packages by where it was called.
@@ -150,12 +208,4 @@ impl Redis {
         ensure!(answer.starts_with(b"+"), "redis refused {command}");
         Ok(())
     }
-}
-
-/// For people.
-pub(crate) fn table(figures: &[Figure]) -> String {
-    let line = |figure: &Figure| format!("{:<18} {:>10.0} {:>10.0}", figure.name, figure.flow, figure.drain);
-    let mut lines = vec![format!("{:<18} {:>10} {:>10}   no-op tasks/s", "", "flow", "drain")];
-    lines.extend(figures.iter().map(line));
-    lines.join("\n")
 }

@@ -1,5 +1,7 @@
 //! Submit in batches, run a no-op Rust component in a fresh instance each, commit the outcome: tasks per second, all parts
 //! of a `taskctl dev` and the client included.
+//!
+//! Beside the composed floor and BullMQ's submit to end, which take turns with it; and how far beyond their limits hostile guests get.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +9,23 @@ use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use tasklane_tests::{Client, Dev, guest, wait_for};
+
+use crate::floors::{Database, Floors, Gathering};
+use crate::limits;
+use crate::line::{Bar, Line, Report};
+use crate::peers::{BULLMQ, Carriers, Mode};
+use crate::stats::median;
+
+/// How much is measured.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Tasks in one round.
+    #[arg(long, default_value_t = 60_000)]
+    tasks: usize,
+    /// Rounds; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
 
 /// Tasks in one request.
 const BATCH: usize = 1_000;
@@ -17,20 +36,28 @@ const WARM_UP: usize = 4_000;
 /// How often the settled count is read.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
+/// Longest time of one round.
+const ROUND_PATIENCE: Duration = Duration::from_secs(300);
+
 /// A `taskctl dev` with the benchmark's guests deployed.
 pub(crate) struct Server {
     /// Ends the server when the benchmark does.
-    _dev: Dev,
+    pub(crate) dev: Dev,
     pub(crate) client: Client,
 }
 
 impl Server {
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        let dev = Dev::start(&[]).await?;
+        Self::start_with(&[]).await
+    }
+
+    /// With further settings, as environment variables.
+    pub(crate) async fn start_with(env: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let dev = Dev::start(env).await?;
         let client = dev.client()?;
         client.deploy("noop", &guest("wasm32-wasip2", "fixture_noop.wasm")?).await?;
         client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
-        let server = Self { _dev: dev, client };
+        let server = Self { dev, client };
         server.run(WARM_UP).await?;
         Ok(server)
     }
@@ -65,22 +92,24 @@ pub(crate) async fn settled(client: &Client) -> anyhow::Result<f64> {
         .sum()
 }
 
-/// Tasks per second of each round.
+/// Tasks per second of one round.
+pub(crate) async fn round(server: &Server, tasks: usize) -> anyhow::Result<f64> {
+    let begun = Instant::now();
+    tokio::time::timeout(ROUND_PATIENCE, server.run(tasks)).await.context("a round did not end in time")??;
+    Ok((tasks / BATCH * BATCH) as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// The same several times; every task must have succeeded: a fast failure is no figure.
 pub(crate) async fn rounds(server: &Server, tasks: usize, rounds: usize) -> anyhow::Result<Vec<f64>> {
     let mut figures = Vec::new();
     for _ in 0..rounds {
-        let begun = Instant::now();
-        tokio::time::timeout(Duration::from_secs(300), server.run(tasks))
-            .await
-            .context("a round took over 300 s")??;
-        figures.push((tasks / BATCH * BATCH) as f64 / begun.elapsed().as_secs_f64());
+        figures.push(round(server, tasks).await?);
     }
     check(server).await?;
     Ok(figures)
 }
 
-/// Every task must have succeeded: a fast failure is no figure.
-async fn check(server: &Server) -> anyhow::Result<()> {
+pub(crate) async fn check(server: &Server) -> anyhow::Result<()> {
     wait_for("the statistics to be at rest", || async {
         let stats = server.client.get("/api/v1/cluster/stats").await?;
         let failed = stats["states"]["failed"].as_u64().unwrap_or(0);
@@ -90,4 +119,37 @@ async fn check(server: &Server) -> anyhow::Result<()> {
         Ok((!open).then_some(()))
     })
     .await
+}
+
+/// Floors, BullMQ and Tasklane in turn.
+pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
+    let (mut floors, carriers) = (Gathering::new(Database::Sqlite), Carriers::start().await?);
+    let server = Server::start().await?;
+    let (mut ours, mut peer) = (Vec::new(), Vec::new());
+    for _ in 0..options.rounds {
+        floors.round().await?;
+        peer.push(carriers.run(&BULLMQ, Mode::Flow, options.tasks).await?);
+        ours.push(round(&server, options.tasks).await?);
+    }
+    check(&server).await?;
+    let limits = limits::measure(&server).await?;
+    let floors = floors.medians()?;
+    let mut lines = lines(&floors, Database::Sqlite, &ours, 25_000.0, 0.75);
+    lines.push(
+        Line::new("submit to committed outcome", median(&ours), "tasks/s")
+            .beside("BullMQ", median(&peer))
+            .wanted(Bar::RatioAtLeast(2.0)),
+    );
+    lines.extend(limits.iter().map(limits::Overshoot::line));
+    let details = json!({"rounds": ours, "bullmq_rounds": peer, "floors": floors, "limits": limits});
+    Ok(Report { lines, details })
+}
+
+/// The parts of the floor, and the rate itself and beside their composition.
+pub(crate) fn lines(floors: &Floors, database: Database, rounds: &[f64], least: f64, ratio: f64) -> Vec<Line> {
+    let rate = Line::new("submit to committed outcome", median(rounds), "tasks/s");
+    let mut lines = floors.lines(database);
+    lines.push(rate.clone().wanted(Bar::AtLeast(least)));
+    lines.push(rate.beside("composed floor", floors.composed()).wanted(Bar::RatioAtLeast(ratio)));
+    lines
 }

@@ -11,4 +11,6 @@ router.listen()
 keys.listen()
 live.start()
 const target = document.getElementById('app')
+// What the page showed until now was there to be seen at once.
+target?.replaceChildren()
 if (target !== null) mount(App, { target })

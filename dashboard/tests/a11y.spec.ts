@@ -26,7 +26,7 @@ for (const kind of ['light', 'dark', 'phone'] as const) {
   })
 }
 
-test('axe finds nothing in dialogs', async ({ page }) => {
+test('axe finds nothing in dialogs', { tag: '@core' }, async ({ page }) => {
   const look = async (what: string) => {
     const { violations } = await new AxeBuilder({ page }).analyze()
     expect(violations.map((one) => `${what}: ${one.id} ${one.nodes[0]?.html}`)).toEqual([])
@@ -47,7 +47,7 @@ test('axe finds nothing in dialogs', async ({ page }) => {
   await look('palette')
 })
 
-test('the page has a language, a title of its own, and a focus that is seen', async ({ page }) => {
+test('the page has a language, a title of its own, and a focus that is seen', { tag: '@core' }, async ({ page }) => {
   await page.goto('/queues')
   await expect(page.locator('html')).toHaveAttribute('lang', 'en')
   await expect(page).toHaveTitle('Queues · Tasklane')

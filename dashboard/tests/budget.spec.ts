@@ -1,9 +1,9 @@
 // How much is loaded, how soon something is seen, and how soon a change: with generous bounds, and the figures in the report.
-import { expect, test } from './fixtures'
+import { expect, figure, test } from './fixtures'
 
 const SCRIPT_GZIP_BYTES_MAX = 100_000
 
-test('the first page loads at most 100 kB of script', async ({ page }) => {
+test('the first page loads at most 100 kB of script', { tag: '@core' }, async ({ page }) => {
   const { gzipSync } = await import('node:zlib')
   let sum = 0
   const pending: Promise<void>[] = []
@@ -14,19 +14,32 @@ test('the first page loads at most 100 kB of script', async ({ page }) => {
   await page.goto('/', { waitUntil: 'load' })
   await expect(page.locator('.u-wrap canvas')).toBeVisible()
   await Promise.all(pending)
-  test.info().annotations.push({ type: 'figure', description: `script of the overview with its chart: ${sum} bytes gzip` })
+  figure(`script of the overview with its chart: ${sum} bytes gzip`)
   expect(sum).toBeGreaterThan(20_000)
   expect(sum).toBeLessThanOrEqual(SCRIPT_GZIP_BYTES_MAX)
 })
 
-test('the first paint', async ({ page }) => {
-  await page.goto('/tasks')
-  const paint = await page.evaluate(() => new Promise<number>((resolve) => new PerformanceObserver((list) => list.getEntriesByName('first-contentful-paint').forEach((entry) => resolve(entry.startTime))).observe({ type: 'paint', buffered: true })))
-  test.info().annotations.push({ type: 'figure', description: `first contentful paint: ${paint.toFixed(0)} ms` })
-  expect(paint).toBeLessThan(3_000)
+const PAINTS = 5
+
+test('the first paint', { tag: '@core' }, async ({ browser, baseURL }) => {
+  const [paints, contents]: [number[], number[]] = [[], []]
+  // Each in a browser that has nothing yet; the first one also warms the server's pages up.
+  for (let at = 0; at < PAINTS; at += 1) {
+    const context = await browser.newContext()
+    const page = await context.newPage()
+    await page.goto(`${baseURL}/`)
+    await page.locator('[data-verdict]').waitFor()
+    contents.push(await page.evaluate(() => performance.now()))
+    paints.push(await page.evaluate(() => new Promise<number>((resolve) => new PerformanceObserver((list) => list.getEntriesByName('first-contentful-paint').forEach((entry) => resolve(entry.startTime))).observe({ type: 'paint', buffered: true }))))
+    await context.close()
+  }
+  const median = (of: number[]) => of.toSorted((a, b) => a - b)[Math.floor(PAINTS / 2)] ?? Infinity
+  figure(`first contentful paint, nothing cached: median of ${PAINTS} ${median(paints).toFixed(0)} ms, worst ${Math.max(...paints).toFixed(0)} ms`)
+  figure(`the overview with its numbers, nothing cached: median of ${PAINTS} ${median(contents).toFixed(0)} ms`)
+  expect(median(paints)).toBeLessThan(1_500)
 })
 
-test('a change is seen', async ({ page, work }) => {
+test('a change is seen', { tag: '@core' }, async ({ page, work }) => {
   const label = `at-${Date.now()}`
   await page.goto(`/tasks?label=seen:${label}`)
   await expect(page.getByText('No task matches')).toBeVisible()
@@ -35,6 +48,6 @@ test('a change is seen', async ({ page, work }) => {
   const { id } = await work.submit('echo', 1, { labels: { seen: label } })
   await page.locator(`[data-task="${id}"]`).waitFor()
   const took = Date.now() - begun
-  test.info().annotations.push({ type: 'figure', description: `from submit to the row, ${await page.locator('[data-connection]').getAttribute('data-connection')}: ${took} ms` })
+  figure(`a change, from submit to the row: ${took} ms`)
   expect(took).toBeLessThan(10_000)
 })

@@ -50,4 +50,10 @@ export const test = base.extend<Own>({
   ],
 })
 
+/** A measured number: into the report, and printed, so that docs/performance.md can have it. */
+export function figure(description: string): void {
+  base.info().annotations.push({ type: 'figure', description })
+  console.log(`figure: ${description}`)
+}
+
 export { expect }

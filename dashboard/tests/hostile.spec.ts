@@ -56,7 +56,7 @@ test('descriptions of modules and names in a workflow are text', async ({ page, 
   }
 })
 
-test('hidden and reordering characters are shown as codes', async ({ page, work }) => {
+test('hidden and reordering characters are shown as codes', { tag: '@core' }, async ({ page, work }) => {
   const text = 'abc\u202egnp.exe\u0007\u200b'
   const { id } = await work.submit('echo', text, { labels: { odd: 'a\u202eb' } })
   await work.ended(id)
@@ -65,7 +65,7 @@ test('hidden and reordering characters are shown as codes', async ({ page, work 
   await expect(page.getByRole('link', { name: /odd/ })).toContainText('a⟨U+202E⟩b')
 })
 
-test('queries and addresses are text too', async ({ page }) => {
+test('queries and addresses are text too', { tag: '@core' }, async ({ page }) => {
   for (const text of CORPUS.slice(0, 40)) {
     await page.goto(`/tasks?module=${encodeURIComponent(text)}`)
     await expect(page.getByRole('heading', { level: 1 })).toHaveText('Tasks')
@@ -78,7 +78,7 @@ test('queries and addresses are text too', async ({ page }) => {
   }
 })
 
-test('pages come with a policy that lets nothing in', async ({ browser, url }) => {
+test('pages come with a policy that lets nothing in', { tag: '@core' }, async ({ browser, url }) => {
   // A page that nobody watches: the refusal is an error on it, as it should be.
   const page = await browser.newPage({ baseURL: url })
   const response = await page.goto('/')

@@ -4,7 +4,7 @@ import { expect, test } from './fixtures'
 
 const wasm = new URL('../../plugins/target/wasm32-wasip2/release/fixture_guest.wasm', import.meta.url)
 
-test('a file that is dropped is deployed, and what is wrong with another is said', async ({ page, work }) => {
+test('a file that is dropped is deployed, and what is wrong with another is said', { tag: '@core' }, async ({ page, work }) => {
   await page.goto('/modules?deploy=1')
   const dialog = page.getByRole('dialog', { name: 'Deploy a module' })
   const choose = (name: string, buffer: Buffer) => dialog.getByLabel('WebAssembly file').setInputFiles({ name, mimeType: 'application/wasm', buffer })
@@ -25,7 +25,7 @@ test('a file that is dropped is deployed, and what is wrong with another is said
   await expect(page).toHaveURL(/\/modules$/)
 })
 
-test('a canary is raised, promoted and rolled back', async ({ page, work }) => {
+test('a canary is raised, promoted and rolled back', { tag: '@core' }, async ({ page, work }) => {
   const alias = async () => (await work.get('/api/v1/modules/echo/aliases')).aliases.find((one: { alias: string }) => one.alias === 'canary').routes
   await work.put('/api/v1/modules/echo/aliases/canary', { routes: [{ version: '1.0.0' }] })
   await page.goto('/modules/echo')

@@ -1,7 +1,7 @@
 // The other pages, each with its actions, and what they come to on the server.
 import { expect, test } from './fixtures'
 
-test('the overview says how things are', async ({ page, work }) => {
+test('the overview says how things are', { tag: '@core' }, async ({ page, work }) => {
   await page.goto('/')
   await expect(page.locator('[data-verdict]')).toBeVisible()
   await expect(page.locator('.u-wrap canvas')).toBeVisible()
@@ -17,7 +17,7 @@ test('the overview says how things are', async ({ page, work }) => {
   await expect(page.locator('[data-verdict]')).not.toContainText('stopped')
 })
 
-test('a schedule is made, run, paused and deleted', async ({ page, work }) => {
+test('a schedule is made, run, paused and deleted', { tag: '@core' }, async ({ page, work }) => {
   await page.goto('/schedules?new=1')
   const dialog = page.getByRole('dialog', { name: 'New schedule' })
   await dialog.getByLabel('When', { exact: false }).first().fill('61 * * * *')
@@ -43,7 +43,31 @@ test('a schedule is made, run, paused and deleted', async ({ page, work }) => {
   await expect(page.locator('[data-schedule="made-here"]')).toHaveCount(0)
 })
 
-test('the history of a schedule leads to its tasks', async ({ page }) => {
+test('a schedule is edited: what is not touched stays', { tag: '@core' }, async ({ page, work }) => {
+  const task = { module: 'echo', payload: { big: 9007199254740993 }, labels: { kept: 'yes' }, limits: { timeout_ms: 1234 } }
+  await work.call('POST', '/api/v1/schedules', { name: 'edited-here', expression: '@daily', task })
+  await page.goto('/schedules/edited-here')
+  await page.getByRole('button', { name: 'Edit' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Edit the schedule' })
+  await expect(dialog.getByLabel('Payload, as JSON')).toHaveValue(/"big"/)
+  await expect(dialog.getByLabel('Name')).toBeDisabled()
+  await dialog.getByLabel('When', { exact: false }).first().fill('nonsense')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(dialog.getByRole('alert')).toContainText('cron_invalid')
+  await dialog.getByLabel('When', { exact: false }).first().fill('15 4 * * *')
+  await expect(dialog.getByRole('status')).toContainText('At 04:15')
+  await dialog.getByLabel('Queue').fill('aside')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(dialog).toHaveCount(0)
+  await expect(page.getByRole('region', { name: 'Facts' })).toContainText('15 4 * * *')
+  await expect(page.getByRole('region', { name: 'Facts' })).toContainText('aside')
+  const now = await work.get('/api/v1/schedules/edited-here')
+  expect([now.task.queue, now.task.labels.kept, now.task.limits.timeout_ms]).toEqual(['aside', 'yes', 1234])
+  expect(await (await fetch(`${work.server}/api/v1/schedules/edited-here/payload`)).text()).toBe('{"big":9007199254740992}')
+  await work.call('DELETE', '/api/v1/schedules/edited-here')
+})
+
+test('the history of a schedule leads to its tasks', { tag: '@core' }, async ({ page }) => {
   await page.goto('/schedules/heartbeat')
   const strip = page.getByRole('region', { name: 'History' })
   await expect(strip.getByRole('link', { name: /succeeded/ }).first()).toBeVisible()
@@ -51,7 +75,7 @@ test('the history of a schedule leads to its tasks', async ({ page }) => {
   await expect(page).toHaveURL(/\/tasks\//)
 })
 
-test('a queue is paused and resumed, and a module limited', async ({ page, work }) => {
+test('a queue is paused and resumed, and a module limited', { tag: '@core' }, async ({ page, work }) => {
   await work.submit('echo', 1, { queue: 'aside', delay: '1h' })
   await page.goto('/queues')
   const row = page.locator('[data-queue="aside"]')
@@ -74,7 +98,7 @@ test('a queue is paused and resumed, and a module limited', async ({ page, work 
   await expect(limits).toContainText('None')
 })
 
-test('hosts show what runs on them', async ({ page, work }) => {
+test('hosts show what runs on them', { tag: '@core' }, async ({ page, work }) => {
   const { id } = await work.submit('fixture', { do: 'sleep', ms: 20_000 })
   await page.goto('/hosts')
   const host = page.locator('[data-host]')
@@ -84,7 +108,34 @@ test('hosts show what runs on them', async ({ page, work }) => {
   await work.post(`/api/v1/tasks/${id}/cancel`)
 })
 
-test('dead letters are grouped, and a group is retried', async ({ page, work }) => {
+test('a host is drained, resumed and scaled', { tag: '@core' }, async ({ page, work }) => {
+  await page.goto('/hosts')
+  const host = page.locator('[data-host]')
+  await host.getByRole('button', { name: 'Drain' }).click()
+  const ask = page.getByRole('dialog')
+  await expect(ask).toContainText('only host that takes work')
+  await ask.getByRole('button', { name: 'Drain it' }).click()
+  await expect(host).toContainText('draining')
+  const { id } = await work.submit('echo', 'waits for the host')
+  await page.goto('/')
+  await expect(page.locator('[data-verdict]')).toContainText('No host takes work')
+  expect((await work.get(`/api/v1/tasks/${id}`)).state).toBe('queued')
+  await page.goto('/hosts')
+  await host.getByRole('button', { name: 'Resume' }).click()
+  await expect(host).toContainText('active')
+  await work.ended(id)
+  const [{ slots }] = (await work.get('/api/v1/hosts')).hosts
+  await host.getByRole('button', { name: 'Scale slots' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Scale slots' })
+  await dialog.getByLabel('Slots', { exact: true }).fill('3')
+  await dialog.getByRole('button', { name: 'Scale' }).click()
+  await expect(host).toContainText('of 3')
+  expect((await work.get('/api/v1/hosts')).hosts[0].slots).toBe(3)
+  await work.call('PATCH', `/api/v1/hosts/${(await work.get('/api/v1/hosts')).hosts[0].id}`, { slots })
+  await expect(host).toContainText(`of ${slots}`)
+})
+
+test('dead letters are grouped, and a group is retried', { tag: '@core' }, async ({ page, work }) => {
   for (let n = 0; n < 4; n += 1) await work.submit('fixture@1.0.0', { do: `verb ${n}` }, { labels: { dead: 'yes' }, retry: { max_attempts: 1 } })
   await work.until('they fail', async () => (await work.get('/api/v1/tasks?label=dead:yes&status=failed')).tasks.length === 4)
   await page.goto('/dead-letters')
@@ -96,7 +147,7 @@ test('dead letters are grouped, and a group is retried', async ({ page, work }) 
   expect((await work.get('/api/v1/tasks?label=dead:yes')).tasks).toHaveLength(8)
 })
 
-test('a form from the schema submits, waits and shows the result', async ({ page }) => {
+test('a form from the schema submits, waits and shows the result', { tag: '@core' }, async ({ page }) => {
   await page.goto('/submit?module=fixture')
   await page.locator('[id="payload.do"]').selectOption('"sleep"')
   await page.locator('[id="payload.ms"]').fill('30')
@@ -109,7 +160,7 @@ test('a form from the schema submits, waits and shows the result', async ({ page
   await expect(result).toContainText('The result is empty')
 })
 
-test('a payload that does not fit the schema is refused with the reason', async ({ page }) => {
+test('a payload that does not fit the schema is refused with the reason', { tag: '@core' }, async ({ page }) => {
   await page.goto('/submit?module=fixture')
   await page.getByRole('button', { name: 'json' }).click()
   await page.getByLabel('Payload as JSON').fill('{"do": "dance"}')
@@ -131,7 +182,7 @@ test('a file and a text are payloads too', async ({ page }) => {
   await expect(page.getByRole('region', { name: 'Result' }).first().locator('[data-state]')).toHaveText('succeeded')
 })
 
-test('a workflow is drawn, moved, followed and retried from where it failed', async ({ page, seed }) => {
+test('a workflow is drawn, moved, followed and retried from where it failed', { tag: '@core' }, async ({ page, seed }) => {
   await page.goto('/workflows')
   await page.getByRole('link', { name: seed.batch }).click()
   await expect(page.locator('[data-node]')).toHaveCount(11)
@@ -166,7 +217,7 @@ test('a workflow of thousands is drawn as piles', async ({ page, work }) => {
   await expect(page.getByText('2,000 × echo')).toBeVisible()
 })
 
-test('events are shown as they happen', async ({ page, work }) => {
+test('events are shown as they happen', { tag: '@core' }, async ({ page, work }) => {
   await page.goto('/events')
   await expect(page.getByRole('status', { name: 'Changes are shown as they happen.' })).toBeVisible()
   const { id } = await work.submit('echo', 'an event')
@@ -177,9 +228,31 @@ test('events are shown as they happen', async ({ page, work }) => {
   await expect(page.getByRole('region', { name: 'Bulk operations' })).toBeVisible()
 })
 
-test('the system page tells versions, limits and retention', async ({ page }) => {
+test('workflows are listed, page by page', { tag: '@core' }, async ({ page, work }) => {
+  const made: string[] = []
+  for (let n = 0; n < 25; n += 1) made.push((await work.post('/api/v1/tasks/batch', { tasks: [{ module: 'echo', payload: n }, { module: 'echo', payload: n }] })).batch)
+  await page.goto('/workflows')
+  await expect(page.locator(`[data-batch="${made[24]}"]`)).toContainText('/2')
+  await expect(page.locator('[data-batch]')).toHaveCount(20)
+  await page.getByRole('link', { name: 'Older' }).click()
+  await expect(page).toHaveURL(/cursor=/)
+  await expect(page.locator(`[data-batch="${made[0]}"]`)).toBeVisible()
+  await page.reload()
+  await expect(page.locator(`[data-batch="${made[0]}"]`)).toBeVisible()
+  await page.getByRole('link', { name: 'The newest' }).click()
+  await expect(page.locator(`[data-batch="${made[24]}"]`)).toBeVisible()
+})
+
+test('the system page tells versions, limits, retention, settings and what the doctor finds', { tag: '@core' }, async ({ page }) => {
   await page.goto('/system')
   await expect(page.getByRole('region', { name: 'Installation' })).toContainText('database')
   await expect(page.getByRole('region', { name: 'Limits' })).toContainText('Fuel')
   await expect(page.getByRole('region', { name: 'Retention' })).toContainText('14d')
+  const settings = page.getByRole('region', { name: 'Settings' }).first()
+  await expect(settings).toContainText('retention_interval')
+  await expect(settings).toContainText('sandbox')
+  const doctor = page.getByRole('region', { name: 'Doctor' })
+  await doctor.getByText(/checks of the API’s machine/).click()
+  await expect(doctor.locator('[data-findings]')).toContainText('compiler')
+  await expect(doctor.locator('[data-findings]')).toContainText('database')
 })

@@ -6,7 +6,7 @@ const PAGES: [string, string][] = [
   ['/schedules', 'Schedules'], ['/queues', 'Queues'], ['/hosts', 'Hosts'], ['/events', 'Events'], ['/system', 'System'], ['/submit', 'Submit a task'],
 ]
 
-test('every page opens by its address', async ({ page }) => {
+test('every page opens by its address', { tag: '@core' }, async ({ page }) => {
   for (const [path, title] of PAGES) {
     await page.goto(path)
     await expect(page.getByRole('heading', { level: 1 })).toHaveText(new RegExp(title))
@@ -15,7 +15,7 @@ test('every page opens by its address', async ({ page }) => {
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Nothing is here')
 })
 
-test('the keyboard alone leads everywhere', async ({ page }) => {
+test('the keyboard alone leads everywhere', { tag: '@core' }, async ({ page }) => {
   await page.goto('/')
   await expect(page.locator('[data-verdict]')).toBeVisible()
   for (const [key, title] of [['t', 'Tasks'], ['m', 'Modules'], ['s', 'Schedules'], ['q', 'Queues'], ['h', 'Hosts'], ['d', 'Dead letters'], ['w', 'Workflows'], ['e', 'Events'], ['y', 'System']]) {
@@ -40,14 +40,14 @@ test('the keyboard alone leads everywhere', async ({ page }) => {
   await expect(page).toHaveURL(/\/tasks\?status=failed$/)
 })
 
-test('the search knows ids', async ({ page, seed }) => {
+test('the search knows ids', { tag: '@core' }, async ({ page, seed }) => {
   await page.goto('/')
   await page.getByLabel('Search tasks').fill(seed.echo[0] ?? '')
   await page.keyboard.press('Enter')
   await expect(page).toHaveURL(new RegExp(`/tasks/${seed.echo[0]}$`))
 })
 
-test('the theme is remembered, and is there before the first paint', async ({ page }) => {
+test('the theme is remembered, and is there before the first paint', { tag: '@core' }, async ({ page }) => {
   await page.emulateMedia({ colorScheme: 'light' })
   await page.goto('/system')
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
@@ -64,7 +64,7 @@ test('the theme is remembered, and is there before the first paint', async ({ pa
   expect(await background()).not.toBe(light)
 })
 
-test('times are relative, with the absolute one on hover in the chosen zone', async ({ page, seed }) => {
+test('times are relative, with the absolute one on hover in the chosen zone', { tag: '@core' }, async ({ page, seed }) => {
   await page.goto(`/tasks/${seed.echo[0]}`)
   const time = page.locator('dl time').first()
   await expect(time).toHaveText(/ago|now/)
@@ -73,7 +73,7 @@ test('times are relative, with the absolute one on hover in the chosen zone', as
   await expect(time).toHaveAttribute('title', /UTC/)
 })
 
-test('a phone shows every page without scrolling sideways', async ({ page, seed }) => {
+test('a phone shows every page without scrolling sideways', { tag: '@core' }, async ({ page, seed }) => {
   await page.setViewportSize({ width: 390, height: 844 })
   const more: [string, string][] = [[`/tasks/${seed.fixture[1]}`, ''], [`/workflows/${seed.batch}`, ''], ['/modules/echo', ''], ['/schedules/heartbeat', '']]
   for (const [path] of [...PAGES, ...more]) {

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from './fixtures'
 
-test('a task that was retried shows its path, its attempts and what it used', async ({ page, work, seed }) => {
+test('a task that was retried shows its path, its attempts and what it used', { tag: '@core' }, async ({ page, work, seed }) => {
   const id = seed.fixture[1] ?? ''
   await work.ended(id)
   await page.goto(`/tasks/${id}`)
@@ -18,7 +18,7 @@ test('a task that was retried shows its path, its attempts and what it used', as
   await expect(page.getByRole('region', { name: 'Result' }).first()).toContainText('2')
 })
 
-test('what went wrong is said first', async ({ page, work, seed }) => {
+test('what went wrong is said first', { tag: '@core' }, async ({ page, work, seed }) => {
   await work.ended(seed.fuel)
   await page.goto(`/tasks/${seed.fuel}`)
   await expect(page.getByRole('status').filter({ hasText: 'Out of fuel' })).toBeVisible()
@@ -43,7 +43,7 @@ test('numbers keep all their digits', async ({ page, work }) => {
   await expect(page.getByRole('region', { name: 'payload' }).last()).toContainText('12345678901234567890123')
 })
 
-test('a running task is followed and cancelled', async ({ page, work }) => {
+test('a running task is followed and cancelled', { tag: '@core' }, async ({ page, work }) => {
   const { id } = await work.submit('fixture', { do: 'sleep', ms: 120_000 }, { limits: { timeout_ms: 200_000 } })
   await page.goto(`/tasks/${id}`)
   await expect(page.locator('main .page-head [data-state]')).toHaveText('running')
@@ -53,7 +53,7 @@ test('a running task is followed and cancelled', async ({ page, work }) => {
   expect((await work.get(`/api/v1/tasks/${id}`)).state).toBe('cancelled')
 })
 
-test('replay, and replay with edits', async ({ page, work, seed }) => {
+test('replay, and replay with edits', { tag: '@core' }, async ({ page, work, seed }) => {
   const id = seed.fixture[0] ?? ''
   await work.ended(id)
   await page.goto(`/tasks/${id}`)
@@ -74,7 +74,7 @@ test('replay, and replay with edits', async ({ page, work, seed }) => {
   await expect(page.getByLabel('Payload as JSON')).toHaveValue(/"hello"/)
 })
 
-test('what is copied as curl submits the same task', async ({ page, work, context, seed }) => {
+test('what is copied as curl submits the same task', { tag: '@core' }, async ({ page, work, context, seed }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   await page.goto(`/tasks/${seed.echo[4]}`)
   await page.getByRole('button', { name: 'curl' }).click()
@@ -107,7 +107,7 @@ test('children and neighbours are links', async ({ page, work, seed }) => {
   await expect(page.getByRole('region', { name: 'Waited for by' }).getByRole('listitem')).toHaveCount(2)
 })
 
-test('a task that is not there is said so', async ({ page }) => {
+test('a task that is not there is said so', { tag: '@core' }, async ({ page }) => {
   await page.goto('/tasks/01a1fec5-51d7-70dd-9694-58b0b36c0000')
   await expect(page.getByRole('alert')).toContainText('task_not_found')
 })

@@ -26,11 +26,11 @@ export class Work {
   put = (path, body) => this.call('PUT', path, body)
   submit = (module, payload, more = {}) => this.post('/api/v1/tasks', { module, payload, ...more })
 
-  async deploy(file, manifest) {
+  async deploy(file, manifest, namespace) {
     const form = new FormData()
     form.set('manifest', JSON.stringify(manifest))
     form.set('module', new Blob([await readFile(new URL(file, root))]), 'module.wasm')
-    const response = await fetch(`${this.server}/api/v1/modules`, { method: 'POST', body: form })
+    const response = await fetch(`${this.server}/api/v1/modules${namespace ? `?namespace=${namespace}` : ''}`, { method: 'POST', body: form })
     if (!response.ok) throw new Error(`deploy ${manifest.name}: ${await response.text()}`)
   }
 

@@ -1,5 +1,8 @@
 //! The floor under a host: a fresh store, instance and call of the no-op component on every core, with the host's own engine
 //! settings and nothing else. Prints one JSON line. Run by `cargo xtask bench`.
+//!
+//! `floor_host [FILE PAYLOAD CORES]`: another component that is built for `wasm32-wasip2`, with this payload, on so many cores. It has no
+//! host functions: a component that calls one traps.
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 
 use std::path::PathBuf;
@@ -31,9 +34,9 @@ const BATCH: u32 = 200;
 const POOL_SLOTS: u32 = 64;
 const MEMORY_BYTES_MAX: usize = 256 << 20;
 
-fn prepare() -> anyhow::Result<TaskPre<()>> {
+fn prepare(file: &str) -> anyhow::Result<TaskPre<()>> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let path = root.join("../plugins/target/wasm32-wasip2/release/fixture_noop.wasm");
+    let path = root.join("../plugins/target/wasm32-wasip2/release").join(file);
     let wasm = std::fs::read(&path).with_context(|| format!("{}: run `cargo xtask plugins`", path.display()))?;
     let engine = engine::host(POOL_SLOTS, MEMORY_BYTES_MAX)?;
     let component = Component::new(&engine, wasm)?;
@@ -42,17 +45,17 @@ fn prepare() -> anyhow::Result<TaskPre<()>> {
     Ok(TaskPre::new(linker.instantiate_pre(&component)?)?)
 }
 
-async fn once(pre: &TaskPre<()>, context: &TaskContext) -> anyhow::Result<()> {
+async fn once(pre: &TaskPre<()>, context: &TaskContext, payload: &[u8]) -> anyhow::Result<()> {
     let mut store = Store::new(pre.engine(), ());
     store.set_fuel(1_000_000_000)?;
     store.fuel_async_yield_interval(Some(engine::YIELD_INTERVAL_FUEL))?;
     let task = pre.instantiate_async(&mut store).await?;
-    let answer = task.tasklane_task_handler().call_run(&mut store, context, b"{}").await?;
-    anyhow::ensure!(answer.is_ok(), "the no-op guest failed");
+    let answer = task.tasklane_task_handler().call_run(&mut store, context, payload).await?;
+    anyhow::ensure!(answer.is_ok(), "the guest failed");
     Ok(())
 }
 
-async fn measure(pre: TaskPre<()>) -> anyhow::Result<f64> {
+async fn measure(pre: TaskPre<()>, payload: String) -> anyhow::Result<f64> {
     let context = TaskContext {
         task_id: "0198c0de-7a5c-7000-8000-000000000000".to_owned(),
         attempt: 1,
@@ -67,26 +70,34 @@ async fn measure(pre: TaskPre<()>) -> anyhow::Result<f64> {
     let mut count = 0.0;
     while begun.elapsed() < TIME {
         for _ in 0..BATCH {
-            once(&pre, &context).await?;
+            once(&pre, &context, payload.as_bytes()).await?;
+            count += 1.0;
+            if begun.elapsed() >= TIME {
+                break;
+            }
         }
-        count += f64::from(BATCH);
         tokio::task::yield_now().await;
     }
     Ok(count / begun.elapsed().as_secs_f64())
 }
 
 fn main() -> anyhow::Result<()> {
-    let pre = prepare()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let cores = std::thread::available_parallelism()?.get();
+    let mut args = std::env::args().skip(1);
+    let file = args.next().unwrap_or_else(|| "fixture_noop.wasm".to_owned());
+    let payload = args.next().unwrap_or_else(|| "{}".to_owned());
+    let cores = args
+        .next()
+        .map_or_else(|| Ok(std::thread::available_parallelism()?.get()), |cores| cores.parse().context("cores"))?;
+    let pre = prepare(&file)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(cores).enable_all().build()?;
     let rate = runtime.block_on(async {
-        let all: Vec<_> = (0..cores).map(|_| tokio::spawn(measure(pre.clone()))).collect();
+        let all: Vec<_> = (0..cores).map(|_| tokio::spawn(measure(pre.clone(), payload.clone()))).collect();
         let mut rate = 0.0;
         for one in all {
             rate += one.await??;
         }
         anyhow::Ok(rate)
     })?;
-    println!("{{\"floor\":\"instance\",\"instances_per_second\":{rate:.0}}}");
+    println!("{{\"floor\":\"instance\",\"instances_per_second\":{rate:.1}}}");
     Ok(())
 }

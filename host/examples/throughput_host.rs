@@ -13,13 +13,14 @@ use bytes::Bytes;
 use sha2::Digest as _;
 use tasklane_domain::blob::{BlobCache, Chunks, ResultKey, ResultStore, WantedBlobs};
 use tasklane_domain::error::QueueError;
+use tasklane_domain::live_log::{Asked, LogPiece, LogQuestion};
 use tasklane_domain::ports::{
     Control, HostRegistry, ModuleCache, Parking, ReportSink, TaskNews, WantedModules, WorkSource, live,
 };
 use tasklane_domain::work::{AckToken, Delivery};
 use tasklane_domain::{
-    Attempt, BlobRef, Clock, DeliveryId, HostInfo, Limits, Manifest, ModuleDigest, ModuleRef, Payload, Priority,
-    QueueName, Report, SystemClock, TaskId, Timestamp, WorkOrder,
+    Attempt, BlobRef, Clock, DeliveryId, HostInfo, HostOrder, Limits, Manifest, ModuleDigest, ModuleRef, Payload,
+    Priority, QueueName, Report, SystemClock, TaskId, Timestamp, WorkOrder,
 };
 use tasklane_host::{ChildOrder, CompilerCommand, Host, HostPorts, HostSettings};
 use tokio_util::sync::CancellationToken;
@@ -125,6 +126,12 @@ impl Control for Endless {
     async fn cancels(&self) -> Result<live::Receiver<TaskId>, QueueError> {
         std::future::pending().await
     }
+    async fn order_host(&self, _: HostOrder) -> Result<(), QueueError> {
+        Ok(())
+    }
+    async fn host_orders(&self) -> Result<live::Receiver<HostOrder>, QueueError> {
+        std::future::pending().await
+    }
     async fn nudge_due(&self, _: Timestamp) -> Result<(), QueueError> {
         Ok(())
     }
@@ -142,6 +149,12 @@ impl Control for Endless {
     }
     async fn news(&self) -> Result<live::Receiver<Vec<TaskNews>>, QueueError> {
         Err(away())
+    }
+    async fn ask_log(&self, _: &LogQuestion) -> Result<Option<LogPiece>, QueueError> {
+        Err(away())
+    }
+    async fn log_questions(&self) -> Result<live::Receiver<Asked>, QueueError> {
+        std::future::pending().await
     }
 }
 

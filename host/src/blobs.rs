@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use tasklane_domain::blob::{BlobCache, RESULT_INLINE_BYTES_MAX, ResultKey, ResultStore};
 use tasklane_domain::error::QueueError;
 use tasklane_domain::work::Delivery;
-use tasklane_domain::{BlobDigest, BlobRef, Outcome, Payload, WorkOrder};
+use tasklane_domain::{BlobDigest, BlobRef, HostId, Outcome, Payload, WorkOrder};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::fetch::Fetcher;
@@ -35,6 +35,8 @@ pub(crate) struct Blobs {
     results: Arc<dyn ResultStore>,
     memory: Arc<Semaphore>,
     units: u32,
+    /// For the log.
+    host: HostId,
 }
 
 /// An order whose payload is here, and its share of the memory until the guest has ended.
@@ -64,10 +66,15 @@ pub(crate) struct Stored(pub(crate) Option<BlobRef>);
 
 impl Blobs {
     /// With `memory_bytes` for payloads by reference.
-    pub(crate) fn new(cache: Arc<dyn BlobCache>, results: Arc<dyn ResultStore>, memory_bytes: u64) -> Self {
+    pub(crate) fn new(
+        host: HostId,
+        cache: Arc<dyn BlobCache>,
+        results: Arc<dyn ResultStore>,
+        memory_bytes: u64,
+    ) -> Self {
         let units = u32::try_from(memory_bytes / UNIT_BYTES).unwrap_or(u32::MAX).max(1);
         let permits = usize::try_from(units).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
-        Self { fetcher: Fetcher::new(cache), results, memory: Arc::new(Semaphore::new(permits)), units }
+        Self { fetcher: Fetcher::new(cache), results, memory: Arc::new(Semaphore::new(permits)), units, host }
     }
 
     /// The way to blobs, for guests.
@@ -119,7 +126,7 @@ impl Blobs {
         loop {
             match result.put(self.results.as_ref(), key).await {
                 Err(error) if tries < STORE_TRIES_MAX => {
-                    tracing::warn!(task = %order.task, %error, "a result was not stored; trying again");
+                    tracing::warn!(task = %order.task, attempt = %order.attempt, host = %self.host, %error, "a result was not stored; trying again");
                     tries += 1;
                 }
                 answer => return answer,

@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -71,6 +71,13 @@ pub(crate) enum SlotKind {
     Urgent,
 }
 
+/// One slot's place among those of its kind: the last ones close first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seat {
+    pub(crate) kind: SlotKind,
+    pub(crate) place: u32,
+}
+
 /// What the intake should ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -84,10 +91,16 @@ pub(crate) enum Wanted {
 
 /// Who waits, who runs, and what is held.
 pub(crate) struct Board {
-    /// Slots of any kind.
-    slots: u32,
+    /// Slots of any kind that take work.
+    slots: AtomicU32,
     /// How many of them take urgent deliveries only.
-    urgent_slots: u32,
+    urgent_slots: AtomicU32,
+    /// Whether an operator wants it to take nothing more.
+    draining: AtomicBool,
+    /// Seats were opened or closed.
+    scaled: Notify,
+    /// The intake is to look at `draining` again.
+    ordered: Notify,
     waiting: Mutex<BinaryHeap<Waiting>>,
     /// At least one permit for each that waits.
     available: Semaphore,
@@ -145,8 +158,11 @@ impl Stop {
 impl Board {
     pub(crate) fn new(slots: u32, urgent_slots: u32) -> Self {
         Self {
-            slots,
-            urgent_slots,
+            slots: AtomicU32::new(slots),
+            urgent_slots: AtomicU32::new(urgent_slots),
+            draining: AtomicBool::new(false),
+            scaled: Notify::new(),
+            ordered: Notify::new(),
             waiting: Mutex::default(),
             available: Semaphore::new(0),
             urgent_available: Semaphore::new(0),
@@ -170,16 +186,64 @@ impl Board {
         self.waiting.lock().len()
     }
 
+    /// Slots that take work.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots.load(Ordering::Relaxed)
+    }
+
+    /// From now on so many slots take work, `urgent` of them urgent work only. What runs in others ends there.
+    pub(crate) fn scale(&self, slots: u32, urgent: u32) {
+        self.slots.store(slots, Ordering::Relaxed);
+        self.urgent_slots.store(urgent, Ordering::Relaxed);
+        self.scaled.notify_waiters();
+        self.room.notify_one();
+    }
+
+    fn is_open(&self, seat: Seat) -> bool {
+        let urgent = self.urgent_slots.load(Ordering::Relaxed);
+        match seat.kind {
+            SlotKind::Urgent => seat.place < urgent,
+            SlotKind::Any => seat.place < self.slots().saturating_sub(urgent),
+        }
+    }
+
+    /// Waits until the seat is open, or until it is not.
+    pub(crate) async fn seat_is(&self, seat: Seat, open: bool) {
+        while self.is_open(seat) != open {
+            let mut scaled = std::pin::pin!(self.scaled.notified());
+            scaled.as_mut().enable();
+            if self.is_open(seat) != open {
+                scaled.await;
+            }
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Takes nothing more, or takes work again.
+    pub(crate) fn set_draining(&self, draining: bool) {
+        self.draining.store(draining, Ordering::Relaxed);
+        self.ordered.notify_one();
+    }
+
+    /// Waits until the intake should look at [`Self::is_draining`] again.
+    pub(crate) async fn ordered(&self) {
+        self.ordered.notified().await;
+    }
+
     /// Free slots that take anything.
     pub(crate) fn free_slots(&self) -> usize {
         let running = self.running().saturating_sub(self.running_urgent.load(Ordering::Relaxed));
-        let slots = self.slots.saturating_sub(self.urgent_slots);
+        let slots = self.slots().saturating_sub(self.urgent_slots.load(Ordering::Relaxed));
         usize::try_from(slots.saturating_sub(running)).unwrap_or(0)
     }
 
     /// Free slots for urgent deliveries that no waiting one will take.
     fn urgent_wanted(&self) -> usize {
-        let free = self.urgent_slots.saturating_sub(self.running_urgent.load(Ordering::Relaxed));
+        let urgent = self.urgent_slots.load(Ordering::Relaxed);
+        let free = urgent.saturating_sub(self.running_urgent.load(Ordering::Relaxed));
         usize::try_from(free).unwrap_or(0).saturating_sub(self.urgent_available.available_permits())
     }
 
@@ -201,6 +265,9 @@ impl Board {
     /// What to ask for: nothing until a quarter of the buffer is used up, so that one pull brings many; but never nothing while a
     /// slot for urgent deliveries is free.
     pub(crate) fn wanted(&self, buffer_time: Duration) -> Wanted {
+        if self.is_draining() {
+            return Wanted::Nothing;
+        }
         let target = (self.predicted(buffer_time) + self.free_slots()).min(BUFFERED_MAX);
         let low_water = target - target.div_ceil(4);
         self.low_water.store(low_water, Ordering::Relaxed);

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tasklane_domain::HostInfo;
 use tasklane_domain::cluster::HostStatus;
+use tasklane_domain::error::QueueError;
+use tasklane_domain::ports::live;
 use tokio_util::sync::CancellationToken;
 
 use crate::host::Room;
@@ -22,7 +24,8 @@ fn info(room: &Room, status: HostStatus) -> HostInfo {
         pid: std::process::id(),
         version: room.settings.version.clone(),
         status,
-        slots: room.settings.slots,
+        slots: room.board.slots(),
+        slots_max: room.settings.slots_max(),
         running: room.board.running(),
         buffered: u32::try_from(room.board.buffered()).unwrap_or(u32::MAX),
         queues: room.settings.queues.clone(),
@@ -47,8 +50,10 @@ pub(crate) async fn beats(room: Arc<Room>, drain: CancellationToken, over: Cance
         tokio::select! {
             () = over.cancelled() => return,
             _ = ticks.tick() => {}
+            () = room.beat_now.notified() => {}
         }
-        let status = if drain.is_cancelled() { HostStatus::Draining } else { HostStatus::Active };
+        let status =
+            if drain.is_cancelled() || room.board.is_draining() { HostStatus::Draining } else { HostStatus::Active };
         if let Err(error) = room.ports.registry.beat(&info(&room, status)).await {
             tracing::warn!(%error, "a heartbeat was not heard");
         }
@@ -75,21 +80,35 @@ pub(crate) async fn progress_acks(room: Arc<Room>, over: CancellationToken) {
 
 /// Stops the guests of cancelled tasks.
 pub(crate) async fn cancels(room: Arc<Room>, over: CancellationToken) {
+    let listen = || room.ports.control.cancels();
+    hear("cancels", &over, listen, |task| room.board.cancel(task)).await;
+}
+
+/// Does `each` to what is heard, and listens again when the subscription ends, until `over`.
+pub(crate) async fn hear<T: Send + 'static, L, F>(
+    what: &'static str,
+    over: &CancellationToken,
+    listen: L,
+    mut each: impl FnMut(T),
+) where
+    L: Fn() -> F,
+    F: Future<Output = Result<live::Receiver<T>, QueueError>>,
+{
     loop {
-        let listen = async {
-            match room.ports.control.cancels().await {
-                Ok(mut cancels) => {
-                    while let Some(task) = cancels.next().await {
-                        room.board.cancel(task);
+        let heard = async {
+            match listen().await {
+                Ok(mut messages) => {
+                    while let Some(message) = messages.next().await {
+                        each(message);
                     }
                 }
-                Err(error) => tracing::warn!(%error, "cancels cannot be heard"),
+                Err(error) => tracing::warn!(%error, "{what} cannot be heard"),
             }
             tokio::time::sleep(ERROR_PAUSE).await;
         };
         tokio::select! {
             () = over.cancelled() => return,
-            () = listen => {}
+            () = heard => {}
         }
     }
 }

@@ -10,11 +10,12 @@ use tasklane_domain::compiled::CompiledStore;
 use tasklane_domain::ports::{Control, HostRegistry, ModuleCache, ReportSink, WorkSource};
 use tasklane_domain::quarantine::DeathRegister;
 use tasklane_domain::{Clock, HostId, Timestamp};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::assets::AssetCache;
 use crate::blobs::Blobs;
-use crate::board::{Board, SlotKind};
+use crate::board::{Board, Seat, SlotKind};
 use crate::egress::{EgressError, Gateway};
 use crate::heartbeat;
 use crate::in_flight::InFlight;
@@ -25,6 +26,7 @@ use crate::modules::compile::Compiler;
 use crate::modules::shared::Shared;
 use crate::modules::sign::{ModuleKey, Signer};
 use crate::modules::{Caches, Modules};
+use crate::orders;
 use crate::quarantine::{self, Quarantine};
 use crate::receive;
 use crate::report::{self, Reporter};
@@ -33,6 +35,8 @@ use crate::sandbox::engine;
 use crate::sandbox::units::Calls;
 use crate::settings::HostSettings;
 use crate::spool::Spool;
+use crate::trace::AttemptTrace;
+use crate::voices::{self, Voices};
 
 /// How long the end waits for NATS to take the last reports, and the goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -113,9 +117,14 @@ pub(crate) struct Room {
     pub(crate) board: Board,
     pub(crate) in_flight: InFlight,
     pub(crate) quarantine: Quarantine,
+    pub(crate) voices: Arc<Voices>,
     /// Where guests that compute for long go on.
     pub(crate) long_guests: tokio::runtime::Handle,
+    /// Where urgent guests run, whichever slot took them.
+    pub(crate) urgent_guests: tokio::runtime::Handle,
     pub(crate) started_at: Timestamp,
+    /// Asks for a heartbeat before its time.
+    pub(crate) beat_now: Notify,
 }
 
 /// A host process.
@@ -131,11 +140,12 @@ impl Room {
     }
 
     /// The way to the control plane, for one attempt.
-    pub(crate) fn calls(&self) -> Calls {
+    pub(crate) fn calls(&self, trace: Option<AttemptTrace>) -> Calls {
         Calls {
             caller: self.ports.caller.clone(),
             counted: self.metrics.guest_calls.clone(),
             units_max: self.settings.host_units_max,
+            trace,
         }
     }
 }
@@ -152,23 +162,23 @@ impl Host {
         registry: &prometheus::Registry,
     ) -> Result<Self, HostError> {
         check(&settings)?;
+        let id = HostId::new();
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
-        let engine = engine::host(settings.slots, settings.memory_bytes_max).map_err(failed)?;
+        let engine = engine::host(settings.slots_max(), settings.memory_bytes_max).map_err(failed)?;
         let metrics = Metrics::register(registry, settings.slots).map_err(|e| HostError::Metrics(e.to_string()))?;
         let caches = caches(&settings, &ports, &engine, registry)?;
         let modules =
             Modules::new(engine.clone(), ports.modules.clone(), caches, settings.modules_max, metrics.clone())
                 .map_err(failed)?;
         let guests = GuestThreads::start(settings.guest_threads).map_err(HostError::Threads)?;
-        let long_guests = guests.long.handle().clone();
+        let (urgent_guests, long_guests) = (guests.urgent.handle().clone(), guests.long.handle().clone());
         let board = Board::new(settings.slots, settings.urgent_slots());
-        let blobs = Blobs::new(ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);
+        let blobs = Blobs::new(id, ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);
         let spool = Spool::new(settings.cache_dir.clone(), settings.spool_bytes_max);
         let gateway = Gateway::new(settings.egress.clone())?;
         gateway.metrics.register(registry).map_err(|error| HostError::Metrics(error.to_string()))?;
         let started_at = clock.now();
-        let id = HostId::new();
-        let in_flight = InFlight::new(&settings.cache_dir, id, settings.slots)
+        let in_flight = InFlight::new(&settings.cache_dir, id, settings.slots_max())
             .map_err(|source| HostError::Cache { dir: settings.cache_dir.display().to_string(), source })?;
         let quarantine = Quarantine::default();
         let room = Room {
@@ -185,8 +195,11 @@ impl Host {
             board,
             in_flight,
             quarantine,
+            voices: Arc::default(),
             long_guests,
+            urgent_guests,
             started_at,
+            beat_now: Notify::new(),
         };
         Ok(Self { room: Arc::new(room), guests: Some(guests) })
     }
@@ -209,12 +222,16 @@ impl Host {
             tokio::spawn(heartbeat::beats(self.room.clone(), drain.clone(), over.clone())),
             tokio::spawn(heartbeat::progress_acks(self.room.clone(), over.clone())),
             tokio::spawn(heartbeat::cancels(self.room.clone(), over.clone())),
+            tokio::spawn(voices::answer(self.room.clone(), over.clone())),
+            tokio::spawn(orders::orders(self.room.clone(), over.clone())),
             tokio::spawn(quarantine::watch(self.room.clone(), untold, over.clone())),
         ];
-        let urgent = self.room.settings.urgent_slots();
-        for number in 0..self.room.settings.slots {
-            let kind = if number < urgent { SlotKind::Urgent } else { SlotKind::Any };
-            guests.short.spawn(receive::slot(self.room.clone(), number, kind, reporter.clone(), over.clone()));
+        for (number, seat) in (0_u32..).zip(seats(&self.room.settings)) {
+            let threads = match seat.kind {
+                SlotKind::Urgent => &guests.urgent,
+                SlotKind::Any => &guests.short,
+            };
+            threads.spawn(receive::slot(self.room.clone(), number, seat, reporter.clone(), over.clone()));
         }
         receive::intake(&self.room, &reporter, &drain).await;
         receive::drain(&self.room, &reporter, &stop).await;
@@ -226,6 +243,14 @@ impl Host {
         reports.abort();
         tracing::info!("the host has drained");
     }
+}
+
+/// A seat for each slot that there can be; how many of them take work is the board's to say.
+fn seats(settings: &HostSettings) -> impl Iterator<Item = Seat> {
+    let urgent = settings.urgent_of(settings.slots_max());
+    let any = settings.slots_max().saturating_sub(urgent);
+    let of = |kind, count| (0..count).map(move |place| Seat { kind, place });
+    of(SlotKind::Urgent, urgent).chain(of(SlotKind::Any, any))
 }
 
 impl Drop for Host {
@@ -269,6 +294,7 @@ fn caches(
 fn check(settings: &HostSettings) -> Result<(), HostError> {
     let bounded = |name, bounds, good: bool| if good { Ok(()) } else { Err(HostError::Setting { name, bounds }) };
     bounded("slots", "from 1 to 10000", (1..=10_000).contains(&settings.slots))?;
+    bounded("slots_max", "from `slots` to 10000", (settings.slots..=10_000).contains(&settings.slots_max()))?;
     bounded("urgent_slots", "fewer than `slots`", settings.urgent_slots() < settings.slots)?;
     bounded("queues", "1 to 64 names", (1..=64).contains(&settings.queues.len()))?;
     bounded("deliveries_max", "from 1 to 100", (1..=100).contains(&settings.deliveries_max))?;

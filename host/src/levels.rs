@@ -1,10 +1,11 @@
-//! levels: a guest that has computed for long makes way for those that have not.
+//! levels: a guest that has computed for long makes way for those that have not, and all make way for urgent ones.
 //!
-//! Each attempt begins on the guests' threads. Once it has used [`SHORT_CPU`] of processor time, its future goes on, on threads of lower
-//! priority ([`LONG_NICE`]), where all that are long share the rest. So an attempt of microseconds never waits behind loops that use up
-//! every core: the two-level feedback queue of operating systems. Long attempts do not starve: the kernel gives them about a tenth
-//! of a core that short ones would take whole. Called by [`crate::receive`]; attempts without a cluster ([`crate::local`]) have
-//! one level only.
+//! Each attempt begins on the guests' threads, an urgent one on threads of its own. Once it has used [`SHORT_CPU`] of processor time, its
+//! future goes on, on threads of lower priority ([`LONG_NICE`]), where all that are long share the rest. So an attempt of microseconds never
+//! waits behind loops that use up every core: the feedback queue of operating systems. Nor does an urgent one wait for the slices of others,
+//! which can be long: a guest that touches 64 MiB of fresh memory holds its thread for tens of milliseconds. Long attempts do not starve: the
+//! kernel gives them about a tenth of a core that urgent ones would take whole. Called by [`crate::receive`]; attempts without a cluster
+//! ([`crate::local`]) have one level only.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,25 +19,29 @@ use crate::sandbox::meter::PollClock;
 
 /// Processor time after which an attempt is long.
 const SHORT_CPU: Duration = Duration::from_millis(5);
-/// Nice value of the threads for long attempts: the kernel's weight of it is 110, that of others 1,024.
-const LONG_NICE: i32 = 10;
+/// Nice value of the threads on which attempts begin: a little behind what receives, reports and settles. The kernel's weight of it is 335,
+/// that of nice 0 is 1,024.
+const SHORT_NICE: i32 = 5;
+/// Nice value of the threads for long attempts: the kernel's weight of it is 36.
+const LONG_NICE: i32 = 15;
 /// Polls of guests between two looks at what came from elsewhere, such as a delivery for a slot. A poll may last a millisecond, and
 /// tokio's own choice of up to 127 polls would make an urgent delivery wait behind as many.
 const ARRIVALS_INTERVAL: u32 = 1;
 /// Polls of guests between two looks at timers and sockets. Tokio's default is 61.
 const EVENTS_INTERVAL: u32 = 8;
 
-/// The threads of both levels.
+/// The threads of all levels.
 pub(crate) struct GuestThreads {
+    pub(crate) urgent: Runtime,
     pub(crate) short: Runtime,
     pub(crate) long: Runtime,
 }
 
 fn runtime(name: &str, threads: usize, nice: i32) -> std::io::Result<Runtime> {
     let begin = move || {
-        // Without it, long attempts are as important as short ones: slower for those, and no reason not to run.
+        // Without it, all attempts are equally important: slower for urgent and short ones, and no reason not to run.
         if let Err(error) = rustix::process::setpriority_process(None, nice) {
-            tracing::warn!(%error, "the threads of long guests keep their priority");
+            tracing::warn!(%error, "the threads of guests keep their priority");
         }
     };
     let mut builder = Builder::new_multi_thread();
@@ -51,11 +56,16 @@ fn runtime(name: &str, threads: usize, nice: i32) -> std::io::Result<Runtime> {
 impl GuestThreads {
     /// Starts `threads` threads for each level.
     pub(crate) fn start(threads: usize) -> std::io::Result<Self> {
-        Ok(Self { short: runtime("guest", threads, 0)?, long: runtime("guest-long", threads, LONG_NICE)? })
+        Ok(Self {
+            urgent: runtime("guest-urgent", threads, 0)?,
+            short: runtime("guest", threads, SHORT_NICE)?,
+            long: runtime("guest-long", threads, LONG_NICE)?,
+        })
     }
 
     /// A runtime must not be dropped inside another; its threads end by themselves.
     pub(crate) fn end(self) {
+        self.urgent.shutdown_background();
         self.short.shutdown_background();
         self.long.shutdown_background();
     }

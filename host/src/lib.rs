@@ -19,6 +19,7 @@ mod levels;
 pub mod local;
 mod metrics;
 mod modules;
+mod orders;
 mod quarantine;
 mod receive;
 mod report;
@@ -26,7 +27,9 @@ mod run;
 mod sandbox;
 mod settings;
 mod spool;
+mod trace;
 mod upload;
+mod voices;
 
 pub use egress::{EgressError, EgressSettings, EgressTimeouts, NameServer};
 pub use host::{Host, HostError, HostPorts};

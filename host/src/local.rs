@@ -96,7 +96,7 @@ impl Caller for Nobody {
 /// A way to the control plane that is counted for nobody.
 fn calls(caller: Arc<dyn Caller>) -> Result<Calls, LocalError> {
     let counted = metrics::guest_calls(&prometheus::Registry::new()).map_err(engine_error)?;
-    Ok(Calls { caller, counted, units_max: UNITS_MAX })
+    Ok(Calls { caller, counted, units_max: UNITS_MAX, trace: None })
 }
 
 fn engine_error(error: impl std::fmt::Display) -> LocalError {
@@ -112,11 +112,32 @@ impl LocalModule {
         Self::load_into(engine::host(slots, 256 << 20).map_err(engine_error)?, wasm, manifest)
     }
 
+    /// For one attempt at a time under a counter of instructions, which has no room for a host's pool. A component of small memory.
+    ///
+    /// # Errors
+    /// [`LocalError`] when the bytes are no component that can run here.
+    pub fn load_counted(wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
+        let engine = engine::counted().map_err(engine_error)?;
+        let kind = inspect::inspect(wasm)?;
+        let compiled = engine.precompile_component(wasm).map_err(engine_error)?;
+        Self::link(engine, kind, &compiled, wasm, manifest)
+    }
+
     fn load_into(engine: Engine, wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
         let kind = inspect::inspect(wasm)?;
         let compiled = compile_here(kind == ModuleKind::CommandP1, wasm).map_err(engine_error)?;
+        Self::link(engine, kind, &compiled, wasm, manifest)
+    }
+
+    fn link(
+        engine: Engine,
+        kind: ModuleKind,
+        compiled: &[u8],
+        wasm: &[u8],
+        manifest: Manifest,
+    ) -> Result<Self, LocalError> {
         let linkers = Linkers::new(&engine).map_err(engine_error)?;
-        let prepared = prepare(&engine, &linkers, kind, &compiled).map_err(engine_error)?;
+        let prepared = prepare(&engine, &linkers, kind, compiled).map_err(engine_error)?;
         let digest = ModuleDigest::from_bytes(sha(wasm));
         let reference = ModuleRef { name: manifest.name.clone(), version: manifest.version.clone(), digest };
         Ok(Self {
@@ -229,6 +250,7 @@ impl LocalModule {
             gateway: self.gateway.clone(),
             calls: self.calls.clone(),
             blobs: self.blobs.clone(),
+            voices: Arc::default(),
             files_max: FILES_MAX,
         };
         let ran = attempt.run().await.map_err(|_| LocalError::Engine("every slot is taken".to_owned()))?;

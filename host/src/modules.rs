@@ -146,8 +146,10 @@ impl Modules {
     pub(crate) async fn get(&self, module: &ModuleRef) -> Result<Arc<Loaded>, Failed> {
         let slot = self.slot(module);
         if let Some(loaded) = slot.get() {
+            self.metrics.warm_starts.inc();
             return loaded.clone();
         }
+        self.metrics.cold_starts.inc();
         slot.get_or_init(|| async { Ok(Arc::new(self.load(module).await?)) }).await.clone()
     }
 
@@ -164,17 +166,19 @@ impl Modules {
     }
 
     async fn load(&self, module: &ModuleRef) -> Result<Loaded, LoadError> {
+        let begun = Instant::now();
         let (manifest, wasm) = self.source.get(module).await?;
         let (bytes, digest) = (wasm.clone(), module.digest);
         let (kind, kept) = self.aside(move |parts| parts.look(&bytes, &digest)).await?;
-        let prepared = match kept {
+        let (prepared, place) = match kept {
             Some(compiled) => {
                 self.loaded_from("disk");
-                self.aside(move |parts| parts.prepare(kind, &compiled)).await?
+                (self.aside(move |parts| parts.prepare(kind, &compiled)).await?, "disk")
             }
             None => self.obtain(kind, digest, &wasm).await?,
         };
         let assets = self.assets(module, &manifest).await?;
+        self.metrics.load_seconds.with_label_values(&[place]).observe(begun.elapsed().as_secs_f64());
         Ok(Loaded { assets, ..Loaded::new(manifest, prepared)? })
     }
 
@@ -189,23 +193,32 @@ impl Modules {
         Ok(Some(Arc::new(laid_out)))
     }
 
-    /// From another process, or compiled here.
-    async fn obtain(&self, kind: ModuleKind, digest: ModuleDigest, wasm: &[u8]) -> Result<Prepared, LoadError> {
+    /// From another process, or compiled here; and which it was.
+    async fn obtain(
+        &self,
+        kind: ModuleKind,
+        digest: ModuleDigest,
+        wasm: &[u8],
+    ) -> Result<(Prepared, &'static str), LoadError> {
         let caches = &self.parts.caches;
         let is_awaited = match caches.shared.find(&digest).await {
             Found::Code(compiled) => {
                 self.loaded_from("shared");
-                return self.aside(move |parts| parts.keep_and_prepare(kind, &digest, &compiled).1).await;
+                let kept = self.aside(move |parts| parts.keep_and_prepare(kind, &digest, &compiled).1);
+                return Ok((kept.await?, "shared"));
             }
             Found::Compile(is_awaited) => is_awaited,
         };
         self.loaded_from("compiler");
         let obtained = async {
-            let compiled = caches.compiler.compile(kind, wasm).await?;
+            let compiled = {
+                let _timer = self.metrics.compile_seconds.start_timer();
+                caches.compiler.compile(kind, wasm).await?
+            };
             let kept = self.aside(move |parts| Ok(parts.keep_and_prepare(kind, &digest, &compiled)));
             let (signed, prepared) = kept.await?;
             caches.shared.put(&digest, signed).await;
-            prepared
+            prepared.map(|prepared| (prepared, "compiler"))
         };
         let obtained = obtained.await;
         if is_awaited {
@@ -215,7 +228,7 @@ impl Modules {
     }
 
     fn loaded_from(&self, place: &str) {
-        self.metrics.compiles.with_label_values(&[place]).inc();
+        self.metrics.loads.with_label_values(&[place]).inc();
     }
 
     /// On a thread where nobody is kept waiting by it.

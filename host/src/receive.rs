@@ -16,16 +16,17 @@ use tasklane_domain::outcome::TimeBound;
 use tasklane_domain::ports::Parking;
 use tasklane_domain::settle::host_lost;
 use tasklane_domain::work::{Delivery, Ended, HandBack, ReportBody};
-use tasklane_domain::{Outcome, Timestamp, Usage};
+use tasklane_domain::{Outcome, Timestamp, Usage, WorkOrder};
 use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Stored;
-use crate::board::{SlotKind, StopReason, Wanted};
+use crate::board::{Seat, StopReason, Wanted};
 use crate::host::Room;
 use crate::levels::Leveled;
 use crate::report::Reporter;
 use crate::run::{Attempt, Ran, Saturated, Wall};
 use crate::sandbox::meter::PollClock;
+use crate::trace::{AttemptTrace, RunSpan, Runner};
 
 /// A delivery that has waited this long while every slot was taken is handed back.
 const BUFFERED_TIME_MAX: Duration = Duration::from_secs(2);
@@ -36,10 +37,13 @@ const STRAGGLERS_MAX: usize = 64;
 /// Wait after an error of the queue.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
 
-/// Fills the buffer until `drain`.
+/// Fills the buffer until `drain`. While an operator wants nothing to be taken, what comes all the same is handed back.
 pub(crate) async fn intake(room: &Arc<Room>, reporter: &Reporter, drain: &CancellationToken) {
     let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
     loop {
+        if room.board.is_draining() {
+            hand_back(room, reporter, room.board.take_waiting(Duration::ZERO), HandBack::Draining).await;
+        }
         let wanted = room.board.wanted(room.settings.buffer_time);
         let (most, parking) = match wanted {
             Wanted::Any(count) => (count, Parking::Allowed),
@@ -49,6 +53,7 @@ pub(crate) async fn intake(room: &Arc<Room>, reporter: &Reporter, drain: &Cancel
         tokio::select! {
             () = drain.cancelled() => return,
             _ = sweep.tick() => hand_back_late(room, reporter).await,
+            () = room.board.ordered() => {}
             () = room.board.wants_more(), if parking != Parking::Allowed => {}
             received = room.ports.work.receive(most, parking) => match received {
                 Ok(deliveries) => room.board.push(deliveries),
@@ -97,17 +102,25 @@ pub(crate) async fn drain(room: &Arc<Room>, reporter: &Reporter, stop: &Cancella
 }
 
 /// One slot: runs one delivery after the other, on the guests' runtime.
-pub(crate) async fn slot(room: Arc<Room>, number: u32, kind: SlotKind, reporter: Reporter, over: CancellationToken) {
-    let cell = usize::try_from(number).unwrap_or(usize::MAX);
+pub(crate) async fn slot(room: Arc<Room>, number: u32, seat: Seat, reporter: Reporter, over: CancellationToken) {
+    let (cell, kind) = (usize::try_from(number).unwrap_or(usize::MAX), seat.kind);
     loop {
+        tokio::select! {
+            biased;
+            () = room.board.seat_is(seat, true) => {}
+            () = over.cancelled() => return,
+        }
         let delivery = tokio::select! {
+            biased;
             () = over.cancelled() => return,
             delivery = room.board.pop(kind) => delivery,
+            () = room.board.seat_is(seat, false) => continue,
         };
         let Some(delivery) = delivery else { continue };
         room.metrics.running.inc();
         let mark = room.in_flight.mark(cell, &delivery.order.module.digest);
-        let body = run_contained(&room, &reporter, &delivery).await;
+        let delivery = Arc::new(delivery);
+        let body = run_on_its_level(&room, &reporter, kind, &delivery).await;
         drop(mark);
         reporter.report(&room, &delivery, body).await;
         room.metrics.running.dec();
@@ -115,14 +128,35 @@ pub(crate) async fn slot(room: Arc<Room>, number: u32, kind: SlotKind, reporter:
     }
 }
 
+/// On the threads for urgent guests, if it is one that a slot of any kind has taken: those of the slot may be in the midst of a long slice.
+async fn run_on_its_level(
+    room: &Arc<Room>,
+    reporter: &Reporter,
+    kind: SlotKind,
+    delivery: &Arc<Delivery>,
+) -> ReportBody {
+    if kind == SlotKind::Urgent || !delivery.order.priority.is_urgent() {
+        return run_contained(room, reporter, delivery).await;
+    }
+    let (there, reporter, urgent) = (room.clone(), reporter.clone(), delivery.clone());
+    let run = async move { run_contained(&there, &reporter, &urgent).await };
+    let ran = room.urgent_guests.spawn(run).await;
+    ran.unwrap_or_else(|_| panicked(room, &delivery.order))
+}
+
 /// A panic of the host on behalf of one guest ends that attempt only.
 async fn run_contained(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> ReportBody {
     let ran = AssertUnwindSafe(run_one(room, reporter, delivery)).catch_unwind().await;
     ran.unwrap_or_else(|_| {
         room.metrics.panics.inc();
-        tracing::error!(task = %delivery.order.task, "the host panicked on behalf of a guest");
-        unrun(room, Outcome::HostError { message: "the host panicked; its log says where".to_owned() })
+        let order = &delivery.order;
+        tracing::error!(task = %order.task, attempt = %order.attempt, host = %room.id, "the host panicked on behalf of a guest");
+        panicked(room, order)
     })
+}
+
+fn panicked(room: &Room, order: &WorkOrder) -> ReportBody {
+    unrun(room, order, Outcome::HostError { message: "the host panicked; its log says where".to_owned() })
 }
 
 /// The outcome of a delivery that is not run at all.
@@ -144,27 +178,61 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
     let order = &delivery.order;
     let now = room.clock.now();
     if let Some(outcome) = forgone(room, delivery, now) {
-        return unrun(room, outcome);
+        return unrun(room, order, outcome);
     }
-    room.metrics.queue_wait_seconds.observe(now.since(order.queued_at).as_secs_f64());
+    room.metrics.of(order).started(now.since(order.queued_at));
+    let run = begin(room, delivery, now);
+    let trace = run.as_ref().map(|run| run.trace.clone());
+    let body = run_started(room, reporter, delivery, trace).await;
+    close(room, delivery, body, run)
+}
+
+/// The line, and the spans, of an attempt that begins.
+fn begin(room: &Arc<Room>, delivery: &Delivery, now: Timestamp) -> Option<RunSpan> {
+    let order = &delivery.order;
+    tracing::debug!(task = %order.task, attempt = %order.attempt, host = %room.id, module = %order.module, "an attempt begins");
+    Runner { tracing: &room.settings.tracing, clock: &room.clock, host: room.id }.begin(delivery, now)
+}
+
+/// Ends the spans of an attempt, and lets the report carry their context on.
+fn close(room: &Room, delivery: &Delivery, mut body: ReportBody, run: Option<RunSpan>) -> ReportBody {
+    let order = &delivery.order;
+    if let ReportBody::Ended(ended) = &mut body {
+        let outcome = ended.outcome.kind();
+        tracing::debug!(task = %order.task, attempt = %order.attempt, host = %room.id, %outcome, wall_us = ended.usage.wall_us, "an attempt ended");
+        if let Some(run) = run {
+            ended.traceparent = Some(run.traceparent());
+            run.end(&ended.outcome, &ended.usage, ended.ended_at);
+        }
+    }
+    body
+}
+
+async fn run_started(
+    room: &Arc<Room>,
+    reporter: &Reporter,
+    delivery: &Delivery,
+    trace: Option<AttemptTrace>,
+) -> ReportBody {
+    let order = &delivery.order;
     let stop = room.board.stop_of(delivery);
     let loaded = tokio::select! {
         biased;
         loaded = room.modules.get(&order.module) => loaded,
-        reason = stop.asked() => return stopped(room, reason),
+        reason = stop.asked() => return stopped(room, order, reason),
     };
     let loaded = match loaded {
         Ok(loaded) => loaded,
-        Err(error) => return unrun(room, Outcome::HostError { message: error.to_string() }),
+        Err(error) => return unrun(room, order, Outcome::HostError { message: error.to_string() }),
     };
     let fetched = tokio::select! {
         biased;
         fetched = room.blobs.fetch(order) => fetched,
-        reason = stop.asked() => return stopped(room, reason),
+        reason = stop.asked() => return stopped(room, order, reason),
     };
     let fetched = match fetched {
         Ok(fetched) => fetched,
-        Err(outcome) => return unrun(room, outcome),
+        Err(outcome) => return unrun(room, order, outcome),
     };
     let attempt = Attempt {
         engine: room.engine.clone(),
@@ -175,8 +243,9 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         progress: reporter.progress_sink(room, delivery),
         enqueuer: room.ports.enqueuer.clone(),
         gateway: room.gateway.clone(),
-        calls: room.calls(),
+        calls: room.calls(trace),
         blobs: room.blob_room(),
+        voices: room.voices.clone(),
         files_max: room.settings.files_max(),
     };
     let started_at = room.clock.now();
@@ -198,21 +267,21 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         Err(reason) => {
             // Its instance is given back before its slot is.
             run.stop().await;
-            return stopped(room, reason);
+            return stopped(room, order, reason);
         }
     };
     match ran {
         Ok(mut ran) => {
             let stored = room.blobs.store(delivery, &mut ran).await;
-            ended(room, ran, stored, started_at)
+            ended(room, order, ran, stored, started_at)
         }
         Err(Saturated) => ReportBody::HandedBack(HandBack::Saturated),
     }
 }
 
-fn stopped(room: &Room, reason: StopReason) -> ReportBody {
+fn stopped(room: &Room, order: &WorkOrder, reason: StopReason) -> ReportBody {
     match reason {
-        StopReason::Cancelled => unrun(room, Outcome::Cancelled),
+        StopReason::Cancelled => unrun(room, order, Outcome::Cancelled),
         StopReason::Draining => ReportBody::HandedBack(HandBack::Draining),
     }
 }
@@ -226,9 +295,8 @@ fn wall(room: &Room, delivery: &Delivery) -> Wall {
     }
 }
 
-fn ended(room: &Room, ran: Ran, Stored(result_blob): Stored, started_at: Timestamp) -> ReportBody {
-    room.metrics.attempts.with_label_values(&[ran.outcome.kind().as_str()]).inc();
-    room.metrics.attempt_seconds.observe(Duration::from_micros(ran.usage.wall_us).as_secs_f64());
+fn ended(room: &Room, order: &WorkOrder, ran: Ran, Stored(result_blob): Stored, started_at: Timestamp) -> ReportBody {
+    room.metrics.of(order).ended(&ran.outcome, &ran.usage);
     ReportBody::Ended(Box::new(Ended {
         outcome: ran.outcome,
         result: ran.result,
@@ -237,12 +305,13 @@ fn ended(room: &Room, ran: Ran, Stored(result_blob): Stored, started_at: Timesta
         log: ran.log,
         started_at,
         ended_at: room.clock.now(),
+        traceparent: None,
     }))
 }
 
 /// The end of an attempt whose guest did not run to its own end.
-fn unrun(room: &Room, outcome: Outcome) -> ReportBody {
+fn unrun(room: &Room, order: &WorkOrder, outcome: Outcome) -> ReportBody {
     let now = room.clock.now();
     let ran = Ran { outcome, result: Bytes::new(), written: None, usage: Usage::default(), log: LogCapture::default() };
-    ended(room, ran, Stored::default(), now)
+    ended(room, order, ran, Stored::default(), now)
 }

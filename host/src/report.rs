@@ -22,6 +22,10 @@ const WAITING_MAX: usize = 8_192;
 const BATCH_MAX: usize = 1_024;
 /// Least time between two batches.
 const BATCH_INTERVAL: Duration = Duration::from_millis(1);
+/// The same after a batch of at least [`MANY`]: each message, and each transaction that settles it, costs the same for few and for many.
+const BATCH_INTERVAL_OF_MANY: Duration = Duration::from_millis(4);
+/// Reports of a batch that show that a host is busy with short tasks.
+const MANY: usize = 16;
 /// Wait after a refused batch.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
 /// Least time between two reports of one guest's progress.
@@ -112,6 +116,7 @@ pub(crate) async fn run(room: Arc<Room>, mut waiting: mpsc::Receiver<Message>) {
                 Message::Flush(done) => flushes.push(done),
             }
         }
+        let interval = if reports.len() < MANY { BATCH_INTERVAL } else { BATCH_INTERVAL_OF_MANY };
         publish(&room, reports).await;
         let tokens = finals.into_iter().filter_map(|(task, delivery)| room.board.release(task, delivery)).collect();
         room.ports.work.ack(tokens).await;
@@ -121,7 +126,7 @@ pub(crate) async fn run(room: Arc<Room>, mut waiting: mpsc::Receiver<Message>) {
             }
         }
         // A lone report goes at once; under load the next ones gather instead of waking this loop one by one.
-        tokio::time::sleep_until((begun + BATCH_INTERVAL).into()).await;
+        tokio::time::sleep_until((begun + interval).into()).await;
     }
 }
 
@@ -144,9 +149,11 @@ async fn publish(room: &Room, reports: Vec<Report>) {
 async fn publish_each(room: &Room, reports: Vec<Report>) {
     for mut report in reports {
         while let Err(error) = publish_one(room, &report).await {
-            tracing::warn!(%error, task = %report.task, "a report did not fit and is sent with less in it");
+            let Report { task, attempt, host, .. } = &report;
+            tracing::warn!(%error, %task, %attempt, %host, "a report did not fit and is sent with less in it");
             if !shrink(&mut report) {
-                tracing::error!(task = %report.task, "a report cannot be sent; its task will be rescued");
+                let Report { task, attempt, host, .. } = &report;
+                tracing::error!(%task, %attempt, %host, "a report cannot be sent; its task will be rescued");
                 break;
             }
         }
@@ -159,7 +166,10 @@ async fn publish_one(room: &Room, report: &Report) -> Result<(), QueueError> {
         match room.ports.reports.publish(vec![report.clone()]).await {
             Ok(()) => return Ok(()),
             Err(error @ (QueueError::TooLarge { .. } | QueueError::Corrupt(_))) => return Err(error),
-            Err(error) => tracing::warn!(%error, "a report was not accepted; trying again"),
+            Err(error) => {
+                let Report { task, attempt, host, .. } = report;
+                tracing::warn!(%error, %task, %attempt, %host, "a report was not accepted; trying again");
+            }
         }
         tokio::time::sleep(ERROR_PAUSE).await;
     }

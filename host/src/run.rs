@@ -28,6 +28,8 @@ use crate::sandbox::guest::{CommandGuest, Guest, Limited, ProgressSink, Setup};
 use crate::sandbox::meter::{Metered, PollClock, Watch};
 use crate::sandbox::stdio::{SharedVoice, Stdout, Voice};
 use crate::sandbox::units::Calls;
+use crate::trace::AttemptTrace;
+use crate::voices::Voices;
 
 /// Bytes that a guest may hand over in one call of a host function, and beyond its result at its end. Its result may be much larger.
 const HOSTCALL_BYTES: usize = 2 * 1024 * 1024 + RESULT_INLINE_BYTES_MAX;
@@ -76,6 +78,8 @@ pub(crate) struct Attempt {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) calls: Calls,
     pub(crate) blobs: BlobRoom,
+    /// Where what it says is heard while it runs.
+    pub(crate) voices: Arc<Voices>,
     /// See [`Setup::files_max`].
     pub(crate) files_max: usize,
 }
@@ -105,6 +109,7 @@ impl Attempt {
             Prepared::CommandP1(_) | Prepared::CommandP2(_) => Stdout::Result { bytes_max: limits.output_bytes },
         };
         let voice = Voice::new(clock.clone(), limits.log_bytes, stdout);
+        let _heard = self.voices.hear(self.order.task, self.order.attempt, voice.clone());
         let streams = match self.loaded.prepared {
             Prepared::CommandP1(_) => Streams::AtOnce,
             Prepared::Component(_) | Prepared::CommandP2(_) => Streams::Bounded,
@@ -115,7 +120,8 @@ impl Attempt {
             Err(outcome) => return Ok(Ran::without(outcome.map_texts(|text| voice.lock().masked(text)))),
         };
         let (engine, order, wall) = (&self.engine, &*self.order, self.wall);
-        let call = Call { engine, streams, order, wall, clock, voice: voice.clone() };
+        let trace = self.calls.trace.clone();
+        let call = Call { engine, streams, order, wall, clock, voice: voice.clone(), trace };
         let setup = Setup {
             order: self.order.clone(),
             manifest: self.loaded.manifest.clone(),
@@ -171,6 +177,7 @@ struct Call<'a> {
     wall: Wall,
     clock: Arc<PollClock>,
     voice: SharedVoice,
+    trace: Option<AttemptTrace>,
 }
 
 impl Call<'_> {
@@ -181,7 +188,7 @@ impl Call<'_> {
             Streams::Bounded => HOSTCALL_BYTES,
             Streams::AtOnce => result_bytes.saturating_add(self.order.payload.bytes.len()),
         };
-        Watch { clock: self.clock.clone(), argument_bytes, result_bytes }
+        Watch { clock: self.clock.clone(), argument_bytes, result_bytes, trace: self.trace.clone() }
     }
 
     fn store<T: Limited + Send + 'static>(&self, data: T) -> wasmtime::Result<Store<T>> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tasklane_domain::QueueName;
 use tasklane_jail::Sandbox;
+use tasklane_trace::Tracing;
 
 use crate::modules::sign::ModuleKey;
 
@@ -43,6 +44,9 @@ pub struct HostSettings {
     pub name: String,
     /// Guests that can run at once. 1 to 10,000, default 16 for each core.
     pub slots: u32,
+    /// To how many slots an operator can raise them while it runs: that many places are made at the start. At least `slots`, at most
+    /// 10,000. Default: `slots`.
+    pub slots_max: Option<u32>,
     /// How many of the slots are kept for tasks of priority 8 to 10, so that long work never takes all. Fewer than `slots`. Default:
     /// an eighth of `slots`, rounded down.
     pub urgent_slots: Option<u32>,
@@ -86,6 +90,8 @@ pub struct HostSettings {
     pub sandbox: Sandbox,
     /// The key under which compiled code is signed. Default: one of the cache directory's own.
     pub module_key: Option<ModuleKey>,
+    /// Spans of attempts. Default: off.
+    pub tracing: Tracing,
     /// Version of Tasklane, shown to people.
     pub version: String,
 }
@@ -107,9 +113,21 @@ impl HostSettings {
         self.urgent_slots.unwrap_or(self.slots / SLOTS_FOR_ONE_URGENT)
     }
 
+    /// To how many slots an operator can raise them.
+    #[must_use]
+    pub fn slots_max(&self) -> u32 {
+        self.slots_max.unwrap_or(self.slots)
+    }
+
+    /// Slots that are kept for urgent tasks when there are `slots` in all: the same part.
+    pub(crate) fn urgent_of(&self, slots: u32) -> u32 {
+        let part = u64::from(self.urgent_slots()) * u64::from(slots) / u64::from(self.slots.max(1));
+        u32::try_from(part).unwrap_or(u32::MAX)
+    }
+
     /// Resources that a guest with assets may hold at once.
     pub(crate) fn files_max(&self) -> usize {
-        let slots = usize::try_from(self.slots).unwrap_or(usize::MAX).max(1);
+        let slots = usize::try_from(self.slots_max()).unwrap_or(usize::MAX).max(1);
         (FILES_OF_ALL_MAX / slots).clamp(FILES_MIN, FILES_MAX)
     }
 
@@ -120,6 +138,7 @@ impl HostSettings {
         Self {
             name: String::new(),
             slots: u32::try_from(cores).unwrap_or(1).saturating_mul(16),
+            slots_max: None,
             urgent_slots: None,
             queues: vec![QueueName::default()],
             cache_dir,
@@ -141,6 +160,7 @@ impl HostSettings {
             compile: CompileLimits::default(),
             sandbox: Sandbox::default(),
             module_key: None,
+            tracing: Tracing::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

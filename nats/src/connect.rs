@@ -1,6 +1,7 @@
 //! The connection: where, as whom, with which TLS. Reconnects by itself for ever.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tasklane_domain::error::QueueError;
@@ -86,6 +87,12 @@ impl Nats {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.client.connection_state() == async_nats::connection::State::Connected
+    }
+
+    /// How often the connection was lost and made again.
+    #[must_use]
+    pub fn reconnects(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed).saturating_sub(1)
     }
 
     /// Version of the server, if it has said.

@@ -5,17 +5,19 @@ use std::marker::PhantomData;
 use async_nats::Subscriber;
 use async_trait::async_trait;
 use futures::StreamExt;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tasklane_domain::error::QueueError;
+use tasklane_domain::live_log::{Asked, LogPiece, LogQuestion};
 use tasklane_domain::ports::live::{Receiver, Subscription};
 use tasklane_domain::ports::{Control, TaskNews};
-use tasklane_domain::{TaskId, Timestamp};
+use tasklane_domain::{HostOrder, ModuleName, QueueName, StateKind, TaskId, Timestamp};
 
 use crate::Nats;
 use crate::api::unavailable;
 use crate::codec::{decode, encode};
-use crate::topology::{ADMIT, CANCEL, DUE, SETTLED};
+use crate::logs;
+use crate::topology::{ADMIT, CANCEL, DUE, HOST_ORDERS, SETTLED};
 
 /// News of one batch are cut into messages of this many, to stay far below the server's limit.
 const NEWS_PER_MESSAGE_MAX: usize = 1_000;
@@ -47,6 +49,14 @@ impl Control for NatsControl {
         self.listen(CANCEL).await
     }
 
+    async fn order_host(&self, order: HostOrder) -> Result<(), QueueError> {
+        self.send(HOST_ORDERS, &order).await
+    }
+
+    async fn host_orders(&self) -> Result<Receiver<HostOrder>, QueueError> {
+        self.listen(HOST_ORDERS).await
+    }
+
     async fn nudge_due(&self, at: Timestamp) -> Result<(), QueueError> {
         self.send(DUE, &at).await
     }
@@ -65,13 +75,63 @@ impl Control for NatsControl {
 
     async fn announce(&self, tasks: &[TaskNews]) -> Result<(), QueueError> {
         for part in tasks.chunks(NEWS_PER_MESSAGE_MAX) {
-            self.send(SETTLED, &part).await?;
+            self.send(SETTLED, &together(part)).await?;
         }
         Ok(())
     }
 
     async fn news(&self) -> Result<Receiver<Vec<TaskNews>>, QueueError> {
-        self.listen(SETTLED).await
+        let messages = self.nats.client.subscribe(SETTLED).await;
+        let messages = messages.map_err(|error| unavailable("listen for news", error))?;
+        Ok(Box::new(News(Listening { messages, kind: PhantomData })))
+    }
+
+    async fn ask_log(&self, question: &LogQuestion) -> Result<Option<LogPiece>, QueueError> {
+        logs::ask(&self.nats, question).await
+    }
+
+    async fn log_questions(&self) -> Result<Receiver<Asked>, QueueError> {
+        logs::questions(&self.nats).await
+    }
+}
+
+/// News of tasks that follow each other and are alike: what they have in common is said once.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Alike {
+    state: StateKind,
+    queue: QueueName,
+    module: ModuleName,
+    #[serde(default)]
+    tasks: Vec<TaskId>,
+    /// The only task: so speak the versions before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    task: Option<TaskId>,
+}
+
+fn together(news: &[TaskNews]) -> Vec<Alike> {
+    let alike = |a: &TaskNews, b: &TaskNews| a.state == b.state && a.queue == b.queue && a.module == b.module;
+    let of = |all: &[TaskNews]| {
+        let first = all.first()?;
+        let tasks = all.iter().map(|one| one.task).collect();
+        Some(Alike { state: first.state, queue: first.queue.clone(), module: first.module.clone(), tasks, task: None })
+    };
+    news.chunk_by(alike).filter_map(of).collect()
+}
+
+impl Alike {
+    fn each(self) -> impl Iterator<Item = TaskNews> {
+        let Self { state, queue, module, tasks, task } = self;
+        let of = move |task| TaskNews { task, state, queue: queue.clone(), module: module.clone() };
+        task.into_iter().chain(tasks).map(of)
+    }
+}
+
+struct News(Listening<Vec<Alike>>);
+
+#[async_trait]
+impl Subscription<Vec<TaskNews>> for News {
+    async fn next(&mut self) -> Option<Vec<TaskNews>> {
+        Some(self.0.next().await?.into_iter().flat_map(Alike::each).collect())
     }
 }
 
@@ -109,5 +169,32 @@ impl<T: DeserializeOwned + Send + 'static> Subscription<T> for Listening<T> {
                 Err(error) => tracing::debug!(%error, "a control message could not be read"),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn news(module: &str, state: StateKind) -> TaskNews {
+        TaskNews { task: TaskId::new(), state, queue: QueueName::default(), module: module.parse().unwrap() }
+    }
+
+    #[test]
+    fn news_that_are_alike_are_told_together_and_in_their_order() {
+        let told = [("a", StateKind::Succeeded), ("a", StateKind::Succeeded), ("b", StateKind::Succeeded)];
+        let mut told: Vec<TaskNews> = told.into_iter().map(|(module, state)| news(module, state)).collect();
+        told.push(news("b", StateKind::Failed));
+        told.push(news("a", StateKind::Succeeded));
+        let groups = together(&told);
+        assert_eq!(groups.iter().map(|group| group.tasks.len()).collect::<Vec<_>>(), [2, 1, 1, 1]);
+        assert_eq!(groups.into_iter().flat_map(Alike::each).collect::<Vec<_>>(), told);
+    }
+
+    #[test]
+    fn news_of_the_version_before_are_understood() {
+        let told = vec![news("a", StateKind::Succeeded), news("b", StateKind::Failed)];
+        let heard: Vec<Alike> = decode(&encode(&told).unwrap()).unwrap();
+        assert_eq!(heard.into_iter().flat_map(Alike::each).collect::<Vec<_>>(), told);
     }
 }

@@ -1,12 +1,10 @@
 //! dispatch: orders into their lanes. Best effort within a bounded time: what is not acknowledged is left to rescue.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use async_nats::{Message, Subject, Subscriber};
+use async_nats::jetstream::context::PublishAckFuture;
 use async_trait::async_trait;
-use futures::{FutureExt, StreamExt};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use tasklane_domain::error::QueueError;
 use tasklane_domain::ports::Dispatcher;
 use tasklane_domain::{Lane, WorkOrder};
@@ -20,6 +18,9 @@ use crate::topology::ready_subject;
 const DISPATCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Orders of one call that may await their acknowledgement.
 const WINDOW: usize = 2_000;
+/// One order in so many, and the last of each call, asks JetStream for an acknowledgement. What one connection publishes is taken in its
+/// order, so that one answer speaks for all before it; that an order among them was refused by itself is what rescue is for.
+const ORDERS_PER_ACK: usize = 50;
 /// Bytes left for headers and protocol beside the payload.
 const MESSAGE_OVERHEAD_BYTES: usize = 1_024;
 
@@ -45,8 +46,7 @@ impl Dispatcher for NatsDispatcher {
         }
         let mut taken = 0;
         match tokio::time::timeout(DISPATCH_TIMEOUT, self.publish_all(&orders, &mut taken)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "orders were not published; rescue will repeat them"),
+            Ok(()) => {}
             Err(_) => tracing::warn!(orders = orders.len(), taken, "JetStream is slow; rescue will repeat the others"),
         }
         taken
@@ -57,71 +57,67 @@ impl Dispatcher for NatsDispatcher {
     }
 }
 
-/// The acknowledgements of one call. They all come to one inbox, since it is enough to count them.
-struct Answers {
-    messages: Subscriber,
-    awaited: usize,
+/// The acknowledgements that one call awaits, each for itself and the orders before it.
+#[derive(Default)]
+struct Awaited {
+    groups: VecDeque<(usize, PublishAckFuture)>,
+    /// Orders whose acknowledgement is awaited.
+    orders: usize,
+    /// Orders published since the last that asked for one.
+    unasked: usize,
 }
 
-impl Answers {
-    /// Counts those that are there, and waits for more while the window is over `awaited_max`.
-    async fn count(&mut self, awaited_max: usize, taken: &mut usize) -> Result<(), QueueError> {
-        while self.awaited > 0 {
-            let message = match self.messages.next().now_or_never() {
-                Some(message) => message,
-                None if self.awaited <= awaited_max => return Ok(()),
-                None => self.messages.next().await,
-            };
-            let message = message.ok_or_else(|| unavailable("dispatch", "the connection is closed"))?;
-            self.awaited -= 1;
-            if is_taken(&message) {
-                *taken += 1;
-            } else {
-                tracing::debug!(status = ?message.status, "an order was not acknowledged; rescue will repeat it");
+impl Awaited {
+    /// Whether the next order asks for an acknowledgement.
+    const fn is_time_to_ask(&self) -> bool {
+        self.unasked + 1 >= ORDERS_PER_ACK
+    }
+
+    fn asked(&mut self, ack: PublishAckFuture) {
+        let orders = std::mem::take(&mut self.unasked) + 1;
+        self.orders += orders;
+        self.groups.push_back((orders, ack));
+    }
+
+    /// Waits while more than so many orders are not acknowledged.
+    async fn settle(&mut self, orders_max: usize, taken: &mut usize) {
+        while self.orders > orders_max
+            && let Some((orders, ack)) = self.groups.pop_front()
+        {
+            self.orders -= orders;
+            match ack.await {
+                Ok(_) => *taken += orders,
+                Err(error) => tracing::debug!(%error, orders, "orders were not acknowledged; rescue will repeat them"),
             }
         }
-        Ok(())
     }
-}
-
-fn is_taken(message: &Message) -> bool {
-    #[derive(Deserialize)]
-    struct Answer {
-        error: Option<IgnoredAny>,
-    }
-    let answer = serde_json::from_slice::<Answer>(&message.payload);
-    message.status.is_none() && answer.is_ok_and(|answer| answer.error.is_none())
 }
 
 impl NatsDispatcher {
-    async fn publish_all(&self, orders: &[WorkOrder], taken: &mut usize) -> Result<(), QueueError> {
-        let inbox = Subject::from(self.nats.client.new_inbox());
-        let messages = self.nats.client.subscribe(inbox.clone()).await;
-        let messages = messages.map_err(|error| unavailable("subscribe to an inbox", error))?;
-        let mut answers = Answers { messages, awaited: 0 };
-        for order in orders {
-            answers.count(WINDOW - 1, taken).await?;
-            if self.publish(order, &inbox).await {
-                answers.awaited += 1;
+    async fn publish_all(&self, orders: &[WorkOrder], taken: &mut usize) {
+        let mut awaited = Awaited::default();
+        for (index, order) in orders.iter().enumerate() {
+            awaited.settle(WINDOW - ORDERS_PER_ACK, taken).await;
+            let is_last = index + 1 == orders.len();
+            if let Err(error) = self.publish(order, is_last, &mut awaited).await {
+                tracing::warn!(task = %order.task, attempt = %order.attempt, %error, "an order was not published; rescue will repeat it");
             }
         }
-        answers.count(0, taken).await
+        awaited.settle(0, taken).await;
     }
 
-    async fn publish(&self, order: &WorkOrder, inbox: &Subject) -> bool {
+    async fn publish(&self, order: &WorkOrder, is_last: bool, awaited: &mut Awaited) -> Result<(), QueueError> {
         let lane = Lane { queue: order.queue.clone(), priority: order.priority };
         let subject = ready_subject(&lane, &order.module.name);
-        let bytes = match encode(order) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                tracing::error!(task = %order.task, %error, "an order could not be encoded");
-                return false;
-            }
-        };
-        let sent = self.nats.client.publish_with_reply(subject, inbox.clone(), bytes).await;
-        if let Err(error) = &sent {
-            tracing::warn!(task = %order.task, %error, "an order was not published; rescue will repeat it");
+        let bytes = encode(order)?;
+        if is_last || awaited.is_time_to_ask() {
+            let ack = self.nats.jetstream.publish(subject, bytes).await;
+            awaited.asked(ack.map_err(|error| unavailable("publish an order", error))?);
+        } else {
+            let sent = self.nats.client.publish(subject, bytes).await;
+            sent.map_err(|error| unavailable("publish an order", error))?;
+            awaited.unasked += 1;
         }
-        sent.is_ok()
+        Ok(())
     }
 }

@@ -51,6 +51,10 @@ pub(crate) const CALL_BLOBS: &str = "control.guests.blobs";
 pub(crate) const CALLS: &str = "control.guests.*";
 /// Task ids that hosts shall stop.
 pub(crate) const CANCEL: &str = "control.cancel";
+/// Asks the host that runs a task what its guest has said.
+pub(crate) const LOG_WANTED: &str = "control.logs.want";
+/// What operators want of hosts.
+pub(crate) const HOST_ORDERS: &str = "control.hosts.orders";
 /// Times for the leader's due loop.
 pub(crate) const DUE: &str = "control.due";
 /// Says that held tasks may go now.
@@ -59,6 +63,17 @@ pub(crate) const ADMIT: &str = "control.admit";
 pub(crate) const SETTLED: &str = "events.settled";
 /// Subject of reports.
 pub(crate) const REPORT_SUBJECT: &str = "reports.0";
+
+/// Name of the service of the micro framework, and the first token of its subjects: `tasklane.submit` and its neighbours.
+pub(crate) const SERVICE: &str = "tasklane";
+/// Submits of producers that do not wait.
+pub(crate) const SUBMISSIONS: &str = "SUBMISSIONS";
+/// Where they publish.
+pub(crate) const SUBMISSION_SUBJECT: &str = "tasklane.submissions";
+/// Submits that were refused.
+pub(crate) const REFUSED: &str = "REFUSED";
+/// Where they are published, with what is wrong.
+pub(crate) const REFUSED_SUBJECT: &str = "tasklane.refused";
 
 /// Held messages of one lane, over all hosts: below the 20,000 from which the server's scan of them hurts.
 const HELD_MAX: u32 = 16_000;

@@ -76,7 +76,8 @@ pub(crate) async fn run(room: Room, shutdown: CancellationToken) {
 }
 
 async fn campaign(room: &Room) -> Option<(Lease, TrustWindow, LeaderInfo)> {
-    let info = LeaderInfo { scheduler: room.settings.name.clone(), term: None, since: room.clock.now() };
+    let info =
+        LeaderInfo { scheduler: room.settings.name.clone(), term: None, since: room.clock.now(), renewed_at: None };
     let begun = Instant::now();
     match room.ports.leases.acquire(&info, room.settings.lease_ttl).await {
         Ok(Some(lease)) => Some((lease, TrustWindow::new(begun, room.settings.lease_ttl), info)),
@@ -112,6 +113,7 @@ async fn hold_office(
     let office = Office { term, over: shutdown.child_token(), trust };
     room.metrics.leader.set(1);
     room.metrics.term.set(term.get());
+    room.metrics.leader_changes.inc();
     tracing::info!(%term, "leading");
     let loops = start_loops(room, &office);
     let revision = renew_until_over(room, &office, lease.revision, &info).await;
@@ -157,7 +159,8 @@ async fn renew_until_over(room: &Room, office: &Office, mut revision: u64, info:
         }
         let left = office.trust.left(Instant::now());
         let begun = Instant::now();
-        let renewal = room.ports.leases.renew(revision, info, room.settings.lease_ttl);
+        let info = LeaderInfo { renewed_at: Some(room.clock.now()), ..info.clone() };
+        let renewal = room.ports.leases.renew(revision, &info, room.settings.lease_ttl);
         match tokio::time::timeout(left, renewal).await {
             Ok(Ok(newer)) => {
                 revision = newer;

@@ -5,9 +5,11 @@
 //! no longer leads cannot commit a leader's change, because each carries its term. It does not run guests and names no driver.
 
 pub mod leader;
+mod log;
 mod loops;
 mod metrics;
 mod settings;
+mod trace;
 
 use std::sync::Arc;
 
@@ -78,6 +80,7 @@ pub(crate) struct Room {
     pub(crate) settings: Arc<SchedulerSettings>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
+    pub(crate) log: Arc<log::SettleLog>,
 }
 
 /// A leader's time in office, as its loops see it.
@@ -105,11 +108,11 @@ impl Scheduler {
         settings: SchedulerSettings,
         ports: SchedulerPorts,
         clock: Arc<dyn Clock>,
-        registry: &prometheus::Registry,
+        registry: &tasklane_metrics::Registry,
     ) -> Result<Self, SettingsError> {
         settings.check()?;
         let metrics = Metrics::register(registry).map_err(SettingsError::metrics)?;
-        Ok(Self { room: Room { ports, settings: Arc::new(settings), clock, metrics } })
+        Ok(Self { room: Room { ports, settings: Arc::new(settings), clock, metrics, log: Arc::default() } })
     }
 
     /// Runs until `shutdown` is cancelled; then finishes the transactions under way and resigns.

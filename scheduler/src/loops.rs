@@ -18,8 +18,9 @@ use tasklane_domain::settle::SettledTask;
 
 use crate::Room;
 
-/// Tells waiters and live views; best effort, since they can read the rows.
+/// Counts the ends, and tells waiters and live views; best effort, since they can read the rows.
 async fn announce(room: &Room, settled: &[SettledTask]) {
+    room.metrics.tasks.note_ends(settled, room.clock.now());
     let news: Vec<TaskNews> = settled
         .iter()
         .map(|task| TaskNews {

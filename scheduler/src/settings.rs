@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tasklane_domain::retention::KeepTimes;
 use tasklane_domain::webhook::{ATTEMPTS_MAX, Links, RetryPlan, WAIT_FIRST_MAX, WAITING_MAX};
+use tasklane_trace::Tracing;
 
 /// What can be set about webhooks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct SchedulerSettings {
     pub batch_rows_max: u32,
     /// Webhooks.
     pub webhooks: WebhookSettings,
+    /// Spans of settled reports. Default: off.
+    pub tracing: Tracing,
 }
 
 impl Default for SchedulerSettings {
@@ -68,6 +71,7 @@ impl Default for SchedulerSettings {
             retention_interval: Duration::from_secs(30),
             batch_rows_max: 1_000,
             webhooks: WebhookSettings::default(),
+            tracing: Tracing::default(),
         }
     }
 }

@@ -8,8 +8,10 @@ pub mod canary;
 mod client;
 mod cluster;
 mod dev;
+pub mod exposition;
 pub mod hostile;
 mod process;
+pub mod prometheus;
 mod receiver;
 
 pub use client::Client;

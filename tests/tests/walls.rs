@@ -44,8 +44,12 @@ async fn a_strict_host_runs_tasks_and_shows_its_walls() -> anyhow::Result<()> {
         let state = health["checks"][wall].as_str().context(wall)?;
         assert!(state == "on" || wall == "wall_landlock" && state.starts_with("partial"), "{health}");
     }
-    assert!(ops.text("/readyz?verbose").await?.contains("wall_seccomp: on"));
-    assert_eq!(ops.text("/readyz").await?, "ok\n");
+    let ready = ops.get("/readyz?verbose").await?;
+    assert_eq!((&ready["status"], &ready["checks"]["nats"]), (&json!("ok"), &json!("ok")));
+    for wall in ["landlock", "seccomp", "capabilities", "no_new_privileges", "limits"] {
+        assert_eq!(ready["checks"][format!("wall_{wall}")], health["checks"][format!("wall_{wall}")], "{ready}");
+    }
+    assert_eq!(ops.get("/readyz").await?, json!({"status": "ok", "checks": {}}));
     let pid = host.pid();
     assert_eq!((status(pid, "NoNewPrivs")?, status(pid, "Seccomp")?), ("1".to_owned(), "2".to_owned()));
     assert_eq!((status(pid, "CapPrm")?, status(pid, "CapEff")?), ("0".repeat(16), "0".repeat(16)));
@@ -84,6 +88,7 @@ async fn a_host_on_another_machine_loads_what_was_compiled_at_the_upload() -> an
     let ops = Client::new(&format!("http://{listen}"))?;
     let metrics = wait_for("the metrics", || async { ops.text("/metrics").await.map(Some) }).await?;
     let loads: Vec<&str> = metrics.lines().filter(|line| line.starts_with("tasklane_module_loads_total")).collect();
-    assert_eq!(loads, ["tasklane_module_loads_total{from=\"shared\"} 1"]);
+    let loaded = |place: &str, count: u32| format!("tasklane_module_loads_total{{from=\"{place}\"}} {count}");
+    assert_eq!(loads, [loaded("compiler", 0), loaded("disk", 0), loaded("shared", 1)]);
     Ok(())
 }

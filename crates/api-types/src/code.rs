@@ -164,6 +164,14 @@ codes! {
     NamespaceNotFound = "namespace_not_found", 404, "GET /api/v1/namespaces lists those that have anything.";
     /// A namespace's name or quota makes no sense, or as many have quotas as may have some.
     NamespaceInvalid = "namespace_invalid", 422, "Correct what the detail names; write {\"tasks_waiting_max\": 10000, \"tasks_running_max\": 20}.";
+    /// No host of this id is alive.
+    HostNotFound = "host_not_found", 404, "GET /api/v1/hosts lists the living ones; a host that was started again has another id.";
+    /// The host cannot have so many slots.
+    HostSlots = "host_slots", 422, "Ask for 1 to the host's `slots_max`; start it with a higher `slots_max` where that is too few.";
+    /// The host did not say in time that it does as it was told.
+    HostSilent = "host_silent", 503, "Look at GET /api/v1/hosts: it may do so later, or be busy or gone.";
+    /// The instance cannot forget everything.
+    ResetRefused = "reset_refused", 403, "Only `taskctl dev` can; elsewhere, remove the database and NATS's data yourself.";
     /// No module has this name.
     ModuleNotFound = "module_not_found", 404, "GET /api/v1/modules lists the deployed modules.";
     /// The module has no such version.

@@ -12,6 +12,7 @@ mod release;
 mod request;
 mod retention;
 mod secret;
+mod system;
 mod view;
 mod webhook;
 
@@ -26,9 +27,10 @@ pub use release::{
 };
 pub use request::{
     BatchRequest, BulkRequest, ConcurrencyRequest, ModuleFlowRequest, PreviewRequest, QueueRequest, RateRequest,
-    RescheduleRequest, RetryRequest, ScheduleRequest, SubmitRequest, UniqueRequest,
+    RescheduleRequest, RetryRequest, ScheduleChange, ScheduleRequest, ScheduleTaskChange, SubmitRequest, UniqueRequest,
 };
 pub use retention::{RetentionRule, RetentionView};
 pub use secret::{ResealView, SecretList, SecretRequest, SecretView};
+pub use system::{ConfigView, Finding, FindingList, HostRequest, HostView, ResetRequest, Verdict};
 pub use view::*;
 pub use webhook::{DeliveryList, DeliveryView, WebhookList, WebhookRequest, WebhookView};

@@ -271,6 +271,70 @@ pub struct ScheduleRequest {
     pub paused: bool,
 }
 
+/// A change of a schedule: what is not named stays.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScheduleChange {
+    /// As in a schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "30 2 * * MON-FRI")]
+    pub expression: Option<String>,
+    /// IANA time zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// `skip`, `latest` or `all`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub missed: Option<Missed>,
+    /// How old a missed instant may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+    /// `allow`, `skip` or `cancel-previous`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub overlap: Option<Overlap>,
+    /// Each task starts up to this much later; `0s` for not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<String>,
+    /// Of the task.
+    pub task: ScheduleTaskChange,
+}
+
+/// A change of the task that a schedule submits: what is not named stays.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScheduleTaskChange {
+    /// `name`, `name@version` or `name@alias`, of the schedule's own namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// Input as any JSON value. At most one of the three.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub payload: Option<Box<RawValue>>,
+    /// Input as text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload_text: Option<String>,
+    /// Input as bytes, in standard base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload_base64: Option<String>,
+    /// 1 to 10, or high, medium, low.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub priority: Option<Priority>,
+    /// A queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// Other limits.
+    #[schema(value_type = Object)]
+    pub limits: LimitsPatch,
+    /// Other retries.
+    #[schema(value_type = Object)]
+    pub retry: RetryPatch,
+    /// All labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeMap<String, String>>,
+}
+
 /// An expression to be explained.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -16,8 +16,10 @@ use utoipa::ToSchema;
 use crate::ErrorCode;
 
 mod flow;
+mod live_log;
 
 pub use flow::{ModuleFlowList, ModuleFlowView, QueueList, QueueView};
+pub use live_log::LiveLogView;
 
 /// An error, by RFC 9457 (`application/problem+json`).
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -81,6 +83,16 @@ pub struct BatchView {
     pub ended: u64,
     /// Tasks by state.
     pub states: BTreeMap<String, u64>,
+}
+
+/// A page of batches.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct BatchList {
+    /// The newest first.
+    pub batches: Vec<BatchView>,
+    /// For the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
 }
 
 /// A batch as a graph.
@@ -422,6 +434,10 @@ pub struct HostList {
 pub struct ClusterInfo {
     /// Version of this API process.
     pub version: String,
+    /// This API process's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub now: Option<Timestamp>,
     /// Whether this API process is connected to NATS.
     pub nats_connected: bool,
     /// The leading scheduler, its term and since when.

@@ -18,7 +18,7 @@ pub(crate) mod table;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
 use tasklane_api_types::ErrorCode;
 use tasklane_domain::Timestamp;
@@ -65,9 +65,9 @@ pub(crate) struct Access {
     issuer: jwt::Issuer,
 }
 
-/// Where a connection comes from; the accept loop puts it into each request.
+/// A request of another protocol that this process serves, not of a browser.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+pub(crate) struct InProcess;
 
 /// Somebody who was recognised.
 #[derive(Debug, PartialEq, Eq)]
@@ -117,7 +117,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 fn source(extensions: &http::Extensions) -> Option<IpAddr> {
-    extensions.get::<Peer>().map(|Peer(address)| address.ip().to_canonical())
+    // The accept loops put it into each request.
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical())
 }
 
 fn unauthenticated(detail: &str) -> ApiError {

@@ -16,6 +16,7 @@ use tasklane_domain::task::Task;
 use tasklane_domain::{Namespace, TaskId};
 use tokio::sync::Semaphore;
 
+use crate::about::{About, about};
 use crate::error::ApiError;
 use crate::state::State;
 
@@ -59,8 +60,11 @@ pub(crate) async fn serve(state: &Arc<State>) {
 
 async fn answer(state: &State, request: CallRequest, reply: Box<dyn CallReply>) {
     let task = request.task;
-    let answer = call(state, request).await;
-    if let Err(error) = &answer {
+    let answer = about(About::Task(task), call(state, request)).await;
+    // What is our fault is in the log already.
+    if let Err(error) = &answer
+        && !matches!(error, CallError::Unavailable(_))
+    {
         tracing::debug!(%task, %error, "a guest's call was refused");
     }
     reply.answer(answer).await;

@@ -10,6 +10,7 @@ use tasklane_domain::task::{Parent, Task};
 use tasklane_domain::{NewTask, Payload, PayloadKind, TaskId};
 use tokio::sync::Semaphore;
 
+use crate::about::{About, about};
 use crate::error::ApiError;
 use crate::graph::{connect, mark};
 use crate::namespaces::spec;
@@ -46,9 +47,13 @@ pub(crate) async fn serve(state: &Arc<State>) {
 }
 
 async fn answer(state: &State, request: EnqueueRequest, reply: Box<dyn EnqueueReply>) {
-    let answer = enqueue(state, request).await;
-    if let Err(error) = &answer {
-        tracing::debug!(%error, "a guest's tasks were not enqueued");
+    let task = request.parent;
+    let answer = about(About::Task(task), enqueue(state, request)).await;
+    // What is our fault is in the log already.
+    if let Err(error) = &answer
+        && !matches!(error, EnqueueError::Unavailable(_))
+    {
+        tracing::debug!(%task, %error, "a guest's tasks were not enqueued");
     }
     reply.answer(answer).await;
 }

@@ -10,6 +10,8 @@ use tasklane_domain::kv::KvFault;
 use tasklane_domain::ports::InspectError;
 use tasklane_domain::retention::Kind;
 
+use crate::about::tell;
+
 /// A failed request.
 #[derive(Debug)]
 pub(crate) struct ApiError {
@@ -18,6 +20,8 @@ pub(crate) struct ApiError {
     hint: Option<String>,
     errors: Vec<String>,
     retry_after: Option<u64>,
+    /// Whether its cause is in the log.
+    told: bool,
 }
 
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
@@ -33,7 +37,13 @@ impl std::fmt::Display for ApiError {
 
 impl ApiError {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), hint: None, errors: Vec::new(), retry_after: None }
+        Self { code, detail: detail.into(), hint: None, errors: Vec::new(), retry_after: None, told: false }
+    }
+
+    /// A failure on our side: its cause is for the log alone.
+    fn ours(code: ErrorCode, detail: &'static str, cause: &dyn std::fmt::Display) -> Self {
+        tell(cause, detail);
+        Self { told: true, ..Self::new(code, detail) }
     }
 
     /// Which kind.
@@ -62,6 +72,9 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        if self.code == ErrorCode::Internal && !self.told {
+            tell(&self.detail, "something is wrong on our side");
+        }
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let problem = Problem {
             r#type: format!("/docs/errors#{}", self.code.as_str()),
@@ -155,21 +168,16 @@ impl From<StoreError> for ApiError {
             StoreError::NamespacesFull(_) => Self::new(ErrorCode::NamespaceInvalid, error.to_string()),
             StoreError::Quota { .. } => Self::new(ErrorCode::QuotaExceeded, error.to_string()),
             StoreError::Unavailable(source) => {
-                tracing::error!(error = %source, "the database did not answer");
-                Self::new(ErrorCode::DatabaseUnavailable, "the database did not answer")
+                Self::ours(ErrorCode::DatabaseUnavailable, "the database did not answer", &source)
             }
-            other => {
-                tracing::error!(error = %other, "a request failed");
-                Self::new(ErrorCode::Internal, "something is wrong on our side")
-            }
+            other => Self::ours(ErrorCode::Internal, "something is wrong on our side", &other),
         }
     }
 }
 
 impl From<QueueError> for ApiError {
     fn from(error: QueueError) -> Self {
-        tracing::warn!(%error, "NATS did not answer a request");
-        Self::new(ErrorCode::NatsUnavailable, "NATS did not answer")
+        Self::ours(ErrorCode::NatsUnavailable, "NATS did not answer", &error)
     }
 }
 

@@ -4,6 +4,7 @@
 //! `tasklane-api-types`, a hint and the request's id; bodies, headers, connections and times are bounded. It holds nothing that
 //! a restart would lose.
 
+mod about;
 mod access;
 mod assets;
 mod background;
@@ -18,6 +19,7 @@ mod extract;
 mod feed;
 mod flow;
 mod graph;
+mod machine;
 mod metrics;
 mod modules;
 mod namespaces;
@@ -30,6 +32,7 @@ mod secrets;
 mod serve;
 mod state;
 mod submit;
+mod trace;
 mod unique;
 mod views;
 mod waiters;
@@ -38,12 +41,13 @@ mod webhooks;
 use std::sync::Arc;
 
 use axum::Router;
-use prometheus::Registry;
 use tasklane_domain::Clock;
+use tasklane_metrics::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use access::{AccessMode, AccessSettings, ClaimGrant, ClaimGrantError, JwtSettings, KeySource};
+pub use machine::{Doctor, Machine};
 pub use serve::{ServeSettings, Tls, TlsError, TlsFiles};
 pub use state::{ApiPorts, ApiSettings};
 
@@ -72,6 +76,11 @@ impl Api {
     /// Every route, for tests and for [`Api::serve`].
     pub fn router(&self) -> Router {
         routes::router(self.state.clone())
+    }
+
+    /// Every route, for other protocols that are served by this process: no browser asks there, so no page is kept out.
+    pub fn in_process_router(&self) -> Router {
+        self.router().layer(axum::Extension(access::InProcess))
     }
 
     /// Serves until `shutdown`; then readiness drops and what is under way is finished.

@@ -53,11 +53,15 @@ pub async fn serve(
     serve::serve(listener, router, ServeSettings::default(), None, shutdown).await;
 }
 
-async fn readyz(State(ops): State<Ops>, RawQuery(query): RawQuery) -> (StatusCode, String) {
+async fn readyz(State(ops): State<Ops>, RawQuery(query): RawQuery) -> (StatusCode, Json<HealthView>) {
     let (code, health) = ops.look();
     let is_verbose = query.is_some_and(|query| query.starts_with("verbose"));
-    let checks = health.checks.iter().filter(|_| is_verbose).map(|(name, state)| format!("{name}: {state}\n"));
-    (code, format!("{}\n{}", health.status, checks.collect::<String>()))
+    (code, Json(if is_verbose { health } else { without_checks(health) }))
+}
+
+/// What a load balancer needs.
+pub(crate) fn without_checks(health: HealthView) -> HealthView {
+    HealthView { checks: BTreeMap::new(), ..health }
 }
 
 async fn health(State(ops): State<Ops>) -> (StatusCode, Json<HealthView>) {

@@ -7,6 +7,7 @@ mod cluster;
 mod events;
 mod flow;
 mod health;
+mod hosts;
 mod kv;
 mod modules;
 mod namespaces;
@@ -16,6 +17,7 @@ mod releases;
 mod retention;
 mod schedules;
 mod secrets;
+mod system;
 mod tasks;
 mod webhooks;
 
@@ -34,6 +36,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) use self::access::entry as audit_entry;
+use crate::about::{About, about};
 use crate::access::guard::guard;
 use crate::dashboard;
 use crate::error::ApiError;
@@ -90,6 +93,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(tasks::get::result))
         .routes(routes!(tasks::get::payload))
         .routes(routes!(tasks::get::logs))
+        .routes(routes!(tasks::live::live_log))
         .routes(routes!(tasks::get::attempts))
         .routes(routes!(tasks::change::cancel))
         .routes(routes!(tasks::change::reschedule))
@@ -100,7 +104,8 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(operations::operation))
         .routes(routes!(schedules::create, schedules::list))
         .routes(routes!(schedules::preview))
-        .routes(routes!(schedules::schedule, schedules::delete))
+        .routes(routes!(schedules::schedule, schedules::change, schedules::delete))
+        .routes(routes!(schedules::payload))
         .routes(routes!(schedules::pause))
         .routes(routes!(schedules::resume))
         .routes(routes!(schedules::run_now))
@@ -118,6 +123,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::delivery))
         .routes(routes!(webhooks::retry))
+        .routes(routes!(batches::list))
         .routes(routes!(batches::batch))
         .routes(routes!(batches::graph))
         .routes(routes!(batches::cancel))
@@ -140,6 +146,12 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
 fn cluster() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new()
         .routes(routes!(cluster::hosts))
+        .routes(routes!(hosts::scale))
+        .routes(routes!(hosts::drain))
+        .routes(routes!(hosts::resume))
+        .routes(routes!(system::config))
+        .routes(routes!(system::doctor))
+        .routes(routes!(system::reset))
         .routes(routes!(cluster::info))
         .routes(routes!(cluster::stats))
         .routes(routes!(health::livez))
@@ -223,7 +235,7 @@ async fn identify(AxumState(state): AxumState<Arc<State>>, mut request: Request,
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let method = request.method().clone();
     request.headers_mut().insert(REQUEST_ID, id.clone());
-    let mut response = next.run(request).await;
+    let mut response = about(About::Request(id.clone()), next.run(request)).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = with_id(problem, &id, response);
     }
@@ -236,9 +248,6 @@ async fn identify(AxumState(state): AxumState<Arc<State>>, mut request: Request,
 
 fn with_id(mut problem: Problem, id: &HeaderValue, response: Response) -> Response {
     problem.request_id = String::from_utf8_lossy(id.as_bytes()).into_owned();
-    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
-        tracing::error!(request_id = %problem.request_id, "a request failed on our side");
-    }
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     match serde_json::to_vec(&problem) {

@@ -2,14 +2,22 @@
 
 use std::time::Duration;
 
-use tasklane_api_types::{ErrorCode, FiringView, NextRuns, ScheduleRequest, ScheduleView, SubmitRequest};
+use base64::Engine as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tasklane_api_types::{
+    ConcurrencyRequest, ErrorCode, FiringView, NextRuns, RateRequest, ScheduleChange, ScheduleRequest, ScheduleView,
+    SubmitRequest,
+};
 use tasklane_domain::name::NameError;
 use tasklane_domain::release::{LATEST, ModuleSpec, Selector};
 use tasklane_domain::schedule::{
     Activity, CATCH_UP_MAX, Firing, JITTER_MS_MAX, Missed, Rules, Schedule, TEMPLATE_LABELS_MAX, Template,
     WINDOW_MS_MAX,
 };
-use tasklane_domain::{NewTask, StateKind, TaskId, Timestamp};
+use tasklane_domain::{LimitsPatch, NewTask, Payload, PayloadKind, RetryPatch, StateKind, TaskId, Timestamp};
 use tasklane_recurrence::{Recurrence, RecurrenceError, Zone};
 
 use crate::error::{ApiError, ApiResult};
@@ -93,6 +101,120 @@ fn check_task(task: &SubmitRequest) -> ApiResult<()> {
         }
         Some((field, _)) => Err(invalid(format!("`task.{field}` cannot be given: a schedule has its own times"))),
         None => Ok(()),
+    }
+}
+
+/// The schedule as it is, with a change: checked as a new one is. What it has done stays.
+pub(crate) async fn changed(state: &State, old: &Schedule, change: ScheduleChange) -> ApiResult<Schedule> {
+    let request = ScheduleRequest {
+        name: old.name.to_string(),
+        expression: change.expression.clone().unwrap_or_else(|| old.rules.expression.clone()),
+        timezone: change.timezone.clone().or_else(|| Some(old.rules.zone.clone())),
+        missed: change.missed.or(Some(old.rules.missed)),
+        window: change.window.clone().or_else(|| Some(format!("{}ms", old.rules.window_ms))),
+        overlap: change.overlap.or(Some(old.rules.overlap)),
+        jitter: change.jitter.clone().or_else(|| Some(format!("{}ms", old.rules.jitter_ms))),
+        paused: old.activity == Activity::Paused,
+        task: task_request(old, change)?,
+    };
+    let new = new_schedule(state, request).await?;
+    let times = Times::read(&new.rules.expression, Some(&new.rules.zone))?;
+    // The leader's clock may be ahead of this one: what it has handled is not due again.
+    let handled = state.ports.schedules.firings(&old.name, 1).await?;
+    let after = handled.iter().map(|one| one.instant).fold(state.clock.now(), Timestamp::max);
+    let next_at = times.recurrence.next_after(after, &times.zone, old.created_at);
+    Ok(Schedule {
+        rules: new.rules,
+        template: new.template,
+        payload: new.payload,
+        next_at: next_at.filter(|_| old.activity == Activity::Active),
+        ..old.clone()
+    })
+}
+
+/// What would submit the schedule's task, changed.
+fn task_request(old: &Schedule, change: ScheduleChange) -> ApiResult<SubmitRequest> {
+    let (template, change) = (&old.template, change.task);
+    let limits = overlaid(&template.limits, &change.limits)?;
+    let retry = overlaid(&template.retry, &change.retry)?;
+    let mut task = of_template(template, limits, retry);
+    task.module = change.module.unwrap_or(task.module);
+    task.priority = change.priority.or(task.priority);
+    task.queue = change.queue.or(task.queue);
+    task.labels = change.labels.unwrap_or(task.labels);
+    (task.payload, task.payload_text, task.payload_base64) =
+        (change.payload, change.payload_text, change.payload_base64);
+    if task.payload.is_none() && task.payload_text.is_none() && task.payload_base64.is_none() {
+        keep_payload(&mut task, &old.payload)?;
+    }
+    Ok(task)
+}
+
+fn keep_payload(task: &mut SubmitRequest, payload: &Payload) -> ApiResult<()> {
+    let text = || String::from_utf8(payload.bytes.to_vec()).map_err(|error| unreadable(&error));
+    match payload.kind {
+        PayloadKind::Json => task.payload = Some(RawValue::from_string(text()?).map_err(|error| unreadable(&error))?),
+        PayloadKind::Text => task.payload_text = Some(text()?),
+        PayloadKind::Bytes => {
+            task.payload_base64 = Some(base64::engine::general_purpose::STANDARD.encode(&payload.bytes));
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(error: &dyn std::error::Error) -> ApiError {
+    tracing::error!(%error, "a schedule cannot be read back");
+    ApiError::new(ErrorCode::Internal, "the schedule cannot be read back")
+}
+
+/// What is in force as wishes, with other wishes before them.
+fn overlaid<T: Serialize + DeserializeOwned>(below: &impl Serialize, above: &T) -> ApiResult<T> {
+    let fields = |value: serde_json::Result<Value>| -> ApiResult<Map<String, Value>> {
+        match value.map_err(|error| unreadable(&error))? {
+            Value::Object(fields) => Ok(fields),
+            _ => Ok(Map::new()),
+        }
+    };
+    let mut all = fields(serde_json::to_value(below))?;
+    all.extend(fields(serde_json::to_value(above))?);
+    serde_json::from_value(Value::Object(all)).map_err(|error| unreadable(&error))
+}
+
+fn spec_text(template: &Template) -> String {
+    match (&template.version, &template.alias) {
+        (Some(version), _) => format!("{}@{version}", template.module),
+        (None, Some(alias)) => format!("{}@{alias}", template.module),
+        (None, None) => template.module.to_string(),
+    }
+}
+
+/// The request that a template was made of.
+fn of_template(template: &Template, limits: LimitsPatch, retry: RetryPatch) -> SubmitRequest {
+    let flow = &template.flow;
+    SubmitRequest {
+        module: spec_text(template),
+        payload: None,
+        payload_text: None,
+        payload_base64: None,
+        payload_blob: None,
+        priority: Some(template.priority),
+        queue: Some(template.queue.to_string()),
+        limits,
+        retry,
+        run_at: None,
+        delay_ms: None,
+        deadline: None,
+        idempotency_key: None,
+        labels: template.labels.clone().into(),
+        delay: None,
+        namespace: Some(template.namespace.to_string()),
+        name: None,
+        after: Vec::new(),
+        on_failure: None,
+        unique: None,
+        concurrency: flow.concurrency.as_ref().map(|one| ConcurrencyRequest { key: one.key.to_string(), max: one.max }),
+        rate: flow.rate.as_ref().map(|one| RateRequest { key: one.key.to_string(), limit: one.limit.to_string() }),
+        share: flow.share.as_ref().map(ToString::to_string),
     }
 }
 

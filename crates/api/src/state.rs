@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
 use tasklane_domain::access::{AuditStore, TokenStore};
 use tasklane_domain::blob::{BLOB_BYTES_DEFAULT, BlobCache, BlobStore};
 use tasklane_domain::call::CallSource;
@@ -23,7 +22,9 @@ use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::secret::SecretStore;
 use tasklane_domain::webhook::WebhookStore;
 use tasklane_domain::{Clock, LimitsPolicy};
+use tasklane_metrics::Registry;
 use tasklane_seal::KeyRing;
+use tasklane_trace::Tracing;
 use tokio::sync::Semaphore;
 
 use crate::access::{Access, AccessSettings, Principal};
@@ -31,6 +32,7 @@ use crate::background::DispatchQueue;
 use crate::blobs::UPLOADS_AT_ONCE_MAX;
 use crate::counts::Counts;
 use crate::feed::Feed;
+use crate::machine::{Findings, Machine};
 use crate::metrics::Metrics;
 use crate::modules::ModuleBook;
 use crate::schemas::SchemaBook;
@@ -64,12 +66,16 @@ pub struct ApiSettings {
     pub secret_keys: KeyRing,
     /// Who is let in. Default: who shows a token.
     pub access: AccessSettings,
+    /// Spans of submits. Default: off.
+    pub tracing: Tracing,
     /// How connections are served.
     pub serve: ServeSettings,
     /// Certificates. Default: none, plain HTTP.
     pub tls: Option<Arc<Tls>>,
     /// Version shown to clients.
     pub version: String,
+    /// The program around it. Default: one that says nothing of itself.
+    pub machine: Machine,
 }
 
 impl Default for ApiSettings {
@@ -87,9 +93,11 @@ impl Default for ApiSettings {
             kv: KvLimits::default(),
             secret_keys: KeyRing::default(),
             access: AccessSettings::default(),
+            tracing: Tracing::default(),
             serve: ServeSettings::default(),
             tls: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            machine: Machine::default(),
         }
     }
 }
@@ -162,6 +170,7 @@ pub(crate) struct State {
     pub(crate) waiters: Waiters,
     pub(crate) counts: Counts,
     pub(crate) feed: Arc<Feed>,
+    pub(crate) findings: Findings,
     pub(crate) dispatch: DispatchQueue,
     pub(crate) access: Access,
     /// Whoever asks where nobody shows a token.
@@ -178,7 +187,7 @@ impl State {
         registry: Registry,
         dispatch: DispatchQueue,
     ) -> Result<Self, prometheus::Error> {
-        let metrics = Metrics::register(&registry, &settings.version)?;
+        let metrics = Metrics::register(&registry)?;
         Ok(Self {
             settings,
             ports,
@@ -190,6 +199,7 @@ impl State {
             waiters: Waiters::default(),
             counts: Counts::default(),
             feed: Arc::default(),
+            findings: Findings::default(),
             dispatch,
             access: Access::default(),
             anonymous: Arc::new(Principal::anonymous()),

@@ -1,6 +1,7 @@
 //! submit: from a request to a committed row, and its order on the way.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -15,6 +16,7 @@ use tasklane_domain::task::{Idempotency, Lineage, Submitted};
 use tasklane_domain::{
     Labels, Namespace, NewTask, Payload, PayloadKind, QueueName, RetryPolicy, StateKind, TaskId, Timestamp, WorkOrder,
 };
+use tasklane_metrics::TaskSeries;
 
 use crate::error::{ApiError, ApiResult};
 use crate::namespaces::spec;
@@ -186,11 +188,18 @@ pub(crate) async fn commit(state: &State, mut tasks: Vec<NewTask>) -> ApiResult<
     let count = tasks.len() as u64;
     // All tasks of one submit are of one namespace.
     let namespace = tasks.first().map(|task| task.namespace.clone()).unwrap_or_default();
+    let counted: Vec<Arc<TaskSeries>> =
+        tasks.iter().map(|task| state.metrics.tasks.of(&task.queue, task.priority, &task.module.name)).collect();
     let states: Vec<StateKind> = tasks.iter().map(NewTask::initial_state).collect();
     let orders: Vec<WorkOrder> = tasks.iter().filter_map(NewTask::order).collect();
     let first_due = tasks.iter().filter_map(|task| task.run_at.into_iter().chain(task.deadline).min()).min();
     let answer = state.ports.tasks.submit(tasks).await?;
-    state.metrics.submitted.inc_by(count);
+    for task in &answer.tasks {
+        tracing::debug!(task = %task.id(), fresh = matches!(task, Submitted::Fresh(_)), "a task was submitted");
+    }
+    for (series, _) in counted.iter().zip(&answer.tasks).filter(|(_, task)| matches!(task, Submitted::Fresh(_))) {
+        series.submitted();
+    }
     state.feed.note_submitted(&namespace, count);
     announce(state, &answer.settled).await;
     nudge(state, first_due).await;
@@ -218,8 +227,9 @@ pub(crate) fn dispatch(state: &State, orders: impl IntoIterator<Item = WorkOrder
     }
 }
 
-/// Tells those who wait, here and in other processes, what changed.
+/// Counts the ends, and tells those who wait, here and in other processes, what changed.
 pub(crate) async fn announce(state: &State, settled: &[SettledTask]) {
+    state.metrics.tasks.note_ends(settled, state.clock.now());
     let one = |task: &SettledTask| TaskNews {
         task: task.id,
         state: task.state,

@@ -84,6 +84,9 @@ pub struct LeaderInfo {
     pub term: Option<Term>,
     /// When it acquired the lease.
     pub since: Timestamp,
+    /// When it last renewed it, by its own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewed_at: Option<Timestamp>,
 }
 
 /// Whether a host takes new work.
@@ -111,6 +114,9 @@ pub struct HostInfo {
     pub status: HostStatus,
     /// Guests that can run at once.
     pub slots: u32,
+    /// What `slots` can be raised to while it runs. 0: a host of an older version, which cannot be scaled.
+    #[serde(default)]
+    pub slots_max: u32,
     /// Guests that run.
     pub running: u32,
     /// Deliveries received and waiting for a slot.
@@ -125,4 +131,48 @@ pub struct HostInfo {
     pub started_at: Timestamp,
     /// When this heartbeat was sent.
     pub beat_at: Timestamp,
+}
+
+impl HostInfo {
+    /// Slots that take work now: none while it drains.
+    #[must_use]
+    pub const fn open_slots(&self) -> u32 {
+        match self.status {
+            HostStatus::Active => self.slots,
+            HostStatus::Draining => 0,
+        }
+    }
+}
+
+/// What an operator wants of one host, for as long as its process lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostWish {
+    /// Hand back what waits in it, finish what runs, take nothing more.
+    Drain,
+    /// Take work again.
+    Resume,
+    /// Run so many guests at once: 1 to [`HostInfo::slots_max`]. More that run already end by themselves.
+    Scale(u32),
+}
+
+impl HostWish {
+    /// Whether the host does as it was told.
+    #[must_use]
+    pub fn is_met(self, host: &HostInfo) -> bool {
+        match self {
+            Self::Drain => host.status == HostStatus::Draining,
+            Self::Resume => host.status == HostStatus::Active,
+            Self::Scale(slots) => host.slots == slots,
+        }
+    }
+}
+
+/// A wish and whom it is for. Best effort: the host's next heartbeat shows what came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostOrder {
+    /// This life of the process.
+    pub host: HostId,
+    /// What it shall do.
+    pub wish: HostWish,
 }

@@ -20,6 +20,7 @@ pub mod flow;
 pub mod id;
 pub mod kv;
 pub mod limits;
+pub mod live_log;
 pub mod log;
 pub mod module;
 pub mod name;
@@ -47,7 +48,7 @@ pub mod webhook;
 pub mod work;
 
 pub use blob::{BlobDigest, BlobRef};
-pub use cluster::{HostInfo, HostStatus, Lane, Lease, Term};
+pub use cluster::{HostInfo, HostOrder, HostStatus, HostWish, Lane, Lease, Term};
 pub use id::{Attempt, BatchId, DeliveryId, HostId, ModuleDigest, OperationId, TaskId};
 pub use limits::{Limits, LimitsPatch, LimitsPolicy};
 pub use module::{Manifest, ModuleKind, ModuleRecord, ModuleRef};

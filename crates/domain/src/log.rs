@@ -107,6 +107,18 @@ impl LogCapture {
     pub fn lines(&self) -> impl Iterator<Item = &LogLine> {
         self.head.iter().chain(self.tail.iter())
     }
+
+    /// Lines that were said, kept or not.
+    #[must_use]
+    pub fn said(&self) -> u64 {
+        (self.head.len() as u64).saturating_add(self.dropped_lines).saturating_add(self.tail.len() as u64)
+    }
+
+    /// Head and tail in order, each line with how many were said before it.
+    pub fn numbered(&self) -> impl Iterator<Item = (u64, &LogLine)> {
+        let behind_gap = (self.head.len() as u64).saturating_add(self.dropped_lines);
+        (0..).zip(&self.head).chain((behind_gap..).zip(&self.tail))
+    }
 }
 
 /// Fills a [`LogCapture`] within a number of bytes: the first half for the head, the second for the newest lines.
@@ -154,6 +166,12 @@ impl LogRecorder {
     pub fn last_lines(&self, count: usize) -> String {
         let lines: Vec<&str> = self.capture.lines().map(|line| line.message.as_str()).collect();
         lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n")
+    }
+
+    /// What is kept so far.
+    #[must_use]
+    pub const fn so_far(&self) -> &LogCapture {
+        &self.capture
     }
 
     /// What was kept.

@@ -9,11 +9,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::blob::BlobDigest;
-use crate::cluster::{HostInfo, Lane, LaneStatus, LeaderInfo, Lease, Term};
+use crate::cluster::{HostInfo, HostOrder, Lane, LaneStatus, LeaderInfo, Lease, Term};
 use crate::error::{QueueError, StoreError};
 use crate::id::{BatchId, ModuleDigest, TaskId};
+use crate::live_log::{Asked, LogPiece, LogQuestion};
 use crate::module::{Manifest, ModuleKind, ModuleRecord, ModuleRef};
-use crate::name::{ModuleName, ModuleVersion, QueueName};
+use crate::name::{ModuleName, ModuleVersion, Namespace, QueueName};
 use crate::query::{PageRequest, Stats, TaskFilter, TaskPage};
 use crate::settle::{Refusal, SettledTask};
 use crate::state::StateKind;
@@ -42,6 +43,14 @@ pub trait TaskStore: Send + Sync + 'static {
 
     /// The ended attempts of one task, the first one first; at most as many as a retry policy allows.
     async fn attempts(&self, id: TaskId) -> Result<Option<Vec<AttemptRecord>>, StoreError>;
+
+    /// Batches with their tasks by state, the newest first: those submitted before `before`, of the namespace if one is given. At most `limit`.
+    async fn batches(
+        &self,
+        namespace: Option<&Namespace>,
+        before: Option<BatchId>,
+        limit: u32,
+    ) -> Result<Vec<Batch>, StoreError>;
 
     /// A batch with its counts.
     async fn batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError>;
@@ -336,6 +345,12 @@ pub trait Control: Send + Sync + 'static {
     /// Tasks that hosts shall stop.
     async fn cancels(&self) -> Result<live::Receiver<TaskId>, QueueError>;
 
+    /// Tells one host what an operator wants of it.
+    async fn order_host(&self, order: HostOrder) -> Result<(), QueueError>;
+
+    /// What operators want of hosts; each looks for its own.
+    async fn host_orders(&self) -> Result<live::Receiver<HostOrder>, QueueError>;
+
     /// Tells the leader that something is due at `at`, perhaps sooner than it knows.
     async fn nudge_due(&self, at: Timestamp) -> Result<(), QueueError>;
 
@@ -353,6 +368,12 @@ pub trait Control: Send + Sync + 'static {
 
     /// What others announce.
     async fn news(&self) -> Result<live::Receiver<Vec<TaskNews>>, QueueError>;
+
+    /// Asks the hosts what a guest that runs has said; `None` when none that runs it answers within a moment.
+    async fn ask_log(&self, question: &LogQuestion) -> Result<Option<LogPiece>, QueueError>;
+
+    /// Questions for hosts.
+    async fn log_questions(&self) -> Result<live::Receiver<Asked>, QueueError>;
 }
 
 /// A change of a task's state, for waiters and live views.

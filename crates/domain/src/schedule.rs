@@ -331,6 +331,8 @@ pub struct Fire {
     pub name: ScheduleName,
     /// The next time that the plan was made for: nothing is done if it has moved.
     pub seen: Timestamp,
+    /// The rules that the plan was made by: nothing is done if there are others.
+    pub rules: Rules,
     /// The task before that the plan was made for: nothing is done if there is a newer one.
     pub previous: Option<TaskId>,
     /// Instants that are dropped together, before all others.
@@ -375,6 +377,10 @@ pub trait ScheduleStore: Send + Sync + 'static {
 
     /// Removes it and what is remembered of its firings; its tasks stay. `false` if there is none.
     async fn remove(&self, name: &ScheduleName) -> Result<bool, StoreError>;
+
+    /// Other rules, another template and payload, and another next time, under the same name; what it has done stays. `false` if there is
+    /// none, or it is paused or active other than `schedule` says.
+    async fn replace(&self, schedule: Schedule) -> Result<bool, StoreError>;
 
     /// Pauses, or resumes with this next time; one that is so already stays as it is. `false` if nothing changed.
     async fn set_activity(

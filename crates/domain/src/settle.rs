@@ -157,6 +157,7 @@ mod tests {
             log: crate::log::LogCapture::default(),
             started_at: NOW,
             ended_at: NOW,
+            traceparent: None,
         })))
     }
 

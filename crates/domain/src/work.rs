@@ -137,4 +137,7 @@ pub struct Ended {
     pub started_at: Timestamp,
     /// When it was over.
     pub ended_at: Timestamp,
+    /// W3C trace context of the run, if its trace is sampled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }

@@ -6,6 +6,7 @@
 //! `super::Db` naming it: the statements are the same but for a few casts. No sqlx type leaves this crate.
 #![expect(clippy::duplicate_mod, reason = "the rooms in shared/ are compiled once for each database, on purpose")]
 
+mod commits;
 mod error;
 mod look;
 mod ops;
@@ -16,7 +17,6 @@ mod writer;
 pub use look::{DatabaseLook, look};
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tasklane_domain::access::{AuditStore, TokenStore};
 use tasklane_domain::blob::BlobStore;
@@ -32,6 +32,8 @@ use tasklane_domain::retention::RetentionStore;
 use tasklane_domain::schedule::ScheduleStore;
 use tasklane_domain::secret::SecretStore;
 use tasklane_domain::webhook::WebhookStore;
+
+use commits::Commits;
 
 /// One open database, as the ports that it implements.
 #[derive(Clone)]
@@ -68,14 +70,22 @@ pub struct Stores {
     pub tokens: Arc<dyn TokenStore>,
     /// Who did what.
     pub audit: Arc<dyn AuditStore>,
-    commits: Arc<AtomicU64>,
+    commits: Commits,
 }
 
 impl Stores {
     /// Transactions committed by this process so far: many writes share one.
     #[must_use]
     pub fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
+        self.commits.count()
+    }
+
+    /// Registers what is counted of write transactions: `tasklane_commit_*`.
+    ///
+    /// # Errors
+    /// When metrics of these names are registered already.
+    pub fn register_metrics(&self, registry: &prometheus::Registry) -> prometheus::Result<()> {
+        self.commits.register(registry)
     }
 }
 
@@ -93,7 +103,7 @@ pub async fn open(url: &str) -> Result<Stores, StoreError> {
     Err(StoreError::Unavailable("the database URL must start with sqlite:// or postgres://".into()))
 }
 
-fn stores<S>(store: S, commits: Arc<AtomicU64>) -> Stores
+fn stores<S>(store: S, commits: Commits) -> Stores
 where
     S: TaskStore
         + ModuleStore

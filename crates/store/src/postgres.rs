@@ -1,7 +1,5 @@
 //! PostgreSQL: a pool for reading and one write connection in each process, made anew when it breaks.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -9,6 +7,7 @@ use sqlx::{ConnectOptions, PgConnection};
 use tasklane_domain::error::StoreError;
 
 use crate::Stores;
+use crate::commits::Commits;
 use crate::error::{migration, unavailable};
 
 /// What the shared rooms are compiled for.
@@ -67,6 +66,8 @@ mod filter;
 mod flow;
 #[path = "shared/history.rs"]
 mod history;
+#[path = "shared/insert.rs"]
+mod insert;
 #[path = "shared/kv.rs"]
 mod kv;
 #[path = "shared/kv_port.rs"]
@@ -101,6 +102,8 @@ mod releases;
 mod retention;
 #[path = "shared/row.rs"]
 mod row;
+#[path = "postgres/rows.rs"]
+mod rows;
 #[path = "shared/schedules.rs"]
 mod schedules;
 #[path = "shared/secrets.rs"]
@@ -135,7 +138,7 @@ pub(crate) async fn open(url: &str) -> Result<Stores, StoreError> {
         .map_err(unavailable)?;
     let known = MIGRATIONS.iter().map(|one| one.version).max().unwrap_or(0);
     MIGRATIONS.run(&readers).await.map_err(|error| migration(error, known))?;
-    let commits = Arc::new(AtomicU64::new(0));
+    let commits = Commits::new()?;
     let store = adapter::Store::start(WriteConnection { options, connection: None }, readers, commits.clone());
     Ok(crate::stores(store, commits))
 }

@@ -4,8 +4,6 @@
 //! each other up to [`BUSY_TIMEOUT`].
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -13,6 +11,7 @@ use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 use tasklane_domain::error::StoreError;
 
 use crate::Stores;
+use crate::commits::Commits;
 use crate::error::{migration, unavailable};
 
 /// What the shared rooms are compiled for.
@@ -44,6 +43,9 @@ const READERS_MAX: u32 = 4;
 /// Memory for pages, in KiB (SQLite's unit is a negative number of them).
 const PAGE_CACHE: &str = "-65536";
 
+/// Rows that SQLite's thread may be ahead of who reads them: the longest list of one statement, so that it never waits.
+const ROWS_ON_THE_WAY: usize = 256;
+
 #[path = "shared/adapter.rs"]
 mod adapter;
 #[path = "shared/admit.rs"]
@@ -70,6 +72,8 @@ mod filter;
 mod flow;
 #[path = "shared/history.rs"]
 mod history;
+#[path = "shared/insert.rs"]
+mod insert;
 #[path = "shared/kv.rs"]
 mod kv;
 #[path = "shared/kv_port.rs"]
@@ -104,6 +108,8 @@ mod releases;
 mod retention;
 #[path = "shared/row.rs"]
 mod row;
+#[path = "sqlite/rows.rs"]
+mod rows;
 #[path = "shared/schedules.rs"]
 mod schedules;
 #[path = "shared/secrets.rs"]
@@ -138,6 +144,7 @@ fn options(path: &str) -> SqliteConnectOptions {
         .pragma("cache_size", PAGE_CACHE)
         .pragma("wal_autocheckpoint", "8000")
         .statement_cache_capacity(256)
+        .row_buffer_size(ROWS_ON_THE_WAY)
 }
 
 pub(crate) async fn open(path: &str) -> Result<Stores, StoreError> {
@@ -150,9 +157,10 @@ pub(crate) async fn open(path: &str) -> Result<Stores, StoreError> {
     let mut transaction = connection.begin_with(BEGIN).await.map_err(unavailable)?;
     MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(|error| migration(error, known))?;
     transaction.commit().await.map_err(unavailable)?;
-    let readers =
-        SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(options(path)).await.map_err(unavailable)?;
-    let commits = Arc::new(AtomicU64::new(0));
+    // A file does not go away as a server does: connections are not tried before each use.
+    let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).test_before_acquire(false);
+    let readers = readers.connect_with(options(path)).await.map_err(unavailable)?;
+    let commits = Commits::new()?;
     let store = adapter::Store::start(WriteConnection { connection }, readers, commits.clone());
     Ok(crate::stores(store, commits))
 }

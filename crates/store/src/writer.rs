@@ -5,7 +5,7 @@
 //! transaction fails as a whole, each of its operations is tried once more alone, so that one cannot hurt its neighbours.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -30,6 +30,7 @@ use tasklane_domain::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+use crate::commits::Commits;
 use crate::ops::{KvWrite, SecretChange, TokenChange};
 
 /// Operations that wait; a caller beyond that waits to be taken in.
@@ -55,6 +56,7 @@ pub(crate) enum Op {
     BeginOperation(Arc<Operation>),
     StepOperation(Term, Timestamp, u32),
     CreateSchedule(Arc<Schedule>),
+    ReplaceSchedule(Arc<Schedule>),
     RemoveSchedule(ScheduleName),
     SetActivity(ScheduleName, Activity, Option<Timestamp>),
     NoteTask(ScheduleName, TaskId),
@@ -123,6 +125,7 @@ impl Op {
             | Self::Reschedule(..)
             | Self::BeginOperation(_)
             | Self::CreateSchedule(_)
+            | Self::ReplaceSchedule(_)
             | Self::RemoveSchedule(_)
             | Self::SetActivity(..)
             | Self::NoteTask(..)
@@ -218,7 +221,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the loop.
-    pub(crate) fn start(backend: impl Backend, commits: Arc<AtomicU64>) -> Self {
+    pub(crate) fn start(backend: impl Backend, commits: Commits) -> Self {
         let (waiting, queue) = mpsc::channel(WAITING_MAX);
         tokio::spawn(run(backend, queue, commits));
         Self { waiting }
@@ -233,14 +236,18 @@ impl Writer {
     }
 }
 
-async fn run(mut backend: impl Backend, mut queue: mpsc::Receiver<Waiting>, commits: Arc<AtomicU64>) {
+async fn run(mut backend: impl Backend, mut queue: mpsc::Receiver<Waiting>, commits: Commits) {
     while let Some(first) = queue.recv().await {
         let (ops, callers) = gather(first, &mut queue);
+        let begun = Instant::now();
         let answers = match backend.transact(&ops).await {
             Ok(answers) => answers,
-            Err(error) => one_by_one(&mut backend, &ops, error).await,
+            Err(error) => {
+                commits.note_failure();
+                one_by_one(&mut backend, &ops, error).await
+            }
         };
-        commits.fetch_add(1, Ordering::Relaxed);
+        commits.note(begun.elapsed(), ops.len());
         for (caller, answer) in callers.into_iter().zip(answers) {
             // A caller that has gone away does not need to know.
             drop(caller.send(answer));
@@ -274,7 +281,6 @@ async fn patiently(backend: &mut impl Backend, ops: &[Op]) -> Result<Vec<Answere
 }
 
 async fn one_by_one(backend: &mut impl Backend, ops: &[Op], error: sqlx::Error) -> Vec<Answered> {
-    tracing::warn!(%error, operations = ops.len(), "a transaction failed; trying its operations one by one");
     let mut answers = Vec::with_capacity(ops.len());
     for op in ops {
         let alone = patiently(backend, std::slice::from_ref(op)).await;
@@ -282,6 +288,11 @@ async fn one_by_one(backend: &mut impl Backend, ops: &[Op], error: sqlx::Error) 
             Ok(mut answer) => answer.pop().unwrap_or_else(|| Err(StoreError::Corrupt("no answer".to_owned()))),
             Err(error) => Err(crate::error::unavailable(error)),
         });
+    }
+    // Who asked for an operation that failed again says so; what went well alone would else leave no trace.
+    let mended = answers.iter().filter(|answer| answer.is_ok()).count();
+    if mended > 0 {
+        tracing::warn!(%error, operations = ops.len(), mended, "a transaction failed; its operations were tried one by one");
     }
     answers
 }

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::Settings;
 
 mod blobs;
+mod contexts;
 mod flow;
+mod global;
+mod hosts;
 mod kv;
+mod live;
 mod modules;
 mod namespaces;
 mod retention;
@@ -19,19 +23,23 @@ mod tokens;
 mod webhooks;
 
 pub(crate) use blobs::Blobs;
+pub(crate) use contexts::{ContextArgs, Contexts};
 pub(crate) use flow::{Flow, Queues};
+pub(crate) use global::{Color, Format, Global, Watch};
+pub(crate) use hosts::Hosts;
 pub(crate) use kv::{Kv, KvArgs};
+pub(crate) use live::{EventArgs, LogArgs, TopArgs, WaitArgs};
 pub(crate) use modules::Modules;
 pub(crate) use namespaces::{Namespaces, QuotaArgs};
 pub(crate) use retention::{Retention, RuleScope, RuleTimes};
-pub(crate) use schedules::{ScheduleArgs, Schedules};
+pub(crate) use schedules::{ScheduleArgs, ScheduleChangeArgs, Schedules};
 pub(crate) use secrets::{SecretArgs, Secrets};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
 pub(crate) use tokens::{AuditArgs, BootstrapArgs, TokenArgs, Tokens};
 pub(crate) use webhooks::{WebhookArgs, Webhooks};
 
 /// Run background tasks as WebAssembly modules.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "taskctl", version, propagate_version = true, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -40,36 +48,25 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
 }
 
-/// What every client command takes.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Global {
-    /// Where the API is.
-    #[arg(long, global = true, env = "TASKLANE_SERVER", default_value = "http://127.0.0.1:7070", value_name = "URL")]
-    pub(crate) server: String,
-    /// Whose modules, tasks, keys, secrets and schedules it is about. Default: `default`; lists show all.
-    #[arg(long, global = true, env = "TASKLANE_NAMESPACE", value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
-    /// The token that is shown to the server (not as a flag, which others could see).
-    #[arg(long, global = true, env = "TASKLANE_TOKEN", hide = true)]
-    pub(crate) token: Option<String>,
-    /// Further root certificates for the server's, PEM.
-    #[arg(long, global = true, env = "TASKLANE_CA_FILE", value_name = "FILE")]
-    pub(crate) ca_file: Option<PathBuf>,
-    /// How answers are shown.
-    #[arg(short, long, global = true, value_enum, default_value = "table")]
-    pub(crate) output: Format,
+/// Reads the command line; a wrong one ends the process with exit code 2. `--color` holds for what clap itself prints, too.
+pub(crate) fn parse() -> Cli {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let mut command = Cli::command().color(color_choice(&args));
+    let matches = command.clone().get_matches_from(args);
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
-/// How answers are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Table,
-    /// For programs: one JSON document.
-    Json,
+fn color_choice(args: &[std::ffi::OsString]) -> ColorChoice {
+    let words: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).take_while(|arg| *arg != "--").collect();
+    let behind = words.windows(2).find(|pair| pair.first() == Some(&"--color")).and_then(|pair| pair.get(1).copied());
+    match words.iter().find_map(|word| word.strip_prefix("--color=")).or(behind) {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    }
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Command {
     /// Everything on this machine, with nothing to configure: for trying and developing.
     Dev(Box<DevArgs>),
@@ -125,16 +122,38 @@ pub(crate) enum Command {
     Tokens(Tokens),
     /// Who did what: changes, and what was refused.
     Audit(AuditArgs),
-    /// List the living hosts.
-    Hosts,
+    /// List the living hosts; drain, resume and scale them.
+    Hosts {
+        #[command(subcommand)]
+        command: Option<Hosts>,
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Show leader, slots and task counts.
-    Cluster,
+    Cluster {
+        #[command(flatten)]
+        watch: Watch,
+    },
+    /// The cluster at a glance, live: lanes, hosts, rates, slow modules; pause and cancel by a key.
+    Top(TopArgs),
+    /// Show what changes, as it changes.
+    Events(EventArgs),
+    /// Wait until tasks, or a batch, have come to where they should.
+    Wait(WaitArgs),
+    /// Servers by name: where they are, the token, the namespace.
+    #[command(subcommand)]
+    Context(Contexts),
     /// Look for what this machine lacks, and say what to do about it.
     Doctor(Box<DoctorArgs>),
-    /// Print a completion script for a shell.
+    /// Print a completion script for a shell; it completes names and ids by asking the server.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
+    },
+    /// Write manual pages, one for each command.
+    Man {
+        /// Into this directory.
+        dir: PathBuf,
     },
     /// Raise a host's walls and print how they stand (the doctor's child process).
     #[command(hide = true)]
@@ -147,13 +166,13 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) settings: Settings,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DevArgs {
     /// Forget everything first: tasks, modules and caches in the data directory.
     #[arg(long)]
@@ -162,7 +181,7 @@ pub(crate) struct DevArgs {
     pub(crate) settings: Settings,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
     /// Which role.
     #[arg(value_enum)]
@@ -197,7 +216,7 @@ pub(crate) enum Role {
     All,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DeployArgs {
     /// The .wasm file.
     pub(crate) file: PathBuf,
@@ -215,7 +234,7 @@ pub(crate) struct DeployArgs {
     pub(crate) yes: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) task: TaskArgs,

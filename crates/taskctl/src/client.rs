@@ -8,9 +8,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tasklane_api_types::{BlobView, ErrorCode, Problem};
 
-use crate::cli::Global;
+use crate::connection::Connection;
 use crate::failure::{FAILED, Failure, UNREACHABLE, USAGE};
 use crate::output;
+
+mod feed;
+
+pub(crate) use feed::{Feed, Told};
 
 /// Longer than the longest `?wait`.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
@@ -19,8 +23,10 @@ const TRANSFER_TIMEOUT: Duration = Duration::from_secs(600);
 /// How often a request that reads is tried while no connection can be made.
 const TRIES_MAX: u32 = 3;
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// What is shown while an answer takes its time.
+const WAITING: &str = "waiting for the server";
 
-/// A connection to one API.
+/// A connection to one API. Every request goes out here, with the token where there is one.
 pub(crate) struct Client {
     base: String,
     namespace: Option<String>,
@@ -28,15 +34,15 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// For `http(s)://host:port`, and perhaps for one namespace, with a token if there is one.
-    pub(crate) fn new(global: &Global) -> anyhow::Result<Self> {
-        let mut http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).default_headers(identity(global)?);
-        if let Some(file) = &global.ca_file {
-            let wrong = |error| Failure::new(USAGE, format!("--ca-file {}: {error}", file.display()));
-            http = http.tls_certs_merge(reqwest::Certificate::from_pem_bundle(&read_file(file)?).map_err(wrong)?);
+    /// For a server, and perhaps for one namespace.
+    pub(crate) fn new(connection: &Connection) -> anyhow::Result<Self> {
+        let mut http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).default_headers(headers(connection)?);
+        if let Some(path) = &connection.ca_file {
+            let wrong = |error| Failure::new(USAGE, format!("{} holds no certificates: {error}", path.display()));
+            let roots = reqwest::Certificate::from_pem_bundle(&read_file(path)?).map_err(wrong)?;
+            http = http.tls_certs_merge(roots);
         }
-        let base = global.server.trim_end_matches('/').to_owned();
-        Ok(Self { base, namespace: global.namespace.clone(), http: http.build()? })
+        Ok(Self { base: connection.server.clone(), namespace: connection.namespace.clone(), http: http.build()? })
     }
 
     /// Whose it all is, if the command line says so.
@@ -58,20 +64,23 @@ impl Client {
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
         let why = if error.is_timeout() { "did not answer in time" } else { "cannot be reached" };
         Failure::new(UNREACHABLE, format!("the server at {} {why}", self.base))
-            .hint("start one with `taskctl dev`, or point --server or TASKLANE_SERVER at a running one")
+            .hint("start one with `taskctl dev`, or point --server, TASKLANE_SERVER or a context at a running one")
     }
 
     /// GET, as bytes.
     pub(crate) async fn bytes(&self, path: &str, accept: &str) -> anyhow::Result<Vec<u8>> {
-        let mut tries = 1;
-        let answer = loop {
-            match self.http.get(self.url(path)).header("accept", accept).send().await {
-                Err(error) if error.is_connect() && tries < TRIES_MAX => tries += 1,
-                answer => break answer.map_err(|error| self.unreachable(&error))?,
-            }
-            tokio::time::sleep(RETRY_PAUSE).await;
-        };
-        read(answer).await
+        output::lasting(WAITING, async {
+            let mut tries = 1;
+            let answer = loop {
+                match self.http.get(self.url(path)).header("accept", accept).send().await {
+                    Err(error) if error.is_connect() && tries < TRIES_MAX => tries += 1,
+                    answer => break answer.map_err(|error| self.unreachable(&error))?,
+                }
+                tokio::time::sleep(RETRY_PAUSE).await;
+            };
+            read(answer).await
+        })
+        .await
     }
 
     /// GET, straight to standard output: piece by piece into a file or pipe, and inert on a terminal.
@@ -84,16 +93,20 @@ impl Client {
         if !answer.status().is_success() {
             return read(answer).await.map(drop);
         }
-        while let Some(piece) = answer.chunk().await? {
-            output::raw(&piece)?;
-        }
-        Ok(())
+        output::lasting("downloading", async {
+            while let Some(piece) = answer.chunk().await? {
+                output::raw(&piece)?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// POST of a blob, streamed.
     pub(crate) async fn upload_blob(&self, body: reqwest::Body) -> anyhow::Result<BlobView> {
         let request = self.http.post(self.url("/api/v1/blobs")).timeout(TRANSFER_TIMEOUT);
-        self.send(request.header("content-type", "application/octet-stream").body(body)).await
+        let request = request.header("content-type", "application/octet-stream").body(body);
+        parse(&output::lasting("uploading", self.answer(request)).await?)
     }
 
     /// GET, as a type.
@@ -107,8 +120,11 @@ impl Client {
         path: &str,
         code: ErrorCode,
     ) -> anyhow::Result<Option<T>> {
-        let answer = self.http.get(self.url(path)).send().await.map_err(|error| self.unreachable(&error))?;
-        let (status, bytes) = (answer.status(), answer.bytes().await?);
+        let (status, bytes) = output::lasting(WAITING, async {
+            let answer = self.http.get(self.url(path)).send().await.map_err(|error| self.unreachable(&error))?;
+            anyhow::Ok((answer.status(), answer.bytes().await?))
+        })
+        .await?;
         if status.is_success() {
             return parse(&bytes).map(Some);
         }
@@ -134,13 +150,16 @@ impl Client {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> anyhow::Result<T> {
-        parse(&read(request.send().await.map_err(|error| self.unreachable(&error))?).await?)
+        parse(&output::lasting(WAITING, self.answer(request)).await?)
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Vec<u8>> {
+        read(request.send().await.map_err(|error| self.unreachable(&error))?).await
     }
 
     /// DELETE, with no answer but success.
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<()> {
-        let answer = self.http.delete(self.url(path)).send().await.map_err(|error| self.unreachable(&error))?;
-        read(answer).await.map(drop)
+        output::lasting(WAITING, self.answer(self.http.delete(self.url(path)))).await.map(drop)
     }
 
     /// POST of a form.
@@ -149,17 +168,16 @@ impl Client {
         path: &str,
         form: reqwest::multipart::Form,
     ) -> anyhow::Result<T> {
-        let sent = self.http.post(self.url(path)).multipart(form).send().await;
-        parse(&read(sent.map_err(|error| self.unreachable(&error))?).await?)
+        parse(&self.answer(self.http.post(self.url(path)).multipart(form)).await?)
     }
 }
 
-/// What every request shows of who asks.
-fn identity(global: &Global) -> anyhow::Result<HeaderMap> {
+/// Who asks. The token is marked, so that no log of requests shows it.
+fn headers(connection: &Connection) -> anyhow::Result<HeaderMap> {
     let mut headers = HeaderMap::new();
-    if let Some(token) = &global.token {
-        let wrong = |_| Failure::new(USAGE, "TASKLANE_TOKEN holds what no token has");
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim())).map_err(wrong)?;
+    if let Some(token) = &connection.token {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.reveal()))
+            .map_err(|_| Failure::new(USAGE, "the token holds characters that no token has"))?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }

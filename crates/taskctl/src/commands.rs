@@ -3,31 +3,38 @@
 mod assets;
 mod batch;
 mod blob;
+mod context;
 mod deploy;
+mod events;
 mod flow;
+mod host;
 mod kv;
 mod look;
+mod man;
 mod module;
 mod namespace;
 mod operation;
 mod payload;
 mod permission;
+mod prompt;
 mod retention;
 mod run;
 mod schedule;
 mod secret;
 mod task;
 pub(crate) mod token;
+mod wait;
+mod watch;
 mod webhook;
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use tasklane_host::ChildOrder;
 use tasklane_jail::Walls;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Format};
 use crate::client::Client;
+use crate::connection;
 use crate::doctor;
 use crate::failure::{FAILED, Failure};
 use crate::roles;
@@ -41,7 +48,8 @@ pub(crate) fn alone(cli: &Cli) -> Option<anyhow::Result<ExitCode>> {
             Some(compiled.map(|()| ExitCode::SUCCESS).map_err(|why| Failure::new(FAILED, why).into()))
         }
         Command::RaiseWalls(args) => {
-            let walls = roles::walls::raise(&args.settings).and_then(|walls| crate::output::json(&walls));
+            let walls = roles::walls::raise(&args.settings)
+                .and_then(|walls| crate::output::told(Format::Json, &walls, "", || {}));
             Some(walls.map(|()| ExitCode::SUCCESS))
         }
         _ => None,
@@ -56,40 +64,67 @@ pub(crate) fn before_threads(cli: &mut Cli) -> anyhow::Result<Walls> {
     }
 }
 
-/// Carries out the command line.
+/// Carries out the command line: once, or again and again where that is asked for.
 pub(crate) async fn run(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
-    let global = cli.global;
-    let client = || Client::new(&global);
+    match watch::wanted(&cli.command) {
+        Some(every) => watch::repeat(every, cli).await,
+        None => Box::pin(once(cli, walls)).await,
+    }
+}
+
+async fn once(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Dev(args) => Box::pin(roles::dev::run(*args)).await?,
         Command::Serve(args) => Box::pin(roles::serve(*args, walls)).await?,
-        Command::Deploy(args) => deploy::run(&client()?, global.output, args).await?,
-        Command::Modules(command) => module::modules(&client()?, global.output, *command).await?,
-        Command::Run(args) => return run::run(&client()?, global.output, *args).await,
-        Command::Submit(args) => run::submit(&client()?, global.output, *args).await?,
-        Command::Tasks(command) => task::run(&client()?, global.output, *command).await?,
-        Command::Batches(command) => batch::run(&client()?, global.output, command).await?,
-        Command::Blobs(command) => blob::run(&client()?, global.output, command).await?,
-        Command::Operations(command) => operation::run(&client()?, global.output, command).await?,
-        Command::Schedules(command) => schedule::run(&client()?, global.output, *command).await?,
-        Command::Retention(command) => retention::run(&client()?, global.output, command).await?,
-        Command::Queues(command) => flow::queues(&client()?, global.output, command).await?,
-        Command::Flow(command) => flow::modules(&client()?, global.output, command).await?,
-        Command::Webhooks(command) => webhook::run(&client()?, global.output, command).await?,
-        Command::Secrets(command) => secret::run(&client()?, global.output, command).await?,
-        Command::Kv(command) => kv::run(&client()?, global.output, command).await?,
-        Command::Namespaces(command) => namespace::run(&client()?, global.output, command).await?,
-        Command::Tokens(command) => token::run(&client()?, global.output, command).await?,
-        Command::Audit(args) => token::audit(&client()?, global.output, args).await?,
-        Command::Hosts => look::hosts(&client()?, global.output).await?,
-        Command::Cluster => look::cluster(&client()?, global.output).await?,
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "taskctl", &mut script);
-            crate::output::raw(&script)?;
-        }
-        Command::Doctor(args) => return Box::pin(doctor::run(*args, global.output)).await,
+        Command::Doctor(args) => return Box::pin(doctor::run(*args, &cli.global)).await,
+        Command::Context(command) => context::run(&cli.global, command)?,
+        Command::Completions { shell } => crate::complete::script(shell)?,
+        Command::Man { dir } => man::write(&dir)?,
+        Command::Tokens(Tokens::Bootstrap(args)) => Box::pin(token::bootstrap(*args)).await?,
+        Command::Tokens(Tokens::Generate) => token::generate(),
         Command::CompileModule { .. } | Command::RaiseWalls(_) => anyhow::bail!("this is done without threads"),
+        command => {
+            let client = Client::new(&connection::resolve(&cli.global)?)?;
+            return asked(&client, cli.global.output, command).await;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is asked of a server.
+async fn asked(client: &Client, format: Format, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Deploy(args) => deploy::run(client, format, args).await?,
+        Command::Modules(command) => module::modules(client, format, *command).await?,
+        Command::Run(args) => return run::run(client, format, *args).await,
+        Command::Submit(args) => run::submit(client, format, *args).await?,
+        Command::Tasks(command) => return task::run(client, format, *command).await,
+        Command::Batches(command) => batch::run(client, format, command).await?,
+        Command::Blobs(command) => blob::run(client, format, command).await?,
+        Command::Operations(command) => operation::run(client, format, command).await?,
+        Command::Schedules(command) => schedule::run(client, format, *command).await?,
+        Command::Retention(command) => retention::run(client, format, command).await?,
+        Command::Queues(command) => flow::queues(client, format, command).await?,
+        Command::Flow(command) => flow::modules(client, format, command).await?,
+        Command::Webhooks(command) => webhook::run(client, format, command).await?,
+        Command::Secrets(command) => secret::run(client, format, command).await?,
+        Command::Kv(command) => kv::run(client, format, command).await?,
+        Command::Namespaces(command) => namespace::run(client, format, command).await?,
+        Command::Tokens(command) => token::run(client, format, command).await?,
+        Command::Audit(args) => token::audit(client, format, args).await?,
+        Command::Hosts { command, watch: _ } => host::run(client, format, command).await?,
+        Command::Cluster { watch: _ } => look::cluster(client, format).await?,
+        Command::Top(args) => return crate::top::run(client, format, args).await,
+        Command::Events(args) => events::run(client, format, args).await?,
+        Command::Wait(args) => return wait::run(client, format, args).await,
+        Command::Dev(_)
+        | Command::Serve(_)
+        | Command::Doctor(_)
+        | Command::Context(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::CompileModule { .. }
+        | Command::RaiseWalls(_) => anyhow::bail!("this is asked of no server"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,14 +7,17 @@ mod access;
 mod egress;
 mod guests;
 mod jail;
+pub(crate) mod places;
 mod webhooks;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tasklane_domain::blob::{BLOB_BYTES_DEFAULT, RESULT_INLINE_BYTES_MAX};
 use tasklane_domain::retention::{Keep, KeepTimes};
 use tasklane_domain::{LimitsPolicy, QueueName};
@@ -23,9 +26,11 @@ use tasklane_nats::{Auth, ConnectOptions, Tls, Topology};
 use tasklane_scheduler::SchedulerSettings;
 
 mod time;
+mod trace;
 
 pub(crate) use guests::DEV_KEY_FILE;
 pub(crate) use jail::compiler;
+pub(crate) use places::program_dirs;
 pub(crate) use time::Time;
 
 /// Shortest and longest time that an idempotency key can be remembered: 1 s and 365 days.
@@ -46,6 +51,9 @@ pub(crate) struct Settings {
     /// Where the API listens. Default 127.0.0.1:7070.
     #[arg(long, env = "TASKLANE_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
+    /// Where the API answers gRPC, too. Default: nowhere.
+    #[arg(long, env = "TASKLANE_GRPC_LISTEN", value_name = "ADDRESS")]
+    pub(crate) grpc_listen: Option<String>,
     /// Where a role without API answers /livez, /readyz and /metrics. Default: nowhere.
     #[arg(long, env = "TASKLANE_OPS_LISTEN", value_name = "ADDRESS")]
     pub(crate) ops_listen: Option<String>,
@@ -94,6 +102,9 @@ pub(crate) struct Settings {
     /// Guests that a host runs at once. Default 16 for each core.
     #[arg(long, env = "TASKLANE_SLOTS", value_name = "N")]
     pub(crate) slots: Option<u32>,
+    /// To how many slots an operator can raise them while a host runs. Default: `slots`.
+    #[arg(long, env = "TASKLANE_SLOTS_MAX", value_name = "N")]
+    pub(crate) slots_max: Option<u32>,
     /// How many of the slots are kept for tasks of priority 8 to 10. Default: an eighth, rounded down.
     #[arg(long, env = "TASKLANE_URGENT_SLOTS", value_name = "N")]
     pub(crate) urgent_slots: Option<u32>,
@@ -277,6 +288,12 @@ pub(crate) struct Settings {
     /// `text` or `json`. Default `text`.
     #[arg(long, env = "TASKLANE_LOG_FORMAT", value_parser = ["text", "json"], value_name = "FORMAT")]
     pub(crate) log_format: Option<String>,
+    /// A collector of traces, by OTLP over HTTP, such as http://127.0.0.1:4318. Default: no traces.
+    #[arg(long, env = "TASKLANE_OTLP_ENDPOINT", value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
+    /// Share of traces that are kept where the caller has not decided, 0 to 1. Default 1.
+    #[arg(long, env = "TASKLANE_OTLP_SAMPLE_RATIO", value_name = "SHARE")]
+    pub(crate) otlp_sample_ratio: Option<f64>,
     /// Defaults and maxima of task limits; in the file only.
     #[arg(skip)]
     pub(crate) limits: Option<LimitsPolicy>,
@@ -303,8 +320,8 @@ impl Settings {
         };
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let file: Self = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
-        fill!(self, file: data_dir listen ops_listen database_url nats_url nats_credentials nats_user nats_password
-            nats_token nats_nkey_file nats_ca nats_cert nats_key nats_tls_required nats_server replicas name slots urgent_slots
+        fill!(self, file: data_dir listen grpc_listen ops_listen database_url nats_url nats_credentials nats_user nats_password
+            nats_token nats_nkey_file nats_ca nats_cert nats_key nats_tls_required nats_server replicas name slots slots_max urgent_slots
             queues cache_dir ack_wait_ms host_ttl_ms deliveries_max drain_timeout_ms lease_ttl_ms rescue_interval_ms
             rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max keep_tasks keep_payloads keep_results keep_logs
             retention_interval idempotency_ttl log log_format limits public_url webhook_allow webhook_grant_networks
@@ -314,7 +331,7 @@ impl Settings {
             egress_connect_timeout_ms egress_answer_timeout_ms kv_value_bytes_max kv_store_keys_max
             kv_store_bytes_max secrets_key_file secrets_key host_units_max spool_bytes_max
             assets_bytes_max insecure bootstrap_token_file token_rate namespace_rate tls_cert tls_key tls_client_ca
-            oidc_issuer oidc_audience oidc_jwks_url oidc_grant);
+            oidc_issuer oidc_audience oidc_jwks_url oidc_grant otlp_endpoint otlp_sample_ratio);
         Ok(self)
     }
 
@@ -454,6 +471,10 @@ impl Settings {
 
     /// What is in force, without secrets, for the log.
     pub(crate) fn redacted(&self) -> String {
+        toml::to_string(&self.without_secrets()).unwrap_or_default().lines().collect::<Vec<_>>().join("; ")
+    }
+
+    fn without_secrets(&self) -> Self {
         let mut shown = self.clone();
         let hide = |secret: &mut Option<String>| {
             if secret.is_some() {
@@ -465,7 +486,33 @@ impl Settings {
         hide(&mut shown.secrets_key);
         shown.database_url = Some(without_password(&self.database_url()));
         shown.nats_url = shown.nats_url.map(|urls| urls.iter().map(|url| without_password(url)).collect());
-        toml::to_string(&shown).unwrap_or_default().lines().collect::<Vec<_>>().join("; ")
+        shown
+    }
+}
+
+impl Settings {
+    /// What is in force, by key, without secrets, for people who look over HTTP.
+    pub(crate) fn shown(&self) -> BTreeMap<String, Value> {
+        let Ok(Value::Object(all)) = serde_json::to_value(self.without_secrets()) else { return BTreeMap::new() };
+        all.into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key.clone(), veiled(&key, value)))
+            .collect()
+    }
+}
+
+/// A second look: whatever a key that sounds like a secret holds, and passwords in any URL, are left out, also where somebody adds a
+/// setting and forgets the list above.
+fn veiled(key: &str, value: Value) -> Value {
+    let sounds_secret = ["password", "token", "secret", "credential"].iter().any(|word| key.contains(word));
+    match value {
+        Value::String(_) if sounds_secret && !key.ends_with("_file") && key != "nats_credentials" => {
+            Value::String("[redacted]".to_owned())
+        }
+        Value::String(text) => Value::String(without_password(&text)),
+        Value::Array(all) => all.into_iter().map(|one| veiled(key, one)).collect(),
+        Value::Object(all) => all.into_iter().map(|(name, one)| (name.clone(), veiled(&name, one))).collect(),
+        other => other,
     }
 }
 
@@ -499,19 +546,6 @@ pub(crate) fn without_password(url: &str) -> String {
 fn machine() -> String {
     let name = rustix::system::uname();
     name.nodename().to_string_lossy().chars().take(64).collect()
-}
-
-/// The directories of PATH, then those of a checkout.
-#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
-pub(crate) fn program_dirs() -> Vec<PathBuf> {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    dirs.push(".tools/bin".into());
-    if let Ok(exe) = std::env::current_exe() {
-        // target/release/taskctl of a checkout.
-        dirs.extend(exe.ancestors().nth(3).map(|root| root.join(".tools/bin")));
-    }
-    dirs
 }
 
 #[cfg(test)]
@@ -565,6 +599,14 @@ mod tests {
             assert!(!shown.contains(secret), "{shown}");
         }
         assert!(shown.contains("postgres://me:[redacted]@db/x"), "{shown}");
+        let by_key = serde_json::to_string(&settings.shown()).unwrap();
+        for secret in ["p4ss", "t0ken", "s3cret", ":pw@", "tok3n", "qu3ry"] {
+            assert!(!by_key.contains(secret), "{by_key}");
+        }
+        assert!(!by_key.contains("null"), "{by_key}");
+        assert_eq!(veiled("otlp_token", Value::from("abc")), "[redacted]");
+        assert_eq!(veiled("any_url", Value::from("https://u:pw@x/")), "https://u:[redacted]@x/");
+        assert_eq!(veiled("secrets_key_file", Value::from("/k")), "/k");
     }
 
     #[test]

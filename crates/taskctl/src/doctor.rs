@@ -3,51 +3,37 @@
 //! Looks only: nothing is made, migrated or kept, but what a probe makes in a temporary directory. A warning is for something that
 //! works less well or less safely; a failure for something that will not work. Exit code 1 when there is a failure.
 
+mod api;
 mod cluster;
+mod files;
 mod machine;
 mod walls;
 
 use std::process::ExitCode;
 
 use serde::Serialize;
+use tasklane_api_types::{Finding, Verdict};
 
-use crate::cli::{DoctorArgs, Format};
+use crate::cli::{DoctorArgs, Format, Global};
+use crate::config::Settings;
 use crate::failure::FAILED;
-use crate::output;
+use crate::output::{self, Column, Table, col, state};
 
-/// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Verdict {
-    Ok,
-    Warn,
-    Fail,
-}
-
-impl Verdict {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
-    }
-}
+const COLUMNS: &[Column] = &[state("STATE"), col("CHECK"), col("FOUND")];
 
 /// One check.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Check {
-    /// What was looked at.
-    name: String,
-    verdict: Verdict,
-    /// What was found.
-    found: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<String>,
+type Check = Finding;
+
+trait Checks {
+    fn new(name: &str, verdict: Verdict, found: impl Into<String>) -> Self;
+    fn ok(name: &str, found: impl Into<String>) -> Self;
+    fn warn(name: &str, found: impl Into<String>, advice: impl Into<String>) -> Self;
+    fn fail(name: &str, found: impl Into<String>, advice: impl Into<String>) -> Self;
+    /// `Ok` if it is good, else a warning.
+    fn good(name: &str, is_good: bool, found: impl Into<String>, advice: &str) -> Self;
 }
 
-impl Check {
+impl Checks for Check {
     fn new(name: &str, verdict: Verdict, found: impl Into<String>) -> Self {
         Self { name: name.to_owned(), verdict, found: found.into(), advice: None }
     }
@@ -64,7 +50,6 @@ impl Check {
         Self { advice: Some(advice.into()), ..Self::new(name, Verdict::Fail, found) }
     }
 
-    /// `Ok` if it is good, else a warning.
     fn good(name: &str, is_good: bool, found: impl Into<String>, advice: &str) -> Self {
         if is_good { Self::ok(name, found) } else { Self::warn(name, found, advice) }
     }
@@ -89,26 +74,31 @@ impl Findings {
     }
 
     fn show(&self, format: Format) -> anyhow::Result<()> {
-        if format == Format::Json {
-            return output::json(self);
-        }
         let cells = |check: &Check| {
             let advice = check.advice.as_deref().map(|advice| format!("\n→ {advice}")).unwrap_or_default();
             vec![check.verdict.as_str().to_owned(), check.name.clone(), output::inert(&check.found) + &advice]
         };
-        output::table(&["STATE", "CHECK", "FOUND"], &self.checks.iter().map(cells).collect::<Vec<_>>());
-        Ok(())
+        let names = self.checks.iter().map(|check| check.name.clone()).collect();
+        let table = Table::new(COLUMNS, self.checks.iter().map(cells).collect()).named(names);
+        output::list(format, self, "checks", &table)
     }
 }
 
-/// Carries it out.
-pub(crate) async fn run(args: DoctorArgs, format: Format) -> anyhow::Result<ExitCode> {
-    let settings = args.settings.with_file()?;
+/// What it finds with these settings on this machine.
+pub(crate) async fn findings(settings: Settings) -> Vec<Finding> {
     let mut checks = machine::checks();
-    checks.extend(walls::checks(&settings).await);
-    checks.extend(cluster::checks(&settings).await);
+    checks.extend(files::checks(&settings));
+    checks.extend(output::lasting("trying the walls", walls::checks(&settings)).await);
+    checks.extend(output::lasting("asking NATS and the database", cluster::checks(&settings)).await);
+    checks
+}
+
+/// Carries it out.
+pub(crate) async fn run(args: DoctorArgs, global: &Global) -> anyhow::Result<ExitCode> {
+    let mut checks = findings(args.settings.with_file()?).await;
+    checks.extend(output::lasting("asking the API, and comparing clocks", api::checks(global)).await);
     let findings = Findings::of(checks);
-    findings.show(format)?;
+    findings.show(global.output)?;
     Ok(if findings.verdict == Verdict::Fail { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 

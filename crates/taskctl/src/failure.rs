@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tasklane_api_types::{ErrorCode, Problem};
 
-use crate::output;
+use crate::output::{self, Paint};
 
 /// The task failed, or something went wrong that has no code of its own.
 pub(crate) const FAILED: u8 = 1;
@@ -12,8 +12,8 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// What was named does not exist.
 pub(crate) const NOT_FOUND: u8 = 3;
-/// The server does not let you: no token, or not the role.
-pub(crate) const REFUSED: u8 = 4;
+/// The server does not know who asks, or does not let them.
+pub(crate) const NOT_ALLOWED: u8 = 4;
 /// It contradicts what is there.
 pub(crate) const CONFLICT: u8 = 5;
 /// It took too long.
@@ -47,7 +47,7 @@ fn exit_code(code: ErrorCode) -> u8 {
         return USAGE;
     }
     match code.status() {
-        401 | 403 => REFUSED,
+        401 | 403 => NOT_ALLOWED,
         404 | 410 => NOT_FOUND,
         409 => CONFLICT,
         408 => TIMEOUT,
@@ -69,12 +69,40 @@ impl From<Problem> for Failure {
     }
 }
 
+/// A failure that was told already: its exit code is left.
+#[derive(Debug, thiserror::Error)]
+#[error("told already")]
+pub(crate) struct Told(u8);
+
+fn code_of(error: &anyhow::Error) -> u8 {
+    let told = error.downcast_ref::<Told>().map(|told| told.0);
+    told.or_else(|| error.downcast_ref::<Failure>().map(|failure| failure.code)).unwrap_or(FAILED)
+}
+
+/// Leaves the exit code of a failure that was told.
+pub(crate) fn told(error: anyhow::Error) -> anyhow::Error {
+    Told(code_of(&error)).into()
+}
+
+/// Whether the server was not there: a command that goes on may ask again.
+pub(crate) fn is_unreachable(error: &anyhow::Error) -> bool {
+    code_of(error) == UNREACHABLE
+}
+
 /// Prints a failure for people and answers its exit code.
 pub(crate) fn show(error: &anyhow::Error) -> ExitCode {
-    output::note(&format!("error: {}", output::inert(&format!("{error:#}"))));
+    if error.downcast_ref::<Told>().is_none() {
+        tell(error);
+    }
+    ExitCode::from(code_of(error))
+}
+
+/// Prints a failure for people.
+pub(crate) fn tell(error: &anyhow::Error) {
+    let text = output::inert(&format!("{error:#}"));
+    output::note(&format!("{} {text}", output::painted(Paint::Bad, "error:")));
     let known = error.downcast_ref::<Failure>();
     if let Some(hint) = known.and_then(|failure| failure.hint.as_deref()) {
-        output::note(&format!("hint: {}", output::inert(hint)));
+        output::note(&format!("{} {}", output::painted(Paint::Hint, "hint:"), output::inert(hint)));
     }
-    ExitCode::from(known.map_or(FAILED, |failure| failure.code))
 }

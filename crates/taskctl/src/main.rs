@@ -6,21 +6,29 @@
 mod cli;
 mod client;
 mod commands;
+mod complete;
 mod config;
+mod connection;
+mod context;
 mod doctor;
 mod failure;
 mod output;
 mod roles;
+mod secret_text;
+mod top;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match carry_out(cli::Cli::parse()) {
+    if complete::answered() {
+        return ExitCode::SUCCESS;
+    }
+    let cli = cli::parse();
+    output::choose(cli.global.color);
+    match carry_out(cli) {
         Ok(code) => code,
         Err(error) => failure::show(&error),
     }

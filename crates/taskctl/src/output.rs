@@ -1,14 +1,29 @@
 //! Everything that is printed. Data to standard output, the rest to standard error; text of guests is made inert for terminals.
+//!
+//! Called by every command; nothing else prints. One mechanism shows lists, records and answers in each [`crate::cli::Format`]
+//! (`document`), one lays out columns (`table`), one paints (`paint`), one shows that something lasts (`lasting`).
 #![expect(clippy::print_stderr, reason = "a command's remarks are printed here and only here")]
 
-use std::io::{IsTerminal, Write};
+mod document;
+mod lasting;
+mod paint;
+mod screenful;
+mod table;
 
-use serde::Serialize;
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tasklane_domain::Timestamp;
 use tasklane_domain::log::is_steering;
 
-/// Between two columns.
-const COLUMN_GAP: &str = "  ";
+pub(crate) use document::{is_for_people, list, record, told};
+pub(crate) use lasting::{lasting, line, silence};
+pub(crate) use paint::{Paint, choose, painted};
+pub(crate) use screenful::{capture, captured};
+pub(crate) use table::{Column, Table, col, state, wide};
+
+/// Whether whoever read standard output has gone.
+static UNREAD: AtomicBool = AtomicBool::new(false);
 
 /// A line of data. Where nobody reads any more (`taskctl … | head`), the rest is not wanted.
 pub(crate) fn data(line: &str) {
@@ -19,15 +34,28 @@ pub(crate) fn data(line: &str) {
 
 /// A line for the person at the terminal.
 pub(crate) fn note(line: &str) {
-    eprintln!("{line}");
+    if !screenful::take_note(line) {
+        eprintln!("{line}");
+    }
+}
+
+/// Whether standard output is read by nobody any more: what would go on for ever ends then.
+pub(crate) fn is_unread() -> bool {
+    UNREAD.load(Ordering::Relaxed)
 }
 
 /// Bytes as they are.
 pub(crate) fn raw(bytes: &[u8]) -> std::io::Result<()> {
+    if screenful::take_data(bytes) {
+        return Ok(());
+    }
     let mut out = std::io::stdout().lock();
     let line_end: &[u8] = if out.is_terminal() && !bytes.ends_with(b"\n") { b"\n" } else { b"" };
     match out.write_all(bytes).and_then(|()| out.write_all(line_end)).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            UNREAD.store(true, Ordering::Relaxed);
+            Ok(())
+        }
         written => written,
     }
 }
@@ -46,42 +74,18 @@ pub(crate) fn foreign(bytes: &[u8]) -> std::io::Result<()> {
     }
 }
 
-/// One JSON document.
-pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    data(&serde_json::to_string_pretty(value)?);
-    Ok(())
-}
-
 pub(crate) fn stdout_is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
+/// Lines of the terminal that is standard output; 24 where nobody knows.
+pub(crate) fn rows() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    size.map(|size| usize::from(size.ws_row)).filter(|rows| *rows > 0).unwrap_or(24)
+}
+
 pub(crate) fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()
-}
-
-/// A cell whose further lines stand below its first, so that no text looks like a row of its own.
-fn in_column(cell: &str, column: usize, widths: &[usize]) -> String {
-    let left = widths.iter().take(column).map(|width| width + COLUMN_GAP.len()).sum();
-    cell.replace('\n', &format!("\n{}", " ".repeat(left)))
-}
-
-/// Aligned columns with a heading; widths count characters.
-pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain(heading.get(column).map(|name| name.chars().count())).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..heading.len()).map(width).collect();
-    let line = |cells: &mut dyn Iterator<Item = String>| {
-        let placed = cells.enumerate().map(|(column, cell)| in_column(&cell, column, &widths));
-        let padded: Vec<String> = placed.zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        data(padded.join(COLUMN_GAP).trim_end());
-    };
-    line(&mut heading.iter().map(|name| (*name).to_owned()));
-    for row in rows {
-        line(&mut row.iter().cloned());
-    }
 }
 
 /// Text that cannot steer a terminal: characters that would (but tab and newline) are shown as their code.
@@ -135,11 +139,6 @@ mod tests {
     #[test]
     fn hostile_text_is_shown_not_obeyed() {
         assert_eq!(inert("a\u{1b}[2Jb\u{202e}c\n"), "a\\u{1b}[2Jb\\u{202e}c\n");
-    }
-
-    #[test]
-    fn a_cell_of_several_lines_stays_in_its_column() {
-        assert_eq!(in_column("one\ntwo", 1, &[3, 7]), "one\n     two");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The server's roles: the only place that picks adapters for the ports.
 
 mod access;
+pub(crate) mod collector;
 pub(crate) mod dev;
+mod grpc;
 mod host_child;
 pub(crate) mod issuer;
+mod nats_service;
 mod parts;
 mod signals;
 pub(crate) mod walls;
@@ -35,13 +38,13 @@ pub(crate) async fn serve(args: ServeArgs, walls: Walls) -> anyhow::Result<()> {
         Role::Host if is_supervisor => host_child::supervise(settings, drain, stop).await,
         Role::Host => run_host(&settings, &walls, drain, stop).await,
         Role::Api => {
-            let control = Control::open(&settings, access::mode(&settings)).await?;
+            let control = Control::open(&settings, access::mode(&settings), "api").await?;
             access::prepare(&settings, control.stores()).await?;
             control.run_api(listen(&settings.listen()).await?, drain).await
         }
         Role::Scheduler => {
             let ops = ops_listener(&settings).await?;
-            Control::open(&settings, AccessMode::Tokens).await?.run_scheduler(ops, drain).await
+            Control::open(&settings, AccessMode::Tokens, "scheduler").await?.run_scheduler(ops, drain).await
         }
         Role::All => Box::pin(all(&settings, drain, stop)).await,
     }
@@ -50,7 +53,7 @@ pub(crate) async fn serve(args: ServeArgs, walls: Walls) -> anyhow::Result<()> {
 /// API and scheduler here, the host in a child.
 async fn all(settings: &Settings, drain: CancellationToken, stop: CancellationToken) -> anyhow::Result<()> {
     let listener = listen(&settings.listen()).await?;
-    let control = Control::open(settings, access::mode(settings)).await?;
+    let control = Control::open(settings, access::mode(settings), "api+scheduler").await?;
     access::prepare(settings, control.stores()).await?;
     let host = host_child::HostChild::new(settings.clone(), drain.clone(), stop);
     let serving = CancellationToken::new();
@@ -85,7 +88,8 @@ fn start_log(settings: &Settings) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&filter).with_context(|| format!("log filter `{filter}`"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match settings.log_format.as_deref() {
-        Some("json") => log.json().try_init(),
+        // Fields beside the message, where tools look for them.
+        Some("json") => log.json().flatten_event(true).try_init(),
         _ => log.with_ansi(crate::output::stderr_is_terminal()).try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("the log could not be started: {error}"))

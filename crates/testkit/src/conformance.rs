@@ -166,6 +166,7 @@ macro_rules! store_conformance {
             schedules::a_schedule_reads_back_whole,
             schedules::schedules_become_due_at_their_time,
             schedules::a_plan_is_committed_once,
+            schedules::a_schedule_is_replaced_and_a_plan_for_the_old_one_is_dropped,
             schedules::overlaps_are_settled_with_the_firing,
             schedules::an_instant_that_was_handled_fires_no_more,
             schedules::a_newer_task_voids_a_plan,

@@ -1,80 +1,98 @@
-//! Builds the benchmark, its floors and its guests, and runs it.
+//! Builds the benchmarks, their floors, guests and peers, and runs one or all of them.
+
+mod instructions;
 
 use std::process::Command;
 
 use crate::process::{cargo, run, step};
 use crate::{plugins, setup};
 
+pub(crate) use instructions::gate;
+
 /// Which benchmark.
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum Bench {
-    /// Batch submit → fresh no-op component → committed outcome, beside the floors.
-    Throughput {
-        /// Passed on: `--tasks N --rounds N --json FILE`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
-    },
-    /// Delayed tasks that become due in one second, and a million that wait beside the work.
-    Due {
-        /// Passed on: `--due N --waiting N --tasks N --rounds N --json FILE`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
-    },
-    /// Ten tasks of one customer, alone and beside ten thousand of another.
-    Fair {
-        /// Passed on: `--large N --small N --rounds N --json FILE`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
-    },
-    /// Backlogs of no-op tasks that two hosts work off.
-    Drain {
-        /// Passed on: `--tasks N --small N --large N --json FILE`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
-    },
-    /// No-op tasks through Tasklane, BullMQ, graphile-worker, pg-boss, Dramatiq and Celery.
-    Peers {
-        /// Passed on: `--tasks N --rounds N --json FILE`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
-    },
-    /// An urgent task, alone and while a thousand runs of hostile modules have the host.
-    Canary {
-        /// Passed on: `--crowd N --rounds N --json FILE`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
-    },
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// throughput, postgres, drain, submit, latency, priority, cold, parked, mixed, due, cores, languages, memory, fair, canary, hosts,
+    /// peers; all: every one of them, as one table and a chart; instructions: counted for the hot paths, with valgrind.
+    name: String,
+    /// Passed on: `cargo xtask bench NAME -- --help` tells.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<String>,
 }
 
+/// Beside the server, what a benchmark needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Peers,
+    Postgres,
+    Wrk,
+    Languages,
+}
+
+const NAMES: [(&str, &[Need]); 18] = [
+    ("throughput", &[Need::Peers]),
+    ("postgres", &[Need::Postgres]),
+    ("drain", &[Need::Peers]),
+    ("submit", &[Need::Wrk]),
+    ("latency", &[]),
+    ("priority", &[]),
+    ("cold", &[]),
+    ("parked", &[]),
+    ("mixed", &[]),
+    ("due", &[]),
+    ("cores", &[]),
+    ("languages", &[Need::Languages]),
+    ("memory", &[]),
+    ("fair", &[]),
+    ("canary", &[]),
+    ("hosts", &[]),
+    ("peers", &[Need::Peers]),
+    ("all", &[Need::Peers, Need::Postgres, Need::Wrk, Need::Languages]),
+];
+
+/// The floors: examples of the crates that own the drivers.
+const FLOORS: [&str; 4] = ["floor_nats", "floor_submit", "floor_host", "floor_store"];
+
 /// Runs one.
-pub(crate) fn run_bench(bench: &Bench) -> anyhow::Result<()> {
+pub(crate) fn run_bench(options: &Options) -> anyhow::Result<()> {
+    if options.name == "instructions" {
+        return instructions::run_with(&options.rest);
+    }
+    let found = NAMES.iter().find(|(name, _)| *name == options.name);
+    let Some((name, needs)) = found else {
+        let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+        anyhow::bail!("there is no benchmark `{}`: choose of {}, instructions", options.name, known.join(", "));
+    };
     setup::for_demo()?;
     plugins::build()?;
-    step("build", || {
-        run_cargo(&["build", "--release", "--locked", "--package", "taskctl", "--package", "tasklane-bench"])?;
-        for (package, example) in
-            [("tasklane-nats", "floor_nats"), ("tasklane-host", "floor_host"), ("tasklane-store", "floor_store")]
-        {
-            run_cargo(&["build", "--release", "--locked", "--package", package, "--example", example])?;
-        }
-        Ok(())
-    })?;
-    let (name, rest) = match bench {
-        Bench::Throughput { rest } => ("throughput", rest),
-        Bench::Due { rest } => ("due", rest),
-        Bench::Fair { rest } => ("fair", rest),
-        Bench::Canary { rest } => ("canary", rest),
-        Bench::Drain { rest } => ("drain", rest),
-        Bench::Peers { rest } => {
-            step("peers", setup::for_peers)?;
-            ("peers", rest)
-        }
-    };
+    step("what the benchmark needs", || needs.iter().try_for_each(|need| need.meet()))?;
+    step("build", build)?;
     let mut command = Command::new("target/release/tasklane-bench");
-    command.arg(name).args(rest).env("TASKLANE_NATS_SERVER", setup::nats_server()?);
+    command.arg(name).args(&options.rest).env("TASKLANE_NATS_SERVER", setup::nats_server()?);
     run(&mut command)
 }
 
-fn run_cargo(args: &[&str]) -> anyhow::Result<()> {
-    run(&mut cargo(args))
+impl Need {
+    fn meet(self) -> anyhow::Result<()> {
+        match self {
+            Self::Peers => setup::for_peers(),
+            Self::Postgres => setup::postgres(),
+            Self::Wrk => setup::wrk(),
+            Self::Languages => plugins::build_languages(),
+        }
+    }
+}
+
+fn build() -> anyhow::Result<()> {
+    build_with(&FLOORS)
+}
+
+/// All programs and some examples. Always of the whole workspace: chosen by package, dependencies would have other features, and be
+/// compiled a second time.
+fn build_with(examples: &[&str]) -> anyhow::Result<()> {
+    let mut command = cargo(&["build", "--release", "--locked", "--workspace", "--bins"]);
+    examples.iter().for_each(|example| {
+        command.args(["--example", example]);
+    });
+    run(&mut command)
 }

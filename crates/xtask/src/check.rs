@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Documents that are checked.
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 18] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/ARCHITECTURE.md",
@@ -11,16 +11,20 @@ const DOCUMENTS: [&str; 14] = [
     "docs/cli.md",
     "docs/config.md",
     "docs/errors.md",
+    "docs/metrics.md",
     "docs/modules-c.md",
     "docs/modules-python.md",
     "docs/modules-rust.md",
     "docs/modules-typescript.md",
     "docs/modules-wasi.md",
+    "docs/operations.md",
+    "docs/tracing.md",
+    "docs/performance.md",
     "bench/README.md",
     "plugins/README.md",
 ];
 /// A word in backquotes that begins like this is a path.
-const ROOTS: [&str; 12] = [
+const ROOTS: [&str; 13] = [
     "crates/",
     "host/",
     "nats/",
@@ -31,6 +35,7 @@ const ROOTS: [&str; 12] = [
     "migrations/",
     "tests/",
     "bench/",
+    "deploy/",
     "docs/",
     ".ci/",
 ];

@@ -20,11 +20,20 @@ pub(crate) fn build() -> anyhow::Result<()> {
     })
 }
 
-/// Its tests against a live instance of the built `taskctl`.
+/// All of its tests against a live instance of the built `taskctl`.
 pub(crate) fn test() -> anyhow::Result<()> {
+    browse(&[])
+}
+
+/// One test for each page and action, those that take long left out (`@core` in `dashboard/tests`).
+pub(crate) fn test_core() -> anyhow::Result<()> {
+    browse(&["--", "--grep", "@core"])
+}
+
+fn browse(which: &[&str]) -> anyhow::Result<()> {
     packages()?;
     let mut command = Command::new("npm");
-    command.args(["test", "--silent"]).current_dir(DIR).env("CHROMIUM", setup::chromium()?);
+    command.args(["test", "--silent"]).args(which).current_dir(DIR).env("CHROMIUM", setup::chromium()?);
     run(command.env("TASKLANE_NATS_SERVER", setup::nats_server()?))
 }
 

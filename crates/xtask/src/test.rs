@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::process::{cargo, step};
-use crate::{check, dashboard, fuzz, plugins, setup};
+use crate::{bench, check, dashboard, fuzz, plugins, setup};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -12,14 +12,14 @@ pub(crate) struct Options {
     /// Only these steps, by the first word of their names.
     #[arg(long)]
     only: Vec<String>,
-    /// Afterwards the dashboard in a real browser, and fuzzing, one minute for each target.
+    /// Afterwards all of the dashboard in a real browser, and fuzzing, one minute for each target.
     #[arg(long)]
     long: bool,
 }
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 11] = [
     ("format", format),
     ("documents", check::documents),
     ("plugins", plugins::build),
@@ -27,8 +27,10 @@ const STEPS: [Step; 9] = [
     ("clippy", clippy),
     ("deny (layers, licences, sources)", deny),
     ("build", build),
+    ("browser (the core of the dashboard in Chromium)", dashboard::test_core),
     ("tests (unit, property, conformance, API, CLI, end to end)", tests),
     ("sdk", sdk),
+    ("instructions (of the hot paths, counted)", bench::gate),
 ];
 
 /// Runs the steps and ends with a table of times.
@@ -62,7 +64,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     setup::for_test()?;
     let times = run_steps(&options.only)?;
     if options.long {
-        step("browser (the dashboard in Chromium)", dashboard::test)?;
+        step("browser (all of the dashboard in Chromium)", dashboard::test)?;
         step("fuzz", || fuzz::run(&fuzz::Options::default()))?;
     }
     println!();
@@ -85,9 +87,10 @@ fn deny() -> anyhow::Result<()> {
     run_command(Command::new(setup::cargo_deny()?).args(["check", "bans", "licenses", "sources"]))
 }
 
-/// The binary that CLI and end-to-end tests start.
+/// All tests, and the binary that those of the CLI and the stories start. Together: dependencies built for one package alone would have other
+/// features, and be built again for the tests.
 fn build() -> anyhow::Result<()> {
-    run_cargo(&["build", "--release", "--locked", "--package", "taskctl"])
+    run_cargo(&["test", "--release", "--locked", "--workspace", "--no-run"])
 }
 
 fn tests() -> anyhow::Result<()> {

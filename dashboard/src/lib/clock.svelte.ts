@@ -49,22 +49,36 @@ export function relative(time: string, now: number): string {
   return seconds < 0 ? `${words} ago` : `in ${words}`
 }
 
+/** Formats are dear to make, and asked for by every row of a list that scrolls. */
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+function format(name: string, make: () => Intl.DateTimeFormat): Intl.DateTimeFormat {
+  const known = formats.get(name) ?? make()
+  formats.set(name, known)
+  return known
+}
+
 /** Date and time in the chosen zone, with milliseconds if asked for. */
 export function absolute(time: string, precise = false): string {
   const date = new Date(time)
   if (Number.isNaN(date.getTime())) return time
   const utc = settings.zone === 'utc'
+  return format(`absolute ${utc} ${precise}`, () => dateAndTime(utc, precise)).format(date).replace(',', '')
+}
+
+function dateAndTime(utc: boolean, precise: boolean): Intl.DateTimeFormat {
   const parts: Intl.DateTimeFormatOptions = {
     year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit',
     hourCycle: 'h23', timeZoneName: 'short',
     ...(utc ? { timeZone: 'UTC' } : {}),
     ...(precise ? { fractionalSecondDigits: 3 as const } : {}),
   }
-  return new Intl.DateTimeFormat('en-CA', parts).format(date).replace(',', '')
+  return new Intl.DateTimeFormat('en-CA', parts)
 }
 
 /** Time of day in the chosen zone. */
 export function timeOfDay(ms: number): string {
-  const zone = settings.zone === 'utc' ? { timeZone: 'UTC' } : {}
-  return new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', ...zone }).format(ms)
+  const utc = settings.zone === 'utc'
+  const zone = utc ? { timeZone: 'UTC' } : {}
+  return format(`day ${utc}`, () => new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', ...zone })).format(ms)
 }

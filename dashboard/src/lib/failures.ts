@@ -1,6 +1,7 @@
 // Failed tasks that failed for the same reason.
 import { api } from './api/client'
 import type { Task } from './api/types'
+import { router } from './router.svelte'
 import { outcomeWords } from './states'
 import { headline } from './text'
 
@@ -21,7 +22,7 @@ export async function readFailed(signal: AbortSignal): Promise<{ tasks: Task[]; 
   const tasks: Task[] = []
   let cursor: string | undefined
   for (let page = 0; page < PAGES_MAX; page += 1) {
-    const read = await api.get('/api/v1/tasks', { query: { status: 'failed', limit: 200, ...(cursor ? { cursor } : {}) }, signal })
+    const read = await api.get('/api/v1/tasks', { query: { ...router.scope, status: 'failed', limit: 200, ...(cursor ? { cursor } : {}) }, signal })
     tasks.push(...(read.tasks as unknown as Task[]))
     cursor = read.next_cursor ?? undefined
     if (cursor === undefined) break

@@ -23,14 +23,14 @@ export const words = (filter: Filter): string =>
 /** What can be typed after a filter's name. */
 export async function suggestions(seen: Task[]): Promise<Record<FilterName, string[]>> {
   const quiet = async <T>(read: Promise<T>) => read.catch(() => undefined)
-  const [modules, queues] = await Promise.all([quiet(api.get('/api/v1/modules')), quiet(api.get('/api/v1/queues'))])
+  const [modules, queues, namespaces] = await Promise.all([quiet(api.get('/api/v1/modules')), quiet(api.get('/api/v1/queues')), quiet(api.get('/api/v1/namespaces'))])
   const distinct = (values: (string | null | undefined)[]) => [...new Set(values.filter((value) => value != null && value !== ''))] as string[]
   return {
     status: [...STATES],
     module: distinct(modules?.modules.map((one) => one.name) ?? []),
     queue: distinct(queues?.queues.map((one) => one.name) ?? []),
     label: distinct(seen.flatMap((task) => Object.entries(task.labels ?? {}).map(([key, value]) => `${key}:${value}`))).slice(0, 50),
-    namespace: distinct(seen.map((task) => task.namespace)),
+    namespace: distinct(namespaces?.namespaces.map((one) => one.name) ?? seen.map((task) => task.namespace)),
     batch: distinct(seen.map((task) => task.batch)).slice(0, 20),
     parent: distinct(seen.map((task) => task.parent)).slice(0, 20),
   }

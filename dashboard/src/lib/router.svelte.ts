@@ -21,8 +21,22 @@ class Router {
     return this.#url.pathname + this.#url.search
   }
 
+  /** The one namespace that is looked at; `undefined`: all of them. */
+  get namespace(): string | undefined {
+    return this.#url.searchParams.get('namespace') || undefined
+  }
+
+  /** The same as a part of a request's query. */
+  get scope(): { namespace?: string } {
+    return this.namespace === undefined ? {} : { namespace: this.namespace }
+  }
+
+  /** Goes somewhere, and stays in the namespace that is looked at, unless the address names one. */
   go(to: string, how: 'push' | 'replace' = 'push'): void {
-    const url = new URL(to, location.href)
+    this.#to(new URL(within(to), location.href), how)
+  }
+
+  #to(url: URL, how: 'push' | 'replace'): void {
     if (url.href === location.href) return
     if (how === 'push') history.pushState({ depth: ++this.#guards }, '', url)
     else history.replaceState(history.state, '', url)
@@ -36,7 +50,7 @@ class Router {
       if (value === undefined || value === '') url.searchParams.delete(name)
       else url.searchParams.set(name, value)
     }
-    this.go(url.href, how)
+    this.#to(url, how)
   }
 
   /** Follows links within the dashboard without loading a page. */
@@ -48,12 +62,12 @@ class Router {
       if (!(link instanceof HTMLAnchorElement) || link.target !== '' || link.hasAttribute('download')) return
       if (link.origin !== location.origin || isServers(link.pathname)) return
       event.preventDefault()
-      this.go(link.href)
+      this.go(link.pathname + link.search)
     })
   }
 }
 
-const isServers = (path: string): boolean => /^\/(api|docs|metrics|health|livez|readyz)(\/|$)/.test(path)
+const isServers = (path: string): boolean => /^\/(api|docs|metrics|health|livez|readyz)(\/|\?|$)/.test(path)
 
 function decode(part: string): string {
   try {
@@ -65,15 +79,22 @@ function decode(part: string): string {
 
 export const router = new Router()
 
+/** An address within the dashboard, with the namespace that is looked at where it names none. */
+export function within(to: string): string {
+  const namespace = router.namespace
+  if (namespace === undefined || !to.startsWith('/') || isServers(to) || /[?&]namespace=/.test(to)) return to
+  return `${to}${to.includes('?') ? '&' : '?'}namespace=${encodeURIComponent(namespace)}`
+}
+
 export const links = {
-  task: (id: string) => `/tasks/${encodeURIComponent(id)}`,
-  module: (name: string) => `/modules/${encodeURIComponent(name)}`,
-  batch: (id: string) => `/workflows/${encodeURIComponent(id)}`,
-  schedule: (name: string) => `/schedules/${encodeURIComponent(name)}`,
+  task: (id: string) => within(`/tasks/${encodeURIComponent(id)}`),
+  module: (name: string) => within(`/modules/${encodeURIComponent(name)}`),
+  batch: (id: string) => within(`/workflows/${encodeURIComponent(id)}`),
+  schedule: (name: string) => within(`/schedules/${encodeURIComponent(name)}`),
   tasks: (filter: Record<string, string | undefined>) => {
     const query = new URLSearchParams()
     for (const [name, value] of Object.entries(filter)) if (value) query.set(name, value)
     const text = query.toString()
-    return text === '' ? '/tasks' : `/tasks?${text}`
+    return within(text === '' ? '/tasks' : `/tasks?${text}`)
   },
 }

@@ -24,6 +24,17 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
+    const ALL: [Self; 8] = [
+        Self::Url,
+        Self::Method,
+        Self::Manifest,
+        Self::Operator,
+        Self::Address,
+        Self::Requests,
+        Self::Concurrency,
+        Self::Size,
+    ];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Url => "url",
@@ -50,7 +61,7 @@ pub(crate) struct EgressMetrics {
 impl EgressMetrics {
     pub(crate) fn new() -> prometheus::Result<Self> {
         let counters = |name: &str, help: &str, label: &str| IntCounterVec::new(Opts::new(name, help), &[label]);
-        Ok(Self {
+        let metrics = Self {
             requests: counters(
                 "tasklane_egress_requests_total",
                 "Outbound HTTP requests of guests, by result.",
@@ -63,7 +74,21 @@ impl EgressMetrics {
             )?,
             bytes: counters("tasklane_egress_bytes_total", "Bytes of guests' HTTP bodies, by direction.", "direction")?,
             connections: IntGauge::new("tasklane_egress_connections", "Open connections of guests' requests.")?,
-        })
+        };
+        metrics.begin();
+        Ok(metrics)
+    }
+
+    /// Each value is there from the start: a rate of what appears only when it happens misses the first.
+    fn begin(&self) {
+        for result in ["answered", "failed", "refused"] {
+            self.requests.with_label_values(&[result]);
+        }
+        for reason in Refused::ALL {
+            self.refusals.with_label_values(&[reason.as_str()]);
+        }
+        self.bytes.with_label_values(&["sent"]);
+        self.bytes.with_label_values(&["received"]);
     }
 
     pub(crate) fn register(&self, registry: &Registry) -> prometheus::Result<()> {

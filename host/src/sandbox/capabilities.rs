@@ -69,6 +69,13 @@ impl config::Host for Guest {
 
 impl tasks::Host for Guest {
     async fn enqueue(&mut self, children: Vec<tasks::Child>) -> Result<Vec<String>, HostError> {
+        let answer = self.enqueue_all(children).await;
+        self.counted("tasks_enqueue", answer)
+    }
+}
+
+impl Guest {
+    async fn enqueue_all(&mut self, children: Vec<tasks::Child>) -> Result<Vec<String>, HostError> {
         let grants = &self.setup.manifest.permissions;
         let name = |child: &tasks::Child| child.module.split('@').next().unwrap_or_default().to_owned();
         if let Some(denied) = children.iter().map(name).find(|name| !grants.may_enqueue(name)) {

@@ -101,6 +101,19 @@ pub(crate) fn host(slots: u32, memory_bytes_max: usize) -> wasmtime::Result<Engi
     Engine::new(&config)
 }
 
+/// Bytes of each memory of [`counted`], which its guests cannot exceed.
+const COUNTED_MEMORY_BYTES: u32 = 4 * 1024 * 1024;
+
+/// The host's engine for one guest at a time, with few addresses for each memory: a counter of instructions such as valgrind has room
+/// for some tens of GiB, and a host's pool takes hundreds. Memory accesses are checked where the host's are guarded by addresses.
+pub(crate) fn counted() -> wasmtime::Result<Engine> {
+    let mut config = base()?;
+    config.memory_reservation(u64::from(COUNTED_MEMORY_BYTES)).memory_guard_size(64 * 1024);
+    config.async_stack_zeroing(true);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(1, COUNTED_MEMORY_BYTES as usize)));
+    Engine::new(&config)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,7 @@ use super::stdio::{SharedVoice, Stream};
 use super::units::{Calls, Units};
 use crate::assets::AssetDir;
 use crate::egress::Gateway;
+use crate::trace::AttemptTrace;
 use tasklane_domain::log::LogSource;
 
 /// Resources that a guest may hold at once.
@@ -157,7 +158,19 @@ fn with_assets(mut builder: WasiCtxBuilder, setup: &Setup) -> wasmtime::Result<W
     Ok(builder)
 }
 
-/// No files, no sockets, no names, no environment but the manifest's; the payload is standard input.
+/// The variable with the W3C trace context that a guest continues.
+const TRACEPARENT: &str = "TRACEPARENT";
+
+/// That of this run, or the submit's where nothing is recorded here; none if the manifest has one of its own.
+fn traceparent(setup: &Setup) -> Option<String> {
+    if setup.manifest.command.env.contains_key(TRACEPARENT) {
+        return None;
+    }
+    let own = setup.calls.trace.as_ref().map(AttemptTrace::traceparent);
+    own.or_else(|| setup.order.traceparent.clone())
+}
+
+/// No files, no sockets, no names, no environment but the manifest's and its trace context; the payload is standard input.
 fn builder(setup: &Setup) -> WasiCtxBuilder {
     let mut builder = WasiCtxBuilder::new();
     let command = &setup.manifest.command;
@@ -177,6 +190,9 @@ fn builder(setup: &Setup) -> WasiCtxBuilder {
         if let EnvValue::Text(text) = value {
             builder.env(name, text);
         }
+    }
+    if let Some(context) = traceparent(setup) {
+        builder.env(TRACEPARENT, context);
     }
     for (name, value) in &setup.env {
         // Checked to be text when it was revealed.
@@ -198,7 +214,7 @@ impl WasiHttpView for Guest {
         let setup = &self.setup;
         let hooks = self.outgoing.get_or_insert_with(|| {
             let (gateway, manifest, voice) = (setup.gateway.clone(), setup.manifest.clone(), setup.voice.clone());
-            Outgoing::new(gateway, manifest, setup.order.limits, voice, setup.until)
+            Outgoing::new(gateway, manifest, setup.order.limits, voice, setup.until, setup.calls.trace.clone())
         });
         WasiHttpCtxView { hooks, table: &mut self.table, ctx: &mut self.http }
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::trace::AttemptTrace;
 use wasmtime::{CallHook, CallHookHandler, StoreContextMut};
 
 /// How long one poll of a guest may last before its next return from the host yields.
@@ -83,13 +84,20 @@ pub(crate) struct Watch {
     pub(crate) argument_bytes: usize,
     /// Most bytes at the guest's end.
     pub(crate) result_bytes: usize,
+    /// Its spans, if its trace is sampled.
+    pub(crate) trace: Option<AttemptTrace>,
 }
 
 #[async_trait::async_trait]
 impl<T: Send> CallHookHandler<T> for Watch {
     async fn handle_call_event(&self, mut store: StoreContextMut<'_, T>, event: CallHook) -> wasmtime::Result<()> {
         match event {
-            CallHook::CallingHost => store.set_hostcall_fuel(self.argument_bytes),
+            CallHook::CallingHost => {
+                store.set_hostcall_fuel(self.argument_bytes);
+                if let Some(trace) = &self.trace {
+                    trace.called();
+                }
+            }
             CallHook::ReturningFromHost if self.clock.current_poll() > POLL_TIME_MAX => tokio::task::yield_now().await,
             // Its end, or that of an allocation for a host function, which then gives and takes nothing.
             CallHook::ReturningFromWasm => store.set_hostcall_fuel(self.result_bytes),

@@ -13,10 +13,12 @@ use http::uri::PathAndQuery;
 use http::{Request, Uri};
 use tasklane_domain::egress::{GuestRefusal, Method, Target, check_guest};
 use tasklane_domain::{Limits, Manifest};
+use tasklane_trace::Span;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::stdio::SharedVoice;
 use crate::egress::{Answered, Exchange, Gateway, Open, Refused, Seat, refuse, too_long_a_request};
+use crate::trace::AttemptTrace;
 
 /// Longest path with its query, in bytes.
 const PATH_BYTES_MAX: usize = 8 * 1024;
@@ -34,6 +36,7 @@ pub(crate) struct Outgoing {
     until: Instant,
     requests: u32,
     open: Open,
+    trace: Option<AttemptTrace>,
 }
 
 /// Why a request is not made.
@@ -66,8 +69,9 @@ impl Outgoing {
         limits: Limits,
         voice: SharedVoice,
         until: Instant,
+        trace: Option<AttemptTrace>,
     ) -> Self {
-        Self { gateway, manifest, limits, voice, until, requests: 0, open: Open::default() }
+        Self { gateway, manifest, limits, voice, until, requests: 0, open: Open::default(), trace }
     }
 
     fn judge(&mut self, request: &Request<WasiBody>) -> Result<Judged, Denied> {
@@ -124,6 +128,12 @@ impl Outgoing {
     }
 }
 
+impl Outgoing {
+    fn span(&self, method: &http::Method, target: &Target) -> Option<Span> {
+        self.trace.as_ref()?.request(method, target.host().to_string(), target.port())
+    }
+}
+
 impl WasiHttpHooks for Outgoing {
     fn set_host_header(&mut self) -> bool {
         // It is set in the form that was judged.
@@ -136,9 +146,13 @@ impl WasiHttpHooks for Outgoing {
         options: Option<RequestOptions>,
         _body_ended: Ending,
     ) -> Sending {
+        let method = request.method().clone();
         let judged = self.judge(&request).and_then(|judged| self.exchange(judged, request, options));
         match judged {
-            Ok((exchange, seat)) => Box::new(ended(self.gateway.begin(exchange, seat))),
+            Ok((exchange, seat)) => {
+                let span = self.span(&method, &exchange.target);
+                Box::new(ended(self.gateway.begin(exchange, seat), span))
+            }
             Err(Denied { reason, why, error }) => {
                 refuse(&self.gateway, &self.voice, reason, &why);
                 Box::new(ready(Err(error)))
@@ -156,9 +170,19 @@ impl WasiHttpHooks for Outgoing {
 }
 
 /// The exchange goes on by itself: nothing of it is left to the guest's thread.
-async fn ended(answered: impl Future<Output = Answered>) -> Result<(http::Response<WasiBody>, Ending), Error> {
+async fn ended(
+    answered: impl Future<Output = Answered>,
+    span: Option<Span>,
+) -> Result<(http::Response<WasiBody>, Ending), Error> {
     let nothing: Ending = Box::new(ready(Ok(())));
-    Ok((answered.await?, nothing))
+    let answer = answered.await;
+    if let Some(mut span) = span {
+        match &answer {
+            Ok(response) => span.set("http.response.status_code", i64::from(response.status().as_u16())),
+            Err(_) => span.fail("no_answer"),
+        }
+    }
+    Ok((answer?, nothing))
 }
 
 fn method(request: &Request<WasiBody>) -> Result<Method, Denied> {

@@ -6,6 +6,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tasklane_domain::Attempt;
+use tasklane_domain::live_log::LogPiece;
 use tasklane_domain::log::{LogCapture, LogLevel, LogLine, LogRecorder, LogSource};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -107,6 +109,11 @@ impl Voice {
         let text = String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).into_owned();
         let level = if source == LogSource::Stderr { LogLevel::Warn } else { LogLevel::Info };
         self.say(source, level, text);
+    }
+
+    /// What follows the first `after` lines, so far.
+    pub(crate) fn said_since(&self, attempt: Attempt, after: u64) -> LogPiece {
+        LogPiece::of(attempt, self.recorder.so_far(), after)
     }
 
     /// The end of what was said, for an error message.

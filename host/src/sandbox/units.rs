@@ -11,6 +11,7 @@ use tasklane_domain::call::{Call, CallAnswer, CallError, CallRequest, Caller};
 
 use super::bindings::tasklane::task::types::HostError;
 use super::guest::Guest;
+use crate::trace::AttemptTrace;
 
 /// Units of a call that leaves the host.
 const CALL_UNITS: u64 = 10;
@@ -27,6 +28,8 @@ pub(crate) struct Calls {
     pub(crate) counted: IntCounterVec,
     /// Units of one attempt.
     pub(crate) units_max: u64,
+    /// Its spans, if its trace is sampled.
+    pub(crate) trace: Option<AttemptTrace>,
 }
 
 /// What is left of an attempt's units.
@@ -96,8 +99,12 @@ impl Calls {
 
 impl Guest {
     /// Counts what came of a host function, and passes it on.
-    pub(crate) fn counted<T>(&self, function: &str, answer: Result<T, HostError>) -> Result<T, HostError> {
-        self.setup.calls.counted.with_label_values(&[function, word(&answer)]).inc();
+    pub(crate) fn counted<T>(&self, function: &'static str, answer: Result<T, HostError>) -> Result<T, HostError> {
+        let result = word(&answer);
+        self.setup.calls.counted.with_label_values(&[function, result]).inc();
+        if let Some(trace) = &self.setup.calls.trace {
+            trace.host_function(function, result);
+        }
         answer
     }
 

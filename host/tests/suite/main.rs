@@ -37,6 +37,8 @@ mod isolation;
 #[cfg(test)]
 mod keeper;
 #[cfg(test)]
+mod orders;
+#[cfg(test)]
 mod outcomes;
 #[cfg(test)]
 mod pieces;
@@ -56,3 +58,5 @@ mod stains;
 mod values;
 #[cfg(test)]
 mod variables;
+#[cfg(test)]
+mod voices;

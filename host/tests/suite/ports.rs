@@ -13,14 +13,15 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use sha2::Digest as _;
 use tasklane_domain::error::QueueError;
+use tasklane_domain::live_log::{Asked, LogCursor, LogPiece, LogQuestion, LogReply};
 use tasklane_domain::ports::{
     Control, HostRegistry, ModuleCache, Parking, ReportSink, TaskNews, WantedModules, WorkSource, live,
 };
 use tasklane_domain::quarantine::{Death, DeathRegister};
 use tasklane_domain::work::{AckToken, Delivery, Ended, ReportBody};
 use tasklane_domain::{
-    Attempt, Clock, DeliveryId, HostInfo, Limits, Manifest, ModuleDigest, ModuleRef, Outcome, Priority, QueueName,
-    Report, SystemClock, TaskId, Timestamp, WorkOrder,
+    Attempt, Clock, DeliveryId, HostId, HostInfo, HostOrder, HostWish, Limits, Manifest, ModuleDigest, ModuleRef,
+    Outcome, Priority, QueueName, Report, SystemClock, TaskId, Timestamp, WorkOrder,
 };
 use tasklane_host::{ChildOrder, CompilerCommand, Host, HostPorts, HostSettings};
 use tokio::sync::{Notify, mpsc, watch};
@@ -69,6 +70,8 @@ pub(crate) struct World {
     /// Largest number of deliveries asked for at once, and the newest parking.
     pub(crate) asked: Mutex<Vec<(usize, Parking)>>,
     cancels: Mutex<Option<mpsc::UnboundedSender<TaskId>>>,
+    questions: Mutex<Option<mpsc::UnboundedSender<Asked>>>,
+    orders: Mutex<Option<mpsc::UnboundedSender<HostOrder>>>,
     /// Large payloads and results.
     pub(crate) blobs: Arc<Buckets>,
     /// What hosts told of deaths, and what they hear.
@@ -88,6 +91,8 @@ impl World {
             report_bytes_max: Mutex::new(usize::MAX),
             asked: Mutex::default(),
             cancels: Mutex::default(),
+            questions: Mutex::default(),
+            orders: Mutex::default(),
             blobs: Arc::default(),
             deaths: Mutex::default(),
             quarantined: Mutex::default(),
@@ -195,6 +200,18 @@ impl World {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("the host does not listen for cancels");
+    }
+
+    /// Tells a host what an operator wants, as soon as it listens.
+    pub(crate) async fn order_host(&self, host: HostId, wish: HostWish) {
+        for _ in 0..1_000 {
+            if let Some(orders) = &*self.orders.lock() {
+                orders.send(HostOrder { host, wish }).unwrap();
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the host does not listen for orders");
     }
 
     fn take(&self, want: usize) -> Vec<Delivery> {
@@ -422,12 +439,48 @@ impl HostRegistry for World {
     }
 }
 
-struct Cancels(mpsc::UnboundedReceiver<TaskId>);
+struct Heard<T>(mpsc::UnboundedReceiver<T>);
 
 #[async_trait]
-impl live::Subscription<TaskId> for Cancels {
-    async fn next(&mut self) -> Option<TaskId> {
+impl<T: Send + 'static> live::Subscription<T> for Heard<T> {
+    async fn next(&mut self) -> Option<T> {
         self.0.recv().await
+    }
+}
+
+struct Questions(mpsc::UnboundedReceiver<Asked>);
+
+#[async_trait]
+impl live::Subscription<Asked> for Questions {
+    async fn next(&mut self) -> Option<Asked> {
+        self.0.recv().await
+    }
+}
+
+/// Where an answer about a log goes.
+struct Answer(mpsc::UnboundedSender<LogPiece>);
+
+#[async_trait]
+impl LogReply for Answer {
+    async fn answer(self: Box<Self>, piece: LogPiece) {
+        self.0.send(piece).unwrap();
+    }
+}
+
+impl World {
+    /// Asks the host about a log until it answers with lines.
+    pub(crate) async fn lines(&self, task: TaskId, after: LogCursor) -> LogPiece {
+        for _ in 0..1_000 {
+            let (sender, mut receiver) = mpsc::unbounded_channel();
+            if let Some(questions) = &*self.questions.lock() {
+                questions.send((LogQuestion { task, after }, Box::new(Answer(sender)))).unwrap();
+            }
+            let heard = tokio::time::timeout(Duration::from_millis(10), receiver.recv()).await;
+            if let Some(piece) = heard.ok().flatten().filter(|piece| !piece.lines.is_empty()) {
+                return piece;
+            }
+        }
+        panic!("the host says nothing of the log")
     }
 }
 
@@ -440,7 +493,17 @@ impl Control for World {
     async fn cancels(&self) -> Result<live::Receiver<TaskId>, QueueError> {
         let (sender, receiver) = mpsc::unbounded_channel();
         *self.cancels.lock() = Some(sender);
-        Ok(Box::new(Cancels(receiver)))
+        Ok(Box::new(Heard(receiver)))
+    }
+
+    async fn order_host(&self, _: HostOrder) -> Result<(), QueueError> {
+        Err(away())
+    }
+
+    async fn host_orders(&self) -> Result<live::Receiver<HostOrder>, QueueError> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.orders.lock() = Some(sender);
+        Ok(Box::new(Heard(receiver)))
     }
 
     async fn nudge_due(&self, _: Timestamp) -> Result<(), QueueError> {
@@ -465,6 +528,16 @@ impl Control for World {
 
     async fn news(&self) -> Result<live::Receiver<Vec<TaskNews>>, QueueError> {
         Err(away())
+    }
+
+    async fn ask_log(&self, _: &LogQuestion) -> Result<Option<LogPiece>, QueueError> {
+        Err(away())
+    }
+
+    async fn log_questions(&self) -> Result<live::Receiver<Asked>, QueueError> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.questions.lock() = Some(sender);
+        Ok(Box::new(Questions(receiver)))
     }
 }
 

@@ -11,7 +11,8 @@ use tasklane_domain::ports::{
     Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, ReportSink, ReportSource, StreamKeeper, WorkSource,
 };
 use tasklane_domain::{
-    Clock, HostId, HostInfo, HostStatus, Manifest, ModuleDigest, ModuleRef, QueueName, SystemClock, TaskId,
+    Clock, HostId, HostInfo, HostOrder, HostStatus, HostWish, Manifest, ModuleDigest, ModuleRef, QueueName,
+    SystemClock, TaskId,
 };
 use tasklane_nats::{Auth, ConnectOptions, Nats, Topology};
 use tasklane_testkit::nats::program;
@@ -61,6 +62,7 @@ fn host_info() -> HostInfo {
         version: "0.1.0".to_owned(),
         status: HostStatus::Active,
         slots: 1,
+        slots_max: 1,
         running: 0,
         buffered: 0,
         queues: vec![],
@@ -81,6 +83,7 @@ async fn a_host_and_a_control_plane_work_together_with_their_permissions() -> an
     host.report_sink(&topology).publish(vec![ended(Bytes::new())]).await?;
     host.host_registry(&topology).beat(&host_info()).await?;
     let mut cancels = host.control().cancels().await?;
+    let mut orders = host.control().host_orders().await?;
 
     assert_eq!(control.dispatcher().dispatch(vec![order(5)]).await, 1);
     let delivery = receive(&source, 1).await?.pop().unwrap();
@@ -94,10 +97,14 @@ async fn a_host_and_a_control_plane_work_together_with_their_permissions() -> an
     let task = TaskId::new();
     control.control().cancel(&[task]).await?;
     assert_eq!(soon("the cancel", cancels.next()).await?, Some(task));
+    let wish = HostOrder { host: HostId::new(), wish: HostWish::Drain };
+    control.control().order_host(wish).await?;
+    assert_eq!(soon("the order", orders.next()).await?, Some(wish));
     modules(&control, &host, &topology).await?;
     crate::compiled::both_ways(&control, &host, &topology).await?;
     crate::deaths::both_ends(&control, &host).await?;
     crate::calls::both_ways(&control, &host).await?;
+    crate::logs::both_ends(&control, &host).await?;
     crate::blobs::both_ways(&control, &host, &topology).await
 }
 
@@ -128,7 +135,7 @@ async fn a_host_can_neither_lead_nor_dispatch_nor_trim_nor_take_reports() -> any
     let server = start(dir.path())?;
     let (control, host) = (connect(&server, "control").await?, connect(&server, "host").await?);
     control.keeper(&topology, Arc::new(SystemClock)).ensure().await?;
-    let info = LeaderInfo { scheduler: "host".to_owned(), term: None, since: SystemClock.now() };
+    let info = LeaderInfo { scheduler: "host".to_owned(), term: None, since: SystemClock.now(), renewed_at: None };
     // Each is refused by the server without an answer, so each waits for its own timeout.
     let (leases, dispatcher) = (host.lease_store(&topology), host.dispatcher());
     let keeper = host.keeper(&topology, Arc::new(SystemClock));

@@ -1,7 +1,7 @@
 //! Core messages between processes.
 
 use tasklane_domain::ports::{Control, TaskNews};
-use tasklane_domain::{Clock, QueueName, StateKind, SystemClock, TaskId};
+use tasklane_domain::{Clock, HostId, HostOrder, HostWish, QueueName, StateKind, SystemClock, TaskId};
 
 use crate::world::{World, eventually, module, soon};
 
@@ -24,6 +24,14 @@ async fn every_listener_hears_every_message() -> anyhow::Result<()> {
     for task in tasks {
         assert_eq!(soon("a cancel", cancels.next()).await?, Some(task));
         assert_eq!(soon("a cancel", others.next()).await?, Some(task));
+    }
+    let mut orders = there.host_orders().await?;
+    there.nudge_due(SystemClock.now()).await?;
+    soon("its own nudge", nudges.next()).await?.unwrap();
+    for wish in [HostWish::Drain, HostWish::Resume, HostWish::Scale(7)] {
+        let order = HostOrder { host: HostId::new(), wish };
+        here.order_host(order).await?;
+        assert_eq!(soon("an order", orders.next()).await?, Some(order));
     }
     let at = SystemClock.now();
     here.nudge_due(at).await?;

@@ -16,6 +16,7 @@ fn host(name: &str) -> HostInfo {
         version: "0.1.0".to_owned(),
         status: HostStatus::Draining,
         slots: 8,
+        slots_max: 8,
         running: 3,
         buffered: 2,
         queues: vec![QueueName::default()],

@@ -14,7 +14,7 @@ const TTL: Duration = Duration::from_secs(30);
 const SHORT_TTL: Duration = Duration::from_secs(1);
 
 fn info(scheduler: &str) -> LeaderInfo {
-    LeaderInfo { scheduler: scheduler.to_owned(), term: Some(Term::new(4)), since: SystemClock.now() }
+    LeaderInfo { scheduler: scheduler.to_owned(), term: Some(Term::new(4)), since: SystemClock.now(), renewed_at: None }
 }
 
 fn is_lost<T: std::fmt::Debug>(answer: &Result<T, QueueError>) -> bool {

@@ -14,6 +14,7 @@ mod hosts;
 mod intake;
 mod keeper;
 mod lease;
+mod logs;
 mod modules;
 mod orders;
 mod priority;

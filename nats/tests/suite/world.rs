@@ -159,6 +159,7 @@ pub(crate) fn ended(result: Bytes) -> Report {
         log,
         started_at: Timestamp::from_micros(10),
         ended_at: Timestamp::from_micros(20),
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
     };
     report(ReportBody::Ended(Box::new(ended)))
 }

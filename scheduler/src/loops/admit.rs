@@ -10,7 +10,7 @@ use tasklane_domain::Timestamp;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::{Admitted, Pass, Shares, Throughput};
 use tasklane_domain::ports::live::Receiver;
-use tasklane_domain::{Lane, QueueName, Term};
+use tasklane_domain::{HostInfo, Lane, QueueName, Term};
 
 use super::due::dispatch;
 use crate::leader::note_failure;
@@ -145,7 +145,7 @@ async fn read_cluster(room: &Room, memory: &mut Memory) {
     }
     memory.looked_at_cluster = Some(Instant::now());
     match room.ports.hosts.hosts().await {
-        Ok(hosts) => memory.slots = hosts.iter().map(|host| host.slots).sum(),
+        Ok(hosts) => memory.slots = hosts.iter().map(HostInfo::open_slots).sum(),
         Err(error) => tracing::debug!(%error, "the hosts could not be read"),
     }
     // Compared again, since a lane that was made anew is not paused.

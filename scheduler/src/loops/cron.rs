@@ -4,12 +4,14 @@
 //! becomes a task once, whoever leads: the transaction carries the term, and moves the schedule only from the time that was seen
 //! here. A crash between commit and publish is mended by `rescue`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tasklane_domain::error::StoreError;
 use tasklane_domain::release::Unresolved;
 use tasklane_domain::schedule::{Fire, Look, Passed, Plan, Previous, Schedule, look as instants, plan};
 use tasklane_domain::{NewTask, StateKind, TaskId, Term, Timestamp, release};
+use tasklane_metrics::TaskSeries;
 use tasklane_recurrence::{Recurrence, Zone};
 
 use super::due::{dispatch, stop};
@@ -72,8 +74,16 @@ async fn handle(room: &Room, term: Term, schedule: &Schedule, now: Timestamp) ->
     let next_at = found.next_at;
     let fire = fire(room, schedule, seen, found, made, now).await?;
     let cancelled = fire.cancel;
+    let counted: Vec<(Timestamp, Arc<TaskSeries>)> = fire
+        .tasks
+        .iter()
+        .map(|(at, task)| (*at, room.metrics.tasks.of(&task.queue, task.priority, &task.module.name)))
+        .collect();
     let fired = room.ports.schedules.fire(term, fire, now).await?;
     room.metrics.fired.inc_by(fired.count as u64);
+    if fired.moved {
+        count(room, &counted);
+    }
     if !fired.settled.is_empty() {
         stop(room, cancelled.as_slice()).await;
     }
@@ -84,6 +94,14 @@ async fn handle(room: &Room, term: Term, schedule: &Schedule, now: Timestamp) ->
     dispatch(room, fired.ready).await;
     // Somebody changed it meanwhile: the next look sees how it is now.
     Ok(if fired.moved { next_at } else { Some(now) })
+}
+
+fn count(room: &Room, fired: &[(Timestamp, Arc<TaskSeries>)]) {
+    let now = room.clock.now();
+    for (at, series) in fired {
+        series.submitted();
+        room.metrics.schedule_lateness.observe(now.since(*at).as_secs_f64());
+    }
 }
 
 /// What is due; `None` if the schedule cannot be read.
@@ -117,8 +135,8 @@ async fn fire(
     let Plan { fire, mut pass, previous } = made;
     let tasks = if fire.is_empty() { Vec::new() } else { tasks_of(room, schedule, fire, &mut pass, now).await? };
     let cancel = schedule.last_task.filter(|_| previous == Previous::IsCancelled && !tasks.is_empty());
-    let (name, previous) = (schedule.name.clone(), schedule.last_task);
-    Ok(Fire { name, seen, previous, missed: found.missed, next_at: found.next_at, tasks, pass, cancel })
+    let (name, rules, previous) = (schedule.name.clone(), schedule.rules.clone(), schedule.last_task);
+    Ok(Fire { name, seen, rules, previous, missed: found.missed, next_at: found.next_at, tasks, pass, cancel })
 }
 
 /// A task for each instant, of the version that it gets: an alias with weights may give each another one.

@@ -23,13 +23,13 @@ fn key(report: &Report) -> ResultKey {
 
 /// Records the result that a report refers to, or makes the report say why it cannot be had. `Err`: trying again may help.
 pub(super) async fn record(room: &Room, report: &mut Report) -> Result<(), ChunkError> {
-    let (task, key) = (report.task, key(report));
+    let (task, attempt, host, key) = (report.task, report.attempt, report.host, key(report));
     let ReportBody::Ended(ended) = &mut report.body else { return Ok(()) };
     let Some(blob) = ended.result_blob else { return Ok(()) };
     match copy(room, key, blob).await {
         Ok(()) => Ok(()),
         Err(ChunkError::Different(_) | ChunkError::Queue(QueueError::NotFound(_))) => {
-            tracing::warn!(%task, digest = %blob.digest, "a large result is gone, or is not what was announced");
+            tracing::warn!(%task, %attempt, %host, digest = %blob.digest, "a large result is gone, or is not what was announced");
             lose(ended, blob);
             Ok(())
         }

@@ -13,6 +13,7 @@ use super::admit::nudge_admit;
 use super::announce;
 use super::results::{self, is_large};
 use crate::Room;
+use crate::trace::Traced;
 
 /// Wait after an error, so that a database or NATS that is away is not hammered.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
@@ -49,14 +50,17 @@ async fn settle(room: &Room, batch: ReportBatch) {
     }
     // Large results take their time: the others do not wait for them.
     let (large, small): (Vec<Report>, Vec<Report>) = batch.reports.into_iter().partition(is_large);
+    if !small.is_empty() {
+        room.metrics.settle_reports.observe(small.len() as f64);
+    }
     let timer = room.metrics.settle_seconds.start_timer();
-    let Some(answer) = commit(room, small).await else { return };
+    let Some(answer) = commit(room, &small).await else { return };
     timer.observe_duration();
     if large.is_empty() {
         room.ports.reports.ack(batch.tokens).await;
-        return follow_up(room, answer).await;
+        return follow_up(room, &small, answer).await;
     }
-    follow_up(room, answer).await;
+    follow_up(room, &small, answer).await;
     if settle_large(room, large).await.is_some() {
         room.ports.reports.ack(batch.tokens).await;
     }
@@ -67,8 +71,8 @@ async fn settle_large(room: &Room, mut reports: Vec<Report>) -> Option<()> {
     for report in &mut reports {
         record_result(room, report).await?;
     }
-    let answer = commit(room, reports.clone()).await?;
-    follow_up(room, answer).await;
+    let answer = commit(room, &reports).await?;
+    follow_up(room, &reports, answer).await;
     results::forget(room, &reports).await;
     Some(())
 }
@@ -77,21 +81,32 @@ async fn record_result(room: &Room, report: &mut Report) -> Option<()> {
     for _ in 0..COMMIT_TRIES_MAX {
         match results::record(room, report).await {
             Ok(()) => return Some(()),
-            Err(error) => tracing::warn!(%error, task = %report.task, "a large result was not recorded; trying again"),
+            Err(error) => {
+                let Report { task, attempt, host, .. } = report;
+                tracing::warn!(%error, %task, %attempt, %host, "a large result was not recorded; trying again");
+            }
         }
         tokio::time::sleep(ERROR_PAUSE).await;
     }
-    tracing::error!(task = %report.task, "a large result was not recorded; JetStream will deliver its report again");
+    let Report { task, attempt, host, .. } = report;
+    tracing::error!(%task, %attempt, %host, "a large result was not recorded; JetStream will deliver its report again");
     None
 }
 
-async fn commit(room: &Room, reports: Vec<Report>) -> Option<SettleAnswer> {
+async fn commit(room: &Room, reports: &[Report]) -> Option<SettleAnswer> {
     if reports.is_empty() {
         return Some(SettleAnswer::default());
     }
+    let tracing = &room.settings.tracing;
+    let traced = Traced::of(tracing, reports, room.clock.now());
     for _ in 0..COMMIT_TRIES_MAX {
-        match room.ports.tasks.settle(reports.clone(), room.clock.now()).await {
-            Ok(answer) => return Some(answer),
+        match room.ports.tasks.settle(reports.to_vec(), room.clock.now()).await {
+            Ok(answer) => {
+                if let Some(traced) = traced {
+                    traced.end(tracing, &answer, room.clock.now());
+                }
+                return Some(answer);
+            }
             Err(error) => tracing::warn!(%error, "reports were not settled; trying again"),
         }
         tokio::time::sleep(ERROR_PAUSE).await;
@@ -100,12 +115,16 @@ async fn commit(room: &Room, reports: Vec<Report>) -> Option<SettleAnswer> {
     None
 }
 
-async fn follow_up(room: &Room, answer: SettleAnswer) {
+async fn follow_up(room: &Room, reports: &[Report], answer: SettleAnswer) {
     announce(room, &answer.settled).await;
     room.metrics.count_settled(&answer.settled);
+    room.log.tell(&answer.settled);
+    let every_one = tracing::enabled!(tracing::Level::DEBUG);
     for (task, refusal) in &answer.refused {
         room.metrics.count_refused(refusal);
-        tracing::debug!(%task, %refusal, "a report was refused");
+        if every_one && let Some(Report { attempt, host, .. }) = reports.iter().find(|report| report.task == *task) {
+            tracing::debug!(%task, %attempt, %host, %refusal, "a report was refused");
+        }
     }
     if answer.admissible {
         nudge_admit(room).await;

@@ -8,6 +8,7 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::kv::{KvAnswer, KvAsk, KvFault, KvName, Owner, Place, Write};
 
 use super::Guest;
+use crate::about::tell;
 use crate::state::State;
 
 /// When what is written now goes by itself.
@@ -23,7 +24,7 @@ fn refusal(error: StoreError) -> CallError {
         StoreError::KvRefused(fault) => CallError::Limit(fault.to_string()),
         StoreError::NamespaceQuota(exceeded) => CallError::Limit(exceeded.to_string()),
         other => {
-            tracing::warn!(error = %other, "a guest's keys and values could not be reached");
+            tell(&other, "a guest's keys and values could not be reached");
             CallError::Unavailable("the database did not answer".to_owned())
         }
     }

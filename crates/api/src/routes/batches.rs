@@ -1,4 +1,4 @@
-//! `/api/v1/batches/{id}`: how far a batch is, its graph, cancel and retry.
+//! `/api/v1/batches`: the newest batches; how far one is, its graph, cancel and retry.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use tasklane_api_types::{
-    BatchAccepted, BatchView, EdgeView, ErrorCode, GraphView, NodeView, OperationView, Problem, TaskAccepted,
+    BatchAccepted, BatchList, BatchView, EdgeView, ErrorCode, GraphView, NodeView, OperationView, Problem, TaskAccepted,
 };
 use tasklane_domain::dependence::After;
 use tasklane_domain::error::StoreError;
@@ -19,13 +19,18 @@ use tasklane_domain::task::{Batch, Task};
 use tasklane_domain::{BatchId, NewTask, TaskId};
 
 use super::operations::{accepted, begin};
+use super::tasks::list::{decode_cursor, encode_cursor};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Params, TextPath};
 use crate::graph::mark;
-use crate::namespaces::own_batch;
+use crate::namespaces::{self, own_batch};
 use crate::state::State as Room;
 use crate::submit::commit;
 
+/// Batches of a page that asks for no number.
+const LISTED: u32 = 20;
+/// Most batches of a page: each is counted by state.
+const LISTED_MAX: u32 = 50;
 /// Most tasks of a graph.
 const GRAPH_TASKS_MAX: usize = 20_100;
 /// Most arrows that a graph shows.
@@ -61,14 +66,44 @@ pub(crate) async fn batch(
     TextPath(id): TextPath<String>,
     params: Params,
 ) -> ApiResult<Json<BatchView>> {
-    let batch = batch_of(&room, &id, &params).await?;
-    Ok(Json(BatchView {
+    Ok(Json(view(&batch_of(&room, &id, &params).await?)))
+}
+
+fn view(batch: &Batch) -> BatchView {
+    BatchView {
         id: batch.id.to_string(),
         created_at: batch.created_at,
         tasks: batch.tasks,
         ended: batch.states.iter().filter(|one| one.state.is_terminal()).map(|one| one.count).sum(),
         states: batch.states.iter().map(|one| (one.state.to_string(), one.count)).collect(),
-    }))
+    }
+}
+
+/// Batches, the newest first.
+#[utoipa::path(
+    get, path = "/api/v1/batches", tag = "batches",
+    params(
+        ("namespace" = Option<String>, Query, description = "Only those of this one"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("limit" = Option<u32>, Query, description = "1 to 50, default 20"),
+    ),
+    responses(
+        (status = 200, description = "A page, each with its tasks by state", body = BatchList),
+        (status = "4XX", description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn list(State(room): State<Arc<Room>>, params: Params) -> ApiResult<Json<BatchList>> {
+    params.only(&[namespaces::PARAMETER, "cursor", "limit"])?;
+    let limit: u32 = params.parsed("limit")?.unwrap_or(LISTED);
+    if !(1..=LISTED_MAX).contains(&limit) {
+        return Err(ApiError::new(ErrorCode::InvalidQuery, format!("limit: must be from 1 to {LISTED_MAX}")));
+    }
+    let before = params.get("cursor").map(decode_cursor).transpose()?.map(BatchId::from_uuid);
+    let namespace = namespaces::asked(&params)?;
+    let batches = room.ports.tasks.batches(namespace.as_ref(), before, limit).await?;
+    let is_full = batches.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let next_cursor = batches.last().filter(|_| is_full).map(|last| encode_cursor(last.id.as_uuid()));
+    Ok(Json(BatchList { batches: batches.iter().map(view).collect(), next_cursor }))
 }
 
 /// Every task of a batch, in the order of submission.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use tasklane_api_types::{ClusterInfo, ClusterStats, HostList, Problem};
+use tasklane_domain::HostInfo;
 
 use crate::error::ApiResult;
 use crate::extract::Params;
@@ -39,10 +40,11 @@ pub(crate) async fn info(State(room): State<Arc<Room>>, params: Params) -> ApiRe
     }
     Ok(Json(ClusterInfo {
         version: room.settings.version.clone(),
+        now: Some(room.clock.now()),
         nats_connected,
         leader,
         hosts: hosts.len(),
-        slots: hosts.iter().map(|host| host.slots).sum(),
+        slots: hosts.iter().map(HostInfo::open_slots).sum(),
         limits: room.settings.limits,
         payload_bytes_max: room.settings.payload_bytes_max,
         blob_bytes_max: room.settings.blob_bytes_max,

@@ -14,7 +14,7 @@ use http::StatusCode;
 use tasklane_api_types::HealthView;
 
 use crate::extract::Params;
-use crate::ops::text_of;
+use crate::ops::{text_of, without_checks};
 use crate::state::State as Room;
 
 /// How long the database may take to answer a ping.
@@ -47,19 +47,16 @@ fn code_of(health: &HealthView) -> StatusCode {
 /// Tasks can be accepted. `?verbose` tells each check.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", params(("verbose" = Option<String>, Query, description = "Tell each check")),
-    responses((status = 200, description = "Ready"), (status = 503, description = "Not ready"))
+    responses((status = 200, description = "Ready", body = HealthView), (status = 503, description = "Not ready", body = HealthView))
 )]
 pub(crate) async fn readyz(State(room): State<Arc<Room>>, params: Params) -> Response {
     let health = look(&room).await;
     let code = code_of(&health);
-    if params.get("verbose").is_none() {
-        return (code, format!("{}\n", health.status)).into_response();
-    }
-    let lines: Vec<String> = health.checks.iter().map(|(name, state)| format!("{name}: {state}\n")).collect();
-    (code, format!("{}\n{}", health.status, lines.concat())).into_response()
+    let is_verbose = params.get("verbose").is_some();
+    (code, Json(if is_verbose { health } else { without_checks(health) })).into_response()
 }
 
-/// The same as JSON.
+/// The same as `/readyz?verbose`.
 #[utoipa::path(
     get, path = "/health", tag = "health",
     responses((status = 200, description = "Ready", body = HealthView), (status = 503, description = "Not ready", body = HealthView))
@@ -73,7 +70,7 @@ pub(crate) async fn health(State(room): State<Arc<Room>>) -> Response {
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "The metrics")))]
 pub(crate) async fn metrics(State(room): State<Arc<Room>>) -> Response {
     match room.counts.get(&*room.ports.tasks).await {
-        Ok(stats) => room.metrics.show(&stats),
+        Ok(stats) => room.metrics.show(&stats, room.clock.now()),
         Err(error) => tracing::warn!(%error, "the metrics lack what the database counts"),
     }
     text_of(&room.registry)

@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use tasklane_api_types::{
-    ErrorCode, NextRuns, PreviewRequest, Problem, ScheduleList, ScheduleRequest, ScheduleView, TaskAccepted,
+    ErrorCode, NextRuns, PreviewRequest, Problem, ScheduleChange, ScheduleList, ScheduleRequest, ScheduleView,
+    TaskAccepted,
 };
 use tasklane_domain::schedule::{Activity, FIRINGS_KEPT, Schedule};
 use tasklane_domain::{ScheduleName, StateKind, TaskId, Timestamp};
@@ -15,10 +16,12 @@ use tasklane_domain::{ScheduleName, StateKind, TaskId, Timestamp};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params, TextPath};
 use crate::namespaces;
-use crate::schedules::{NEXT_RUNS, Times, new_schedule, view};
+use crate::schedules::{NEXT_RUNS, Times, changed, new_schedule, view};
 use crate::state::State as Room;
 use crate::submit::{commit, nudge};
 
+/// How often a change is tried while somebody else pauses and resumes.
+const CHANGE_TRIES: u32 = 3;
 /// Most runs that are shown.
 const RUNS_MAX: usize = 100;
 
@@ -149,6 +152,57 @@ async fn set(room: &Room, name: &str, params: &Params, activity: Activity) -> Ap
     }
     let schedule = known(room, name, params, &[]).await?;
     Ok(Json(shown(room, schedule).await?))
+}
+
+/// Change a schedule: what is not named stays, and so does what it has done. Checked as a new one is.
+#[utoipa::path(
+    patch, path = "/api/v1/schedules/{name}", tag = "schedules", request_body = ScheduleChange,
+    params(
+        ("name" = String, Path, description = "Its name"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
+    responses(
+        (status = 200, description = "Changed", body = ScheduleView),
+        (status = "4XX", description = "Not changed", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn change(
+    State(room): State<Arc<Room>>,
+    TextPath(name): TextPath<String>,
+    params: Params,
+    JsonBody(change): JsonBody<ScheduleChange>,
+) -> ApiResult<Json<ScheduleView>> {
+    for _ in 0..CHANGE_TRIES {
+        let old = known(&room, &name, &params, &[]).await?;
+        let new = changed(&room, &old, change.clone()).await?;
+        let next_at = new.next_at;
+        if room.ports.schedules.replace(new).await? {
+            nudge(&room, next_at).await;
+            return Ok(Json(shown(&room, known(&room, &name, &params, &[]).await?).await?));
+        }
+    }
+    Err(not_found(&name))
+}
+
+/// The payload that a schedule submits, as it was given.
+#[utoipa::path(
+    get, path = "/api/v1/schedules/{name}/payload", tag = "schedules",
+    params(
+        ("name" = String, Path, description = "Its name"),
+        ("namespace" = Option<String>, Query, description = "Only if it is one of this one"),
+    ),
+    responses(
+        (status = 200, description = "JSON, text or bytes, by its Content-Type"),
+        (status = "4XX", description = "No such schedule", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn payload(
+    State(room): State<Arc<Room>>,
+    TextPath(name): TextPath<String>,
+    params: Params,
+) -> ApiResult<Response> {
+    let payload = known(&room, &name, &params, &[]).await?.payload;
+    Ok(([(header::CONTENT_TYPE, payload.kind.media_type())], payload.bytes).into_response())
 }
 
 /// Pause a schedule: its instants pass without a task until it is resumed.

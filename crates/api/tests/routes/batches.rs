@@ -245,3 +245,31 @@ async fn unknown_batches_are_told() {
     room.get("/api/v1/batches/nonsense").await.problem(400, "invalid_id");
     room.post(&format!("/api/v1/batches/{STRANGER}/cancel"), &json!({})).await.problem(404, "batch_not_found");
 }
+
+#[tokio::test]
+async fn batches_are_listed_the_newest_first_by_page_and_namespace() {
+    let room = Room::working().await;
+    crate::namespaces::deployed(&room, "acme", "noop").await;
+    let mut made = Vec::new();
+    for namespace in ["default", "acme", "default"] {
+        let tasks = json!([{"module": "noop", "namespace": namespace}, {"module": "noop", "namespace": namespace}]);
+        let answer = batch(&room, &json!({"tasks": tasks})).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
+        made.push(answer.json()["batch"].clone());
+    }
+    let listed =
+        |page: &Value| page["batches"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect::<Vec<_>>();
+    let all = room.get("/api/v1/batches").await.json();
+    assert_eq!(listed(&all), [made[2].clone(), made[1].clone(), made[0].clone()]);
+    assert_eq!((&all["batches"][0]["tasks"], &all["batches"][0]["states"]["queued"]), (&json!(2), &json!(2)));
+    assert_eq!(all["next_cursor"], Value::Null);
+    let acme = room.get("/api/v1/batches?namespace=acme").await.json();
+    assert_eq!(listed(&acme), [made[1].clone()]);
+    let first = room.get("/api/v1/batches?limit=2").await.json();
+    let rest =
+        room.get(&format!("/api/v1/batches?limit=2&cursor={}", first["next_cursor"].as_str().unwrap())).await.json();
+    assert_eq!((listed(&first).len(), listed(&rest)), (2, vec![made[0].clone()]));
+    for (wrong, code) in [("limit=0", "invalid_query"), ("limit=51", "invalid_query"), ("cursor=x", "invalid_cursor")] {
+        room.get(&format!("/api/v1/batches?{wrong}")).await.problem(400, code);
+    }
+}

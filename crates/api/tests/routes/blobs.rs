@@ -248,6 +248,7 @@ async fn succeed_with(room: &Room, id: TaskId, blob: BlobRef) {
         log: tasklane_domain::log::LogCapture::default(),
         started_at: room.now(),
         ended_at: room.now(),
+        traceparent: None,
     };
     let report = Report {
         task: id,

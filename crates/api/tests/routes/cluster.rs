@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use tasklane_domain::{HostId, HostInfo};
+use tasklane_domain::{HostId, HostInfo, HostStatus};
 
 use crate::support::Room;
 
-fn host() -> HostInfo {
+pub(crate) fn host() -> HostInfo {
     serde_json::from_value(json!({
-        "id": HostId::new(), "name": "h1", "pid": 7, "version": "0.1.0", "status": "active", "slots": 16, "running": 3,
+        "id": HostId::new(), "name": "h1", "pid": 7, "version": "0.1.0", "status": "active", "slots": 16, "slots_max": 16, "running": 3,
         "buffered": 0, "queues": ["default"], "ended_total": 9, "memory_bytes": 1024,
         "started_at": "2026-01-01T00:00:00Z", "beat_at": "2026-01-01T00:00:01Z",
     }))
@@ -27,6 +27,16 @@ async fn hosts_and_the_leader_are_shown() {
     let info = room.get("/api/v1/cluster/info").await.json();
     assert_eq!((&info["leader"], &info["hosts"], &info["slots"]), (&leader, &json!(1), &json!(16)));
     assert_eq!((&info["nats_connected"], &info["limits"]["default"]["timeout_ms"]), (&json!(true), &json!(60_000)));
+    assert_eq!(info["now"], room.clock.now().to_string());
+}
+
+#[tokio::test]
+async fn a_host_that_drains_has_no_slots() {
+    let room = Room::new().await;
+    let draining = HostInfo { status: HostStatus::Draining, ..host() };
+    room.nats.hosts.lock().await.extend([host(), draining]);
+    let info = room.get("/api/v1/cluster/info").await.json();
+    assert_eq!((&info["hosts"], &info["slots"]), (&json!(2), &json!(16)));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tasklane_domain::ports::{Cancelled, Deployed, ModuleStore, SettleAnswer, Tas
 use tasklane_domain::query::{PageRequest, Stats, TaskFilter, TaskPage};
 use tasklane_domain::task::{AttemptRecord, Batch, Edge, NewTask, SubmitAnswer, Task, TaskLog, TaskResult};
 use tasklane_domain::{
-    BatchId, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, Payload, Report, TaskId, Timestamp,
+    BatchId, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, Namespace, Payload, Report, TaskId, Timestamp,
 };
 use tasklane_store::Stores;
 
@@ -70,6 +70,15 @@ impl TaskStore for FlakyStore {
 
     async fn batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
         self.tasks()?.batch(id).await
+    }
+
+    async fn batches(
+        &self,
+        namespace: Option<&Namespace>,
+        before: Option<BatchId>,
+        limit: u32,
+    ) -> Result<Vec<Batch>, StoreError> {
+        self.tasks()?.batches(namespace, before, limit).await
     }
 
     async fn edges(&self, id: BatchId, limit: u32) -> Result<Vec<Edge>, StoreError> {

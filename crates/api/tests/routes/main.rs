@@ -35,6 +35,8 @@ mod flow;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod kv;
 #[cfg(test)]
 mod manifests;
@@ -58,6 +60,8 @@ mod schedules;
 mod secrets;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod system;
 #[cfg(test)]
 mod tasks_change;
 #[cfg(test)]

@@ -254,6 +254,7 @@ async fn by_its_id_a_task_is_shown_to_its_namespace() {
         ("GET", "/result"),
         ("GET", "/payload"),
         ("GET", "/logs"),
+        ("GET", "/logs/live"),
         ("GET", "/attempts"),
         ("POST", "/cancel"),
         ("POST", "/reschedule"),

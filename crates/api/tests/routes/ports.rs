@@ -10,9 +10,12 @@ use tasklane_domain::blob::{BlobCache, Chunks, Supply, WantReply, WantedBlobs};
 use tasklane_domain::call::{CallReply, CallRequest, CallSource, Called, Calls};
 use tasklane_domain::cluster::LeaderInfo;
 use tasklane_domain::error::QueueError;
+use tasklane_domain::live_log::{Asked, LogPiece, LogQuestion};
 use tasklane_domain::ports::live::{Receiver, Subscription};
 use tasklane_domain::ports::{Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, TaskNews, WantedModules};
-use tasklane_domain::{BlobRef, HostInfo, Lease, Manifest, ModuleRef, TaskId, Timestamp, WorkOrder};
+use tasklane_domain::{
+    BlobRef, HostInfo, HostOrder, HostStatus, HostWish, Lease, Manifest, ModuleRef, TaskId, Timestamp, WorkOrder,
+};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 /// What a test puts in, and the end that the API takes once.
@@ -24,6 +27,8 @@ pub(crate) struct Recorder {
     pub(crate) order_bytes_max: AtomicUsize,
     pub(crate) hosts: Mutex<Vec<HostInfo>>,
     pub(crate) leader: Mutex<Option<LeaderInfo>>,
+    /// What a host that runs a task says of its log, and what was asked.
+    pub(crate) live: Mutex<Option<LogPiece>>,
     noted: watch::Sender<Noted>,
     myself: Weak<Recorder>,
     news: Feed<Vec<TaskNews>>,
@@ -40,6 +45,7 @@ pub(crate) struct Noted {
     pub(crate) nudges: Vec<Timestamp>,
     pub(crate) admit_nudges: usize,
     pub(crate) announced: Vec<TaskNews>,
+    pub(crate) log_questions: Vec<LogQuestion>,
     pub(crate) cached: Vec<(ModuleRef, Bytes)>,
     pub(crate) cached_assets: Vec<(tasklane_domain::BlobDigest, Bytes)>,
     pub(crate) wants_done: usize,
@@ -58,6 +64,7 @@ impl Recorder {
             connected: AtomicBool::new(true),
             order_bytes_max: AtomicUsize::new(1024 * 1024),
             hosts: Mutex::default(),
+            live: Mutex::default(),
             leader: Mutex::default(),
             noted: told,
             blob_wants: (blobs.0, Mutex::new(Some(blobs.1))),
@@ -159,6 +166,24 @@ impl Control for Recorder {
         Ok(Box::new(Silence))
     }
 
+    /// Hosts do as they are told at once, unless they are deaf.
+    async fn order_host(&self, order: HostOrder) -> Result<(), QueueError> {
+        self.reachable()?;
+        let mut hosts = self.hosts.lock().await;
+        for host in hosts.iter_mut().filter(|host| host.id == order.host && host.name != "deaf") {
+            match order.wish {
+                HostWish::Drain => host.status = HostStatus::Draining,
+                HostWish::Resume => host.status = HostStatus::Active,
+                HostWish::Scale(slots) => host.slots = slots,
+            }
+        }
+        Ok(())
+    }
+
+    async fn host_orders(&self) -> Result<Receiver<HostOrder>, QueueError> {
+        Ok(Box::new(Silence))
+    }
+
     async fn nudge_due(&self, at: Timestamp) -> Result<(), QueueError> {
         self.reachable()?;
         self.note(|noted| noted.nudges.push(at));
@@ -190,6 +215,16 @@ impl Control for Recorder {
             Some(receiver) => Ok(Box::new(Channel(receiver))),
             None => Ok(Box::new(Silence)),
         }
+    }
+
+    async fn ask_log(&self, question: &LogQuestion) -> Result<Option<LogPiece>, QueueError> {
+        self.reachable()?;
+        self.note(|noted| noted.log_questions.push(*question));
+        Ok(self.live.lock().await.clone())
+    }
+
+    async fn log_questions(&self) -> Result<Receiver<Asked>, QueueError> {
+        Ok(Box::new(Silence))
     }
 }
 

@@ -106,3 +106,64 @@ async fn an_expression_is_explained_without_storing() {
         .problem(400, "invalid_query");
     assert_eq!(room.get("/api/v1/schedules").await.json()["schedules"], json!([]));
 }
+
+#[tokio::test]
+async fn a_change_keeps_what_it_does_not_name() {
+    let room = Room::working().await;
+    let mut whole = body("30 2 * * *");
+    whole["overlap"] = json!("skip");
+    whole["window"] = json!("2h");
+    let task = json!({"module": "noop", "payload": {"a": 1}, "queue": "night", "priority": 9, "labels": {"team": "x"},
+        "limits": {"timeout_ms": 1234}, "retry": {"max_attempts": 7}, "concurrency": {"key": "k", "max": 2}});
+    whole["task"] = task;
+    let made = create(&room, &whole).await.json();
+    let path = "/api/v1/schedules/report";
+    let change = async |change: &Value| room.request("PATCH", path, change).await;
+    let same = change(&json!({})).await;
+    assert_eq!((same.status, same.json()), (StatusCode::OK, made.clone()), "nothing was named");
+    let payload = room.get(&format!("{path}/payload")).await;
+    assert_eq!((payload.header("content-type"), payload.text().as_str()), ("application/json", r#"{"a":1}"#));
+
+    let moved = change(&json!({"expression": "0 5 * * *", "timezone": "UTC", "overlap": "allow"})).await.json();
+    assert_eq!((&moved["expression"], &moved["timezone"]), (&json!("0 5 * * *"), &json!("UTC")));
+    assert!(moved["next_runs"][0].as_str().unwrap().contains("T05:00:00"), "{moved}");
+    assert_eq!((&moved["overlap"], &moved["window_ms"]), (&json!("allow"), &json!(7_200_000)));
+    assert_eq!((&moved["task"], &moved["created_at"]), (&made["task"], &made["created_at"]));
+
+    let other = json!({"task": {"payload_text": "hello", "queue": "day", "labels": {}, "limits": {"fuel": 5_000_000}}});
+    let other = change(&other).await.json();
+    assert_eq!((&other["task"]["queue"], &other["task"]["labels"]), (&json!("day"), &json!({})));
+    let limits = &other["task"]["limits"];
+    assert_eq!((&limits["fuel"], &limits["timeout_ms"]), (&json!(5_000_000), &json!(1234)));
+    assert_eq!(&other["task"]["retry"], &made["task"]["retry"]);
+    assert_eq!(room.get(&format!("{path}/payload")).await.text(), "hello");
+    room.post(&format!("{path}/run-now"), &json!({})).await;
+    let orders = room.nats.until(|noted| noted.orders.len() == 1).await.orders;
+    assert_eq!((orders[0].payload.bytes.as_ref(), orders[0].queue.as_str()), (b"hello".as_slice(), "day"));
+}
+
+#[tokio::test]
+async fn a_paused_schedule_stays_paused_when_it_is_changed_and_bad_changes_change_nothing() {
+    let room = Room::working().await;
+    create(&room, &body("@hourly")).await;
+    let paused = room.post("/api/v1/schedules/report/pause", &json!({})).await.json();
+    let path = "/api/v1/schedules/report";
+    let changed = room.request("PATCH", path, &json!({"expression": "@daily"})).await.json();
+    assert_eq!((&changed["state"], &changed["next_runs"]), (&json!("paused"), &json!([])));
+    room.request("PATCH", path, &json!({"expression": paused["expression"]})).await;
+    for (bad, status, code) in [
+        (json!({"expression": "61 * * * *"}), 422, "cron_invalid"),
+        (json!({"timezone": "Mars/Olympus"}), 422, "timezone_unknown"),
+        (json!({"task": {"module": "nobody"}}), 404, "module_not_found"),
+        (json!({"task": {"module": "acme/noop"}}), 403, "namespace_crossed"),
+        (json!({"task": {"payload": 1, "payload_text": "2"}}), 422, "invalid_payload"),
+        (json!({"task": {"limits": {"fuel": 0}}}), 422, "limit_out_of_bounds"),
+        (json!({"name": "another"}), 422, "invalid_request"),
+    ] {
+        room.request("PATCH", path, &bad).await.problem(status, code);
+    }
+    assert_eq!(room.get(path).await.json(), paused);
+    room.request("PATCH", "/api/v1/schedules/nobody", &json!({})).await.problem(404, "schedule_not_found");
+    room.request("PATCH", &format!("{path}?namespace=acme"), &json!({})).await.problem(404, "schedule_not_found");
+    room.get("/api/v1/schedules/nobody/payload").await.problem(404, "schedule_not_found");
+}

@@ -146,7 +146,8 @@ impl Room {
             inspector: Arc::new(tasklane_host::inspect::Inspector),
             nats_connected: Arc::new(move || connected.connected.load(Ordering::SeqCst)),
         };
-        let api = Arc::new(Api::new(settings, ports, clock.clone(), prometheus::Registry::new()).unwrap());
+        let api =
+            Arc::new(Api::new(settings, ports, clock.clone(), tasklane_metrics::Registry::new().unwrap()).unwrap());
         let router = api.router();
         Self { api, nats, store, clock, deaths, background: CancellationToken::new(), mode, router, dir }
     }
@@ -241,6 +242,7 @@ impl Room {
             log,
             started_at: now,
             ended_at: now,
+            traceparent: None,
         };
         let report = Report {
             task: id,

@@ -2,8 +2,9 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use tasklane_domain::live_log::LogPiece;
 use tasklane_domain::log::{LogCapture, LogLevel, LogLine, LogSource};
-use tasklane_domain::{Outcome, StateKind, TaskId};
+use tasklane_domain::{Attempt, Outcome, StateKind, TaskId};
 
 use crate::support::Room;
 
@@ -67,6 +68,30 @@ async fn logs_come_as_json_or_text() {
     assert_eq!(text.header("content-type"), "text/plain; charset=utf-8");
     let expected = "       3 ms WARN  first\n… 5 lines were not kept …\n       3 ms WARN  last\n";
     assert_eq!(text.text(), expected);
+}
+
+#[tokio::test]
+async fn a_log_is_followed_by_cursor_from_the_host_into_the_row() {
+    let room = Room::working().await;
+    let id = one(&room).await;
+    let live = async |after: &str| room.get(&format!("/api/v1/tasks/{id}/logs/live{after}")).await;
+    let quiet = live("").await.json();
+    assert_eq!((&quiet["cursor"], &quiet["ended"], &quiet["lines"]), (&json!("1.0"), &json!(false), &json!([])));
+    let so_far = LogCapture { head: vec![line("first"), line("second")], ..LogCapture::default() };
+    *room.nats.live.lock().await = Some(LogPiece::of(Attempt::FIRST, &so_far, 1));
+    let said = live("?after=1.1").await.json();
+    assert_eq!((&said["cursor"], &said["lines"][0]["message"]), (&json!("1.2"), &json!("second")));
+    let asked = room.nats.noted().log_questions.pop().unwrap();
+    assert_eq!((asked.task, asked.after.to_string().as_str()), (id, "1.1"));
+    let whole = LogCapture { head: vec![line("first"), line("second"), line("third")], ..LogCapture::default() };
+    room.end(id, Outcome::Ok, b"", whole, true).await;
+    let rest = live("?after=1.2").await.json();
+    assert_eq!((&rest["cursor"], &rest["lines"][0]["message"]), (&json!("1.3"), &json!("third")));
+    let over = live("?after=1.3").await.json();
+    assert_eq!((&over["ended"], &over["state"], &over["lines"]), (&json!(true), &json!("succeeded"), &json!([])));
+    assert_eq!(live("?after=1.0").await.json()["lines"].as_array().unwrap().len(), 3, "from the beginning again");
+    live("?after=soon").await.problem(400, "invalid_cursor");
+    live("?cursor=1.0").await.problem(400, "invalid_query");
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ use tasklane_domain::{PayloadKind, TaskId};
 
 use crate::support::Room;
 
+/// A W3C trace context.
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 #[tokio::test]
 async fn a_submit_is_committed_answered_and_ordered() {
     let room = Room::working().await;
@@ -16,7 +19,7 @@ async fn a_submit_is_committed_answered_and_ordered() {
         "module": "noop", "payload": {"n": 1}, "priority": "high", "queue": "fast", "labels": {"team": "blue"},
         "limits": {"fuel": 1000}, "retry": {"max_attempts": 5},
     });
-    let answer = room.post_with("/api/v1/tasks", &body, "traceparent", "00-a-b-01").await;
+    let answer = room.post_with("/api/v1/tasks", &body, "traceparent", TRACE).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
     let accepted = answer.json();
     let id = accepted["id"].as_str().unwrap();
@@ -33,7 +36,10 @@ async fn a_submit_is_committed_answered_and_ordered() {
     let noted = room.nats.until(|noted| noted.orders.len() == 1).await;
     let order = &noted.orders[0];
     assert_eq!((order.task.to_string().as_str(), order.payload.bytes.as_ref()), (id, br#"{"n":1}"#.as_slice()));
-    assert_eq!(order.traceparent.as_deref(), Some("00-a-b-01"));
+    assert_eq!(order.traceparent.as_deref(), Some(TRACE));
+    room.post_with("/api/v1/tasks", &body, "traceparent", "00-a-b-01").await;
+    let noted = room.nats.until(|noted| noted.orders.len() == 2).await;
+    assert_eq!(noted.orders[1].traceparent, None, "what is no trace context is not carried on");
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! The ports, over a writer loop and a pool of readers.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,8 +18,8 @@ use tasklane_domain::webhook::{
     Delivery, DeliveryPage, Due, EventId, Housekeeping, Replayed, Secret, Standing, Tried, Webhook, WebhookStore,
 };
 use tasklane_domain::{
-    BatchId, BlobDigest, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, OperationId, Payload,
-    QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
+    BatchId, BlobDigest, Lane, Lease, ModuleDigest, ModuleName, ModuleRecord, ModuleVersion, Namespace, OperationId,
+    Payload, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
 };
 
 use super::{
@@ -28,6 +27,7 @@ use super::{
     modules, namespaces, operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets,
     settle, submit, tokens, webhook_port, webhooks,
 };
+use crate::commits::Commits;
 use crate::error::corrupt;
 use crate::writer::{Answer, Answered, Backend, Op, Writer};
 
@@ -41,7 +41,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn start(connection: WriteConnection, readers: Pool, commits: Arc<AtomicU64>) -> Self {
+    pub(crate) fn start(connection: WriteConnection, readers: Pool, commits: Commits) -> Self {
         Self { writer: Writer::start(connection, commits), readers }
     }
 }
@@ -86,17 +86,25 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// All submits first and together, then the rest in order.
+/// All submits first and together, then all settles together, then the rest in order.
 async fn apply(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, StoreError> {
     let submits: Vec<&[NewTask]> =
         ops.iter().filter_map(|op| if let Op::Submit(tasks) = op { Some(tasks.as_slice()) } else { None }).collect();
     let mut submitted = submit::submit(conn, &submits).await?.into_iter();
+    let reports: Vec<settle::Asked<'_>> = ops
+        .iter()
+        .filter_map(|op| if let Op::Settle(all, now) = op { Some((all.as_slice(), *now)) } else { None })
+        .collect();
+    let mut settled = settle::settle(conn, &reports).await?.into_iter();
     let mut answers = Vec::with_capacity(ops.len());
     for op in ops {
         let answer = match op {
             Op::Submit(_) => {
                 let answer = submitted.next().ok_or_else(|| corrupt("submit", "an answer is missing"))?;
                 answer.map(Answer::Submitted)
+            }
+            Op::Settle(..) => {
+                Ok(Answer::Settled(settled.next().ok_or_else(|| corrupt("settle", "an answer is missing"))?))
             }
             other => apply_one(conn, other).await?,
         };
@@ -118,14 +126,14 @@ macro_rules! led {
 
 async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
     Ok(match op {
-        Op::Submit(_) => Err(corrupt("submit", "was applied before")),
-        Op::Settle(reports, now) => Ok(Answer::Settled(settle::settle(conn, reports, *now).await?)),
+        Op::Submit(_) | Op::Settle(..) => Err(corrupt("writer", "was applied before")),
         Op::Cancel(id, now) => cancel::cancel(conn, *id, *now).await?.map(Answer::Cancelled),
         Op::Reschedule(id, due) => cancel::reschedule(conn, *id, *due).await?.map(|()| Answer::Rescheduled),
         Op::BeginOperation(operation) => Ok(Answer::OperationBegun(operations::begin(conn, operation).await?)),
         Op::StepOperation(term, now, limit) => {
             led!(conn, term, Answer::OperationStep(operations::step(conn, *now, *limit).await?))
         }
+        Op::ReplaceSchedule(schedule) => Ok(Answer::ScheduleChanged(schedules::replace(conn, schedule).await?)),
         Op::CreateSchedule(schedule) => schedules::create(conn, schedule).await?.map(|()| Answer::ScheduleCreated),
         Op::RemoveSchedule(name) => Ok(Answer::ScheduleChanged(schedules::remove(conn, name).await?)),
         Op::SetActivity(name, activity, next_at) => {
@@ -229,6 +237,15 @@ impl TaskStore for Store {
         history::batch(&self.readers, id).await
     }
 
+    async fn batches(
+        &self,
+        namespace: Option<&Namespace>,
+        before: Option<BatchId>,
+        limit: u32,
+    ) -> Result<Vec<Batch>, StoreError> {
+        history::batches(&self.readers, namespace, before, limit).await
+    }
+
     async fn edges(&self, id: BatchId, limit: u32) -> Result<Vec<Edge>, StoreError> {
         history::edges(&self.readers, id, limit).await
     }
@@ -311,6 +328,10 @@ impl ScheduleStore for Store {
 
     async fn firings(&self, name: &ScheduleName, limit: u32) -> Result<Vec<Firing>, StoreError> {
         schedules::firings(&self.readers, name, limit).await
+    }
+
+    async fn replace(&self, schedule: Schedule) -> Result<bool, StoreError> {
+        self.change_schedule(Op::ReplaceSchedule(Arc::new(schedule))).await
     }
 
     async fn remove(&self, name: &ScheduleName) -> Result<bool, StoreError> {

@@ -5,7 +5,7 @@ use tasklane_domain::log::LogCapture;
 use tasklane_domain::query::StateCount;
 use tasklane_domain::retry::ATTEMPTS_MAX;
 use tasklane_domain::task::{AttemptRecord, Batch, Edge};
-use tasklane_domain::{BatchId, TaskId};
+use tasklane_domain::{BatchId, Namespace, TaskId};
 
 use super::Db;
 use super::row::{
@@ -76,6 +76,32 @@ pub(super) async fn batch(pool: &Pool, id: BatchId) -> Result<Option<Batch>, Sto
         tasks: number(&row, "tasks")?,
         states: counts.iter().map(count).collect::<Result<_, StoreError>>()?,
     }))
+}
+
+pub(super) async fn batches(
+    pool: &Pool,
+    namespace: Option<&Namespace>,
+    before: Option<BatchId>,
+    limit: u32,
+) -> Result<Vec<Batch>, StoreError> {
+    // All tasks of one batch are of one namespace; a batch whose tasks retention has removed is nobody's, and not shown.
+    let whose = if namespace.is_some() { "= $3" } else { "IS NOT NULL" };
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT b.id FROM batches b WHERE b.id < $1 \
+         AND (SELECT t.namespace FROM tasks t WHERE t.batch = b.id ORDER BY t.id LIMIT 1) {whose} \
+         ORDER BY b.id DESC LIMIT $2"
+    ));
+    let below = before.map_or_else(|| vec![u8::MAX; 16], key);
+    let mut query = sqlx::query::<Db>(sql).bind(below).bind(i64::from(limit));
+    if let Some(namespace) = namespace {
+        query = query.bind(namespace.as_str().to_owned());
+    }
+    let rows = query.fetch_all(pool).await.map_err(unavailable)?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        found.extend(batch(pool, BatchId::from_uuid(task_id(row, "id")?.as_uuid())).await?);
+    }
+    Ok(found)
 }
 
 pub(super) async fn edges(pool: &Pool, id: BatchId, limit: u32) -> Result<Vec<Edge>, StoreError> {

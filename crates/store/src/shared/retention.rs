@@ -21,8 +21,11 @@ type Conn = <Db as sqlx::Database>::Connection;
 type Pool = sqlx::Pool<Db>;
 type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
 
-/// The condition of the index `tasks_ended`, word for word: SQLite finds a partial index only so.
-const ENDED: &str = "state NOT IN ('scheduled', 'blocked', 'queued', 'running', 'retrying')";
+/// The condition of the index `tasks_ended`, comparison for comparison: SQLite finds a partial index only so.
+const ENDED: &str =
+    "state <> 'queued' AND state <> 'running' AND state <> 'scheduled' AND state <> 'blocked' AND state <> 'retrying'";
+/// The condition of the index `tasks_batch_open`, likewise.
+const BATCH_OPEN: &str = "tasks.state <> 'succeeded' AND tasks.state <> 'failed' AND tasks.state <> 'cancelled' AND tasks.state <> 'expired'";
 const NOT_ENDED: &str = "state IN ('scheduled', 'blocked', 'queued', 'running', 'retrying')";
 
 fn columns(scope: &Scope) -> (&'static str, String) {
@@ -214,7 +217,7 @@ async fn open_batches(conn: &mut Conn, rows: &[Locked]) -> Result<HashSet<Vec<u8
     let batches: BTreeSet<Vec<u8>> = rows.iter().filter_map(|row| row.batch.clone()).collect();
     let sql = format!(
         "SELECT id FROM batches WHERE id IN (IDS) \
-         AND (EXISTS (SELECT 1 FROM tasks WHERE tasks.batch = batches.id AND tasks.{NOT_ENDED}) \
+         AND (EXISTS (SELECT 1 FROM tasks WHERE tasks.batch = batches.id AND {BATCH_OPEN}) \
          OR EXISTS (SELECT 1 FROM webhook_batches JOIN webhooks ON webhooks.name = webhook_batches.webhook \
          WHERE webhook_batches.batch = batches.id AND webhooks.standing = 'active'))"
     );

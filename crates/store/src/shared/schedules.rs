@@ -4,7 +4,7 @@
 //! instants before; and an instant has one row, so that it becomes a task once.
 
 use tasklane_domain::error::StoreError;
-use tasklane_domain::schedule::{Activity, FIRINGS_KEPT, Fire, Fired, Firing, Passed, SCHEDULES_MAX, Schedule};
+use tasklane_domain::schedule::{Activity, FIRINGS_KEPT, Fire, Fired, Firing, Passed, Rules, SCHEDULES_MAX, Schedule};
 use tasklane_domain::{NewTask, ScheduleName, TaskId, Timestamp};
 
 use super::cancel::cancel_all;
@@ -109,6 +109,23 @@ pub(super) async fn remove(conn: &mut Conn, name: &ScheduleName) -> Result<bool,
     Ok(done.rows_affected() == 1)
 }
 
+pub(super) async fn replace(conn: &mut Conn, schedule: &Schedule) -> Result<bool, StoreError> {
+    let sql = "UPDATE schedules SET rules = $1, template = $2, payload = $3, payload_kind = $4, next_at = $5 \
+               WHERE name = $6 AND activity = $7";
+    let done = sqlx::query::<Db>(sql)
+        .bind(to_json(&schedule.rules)?)
+        .bind(to_json(&schedule.template)?)
+        .bind(schedule.payload.bytes.to_vec())
+        .bind(schedule.payload.kind.as_str())
+        .bind(schedule.next_at.map(Timestamp::as_micros))
+        .bind(schedule.name.as_str().to_owned())
+        .bind(word(schedule.activity))
+        .execute(conn)
+        .await
+        .map_err(unavailable)?;
+    Ok(done.rows_affected() == 1)
+}
+
 pub(super) async fn set_activity(
     conn: &mut Conn,
     name: &ScheduleName,
@@ -167,15 +184,21 @@ pub(super) async fn fire(conn: &mut Conn, fire: &Fire, now: Timestamp) -> Result
     Ok(fired)
 }
 
-/// Compares and steps forward.
+/// Compares and steps forward. Rules are compared as values: an older version may have written the same ones in other words.
 async fn moved(conn: &mut Conn, fire: &Fire) -> Result<bool, StoreError> {
+    let query = sqlx::query::<Db>("SELECT rules FROM schedules WHERE name = $1").bind(fire.name.as_str().to_owned());
+    let Some(row) = query.fetch_optional(&mut *conn).await.map_err(unavailable)? else { return Ok(false) };
+    if json::<Rules>(&row, "rules")?.as_ref() != Some(&fire.rules) {
+        return Ok(false);
+    }
     let sql = "UPDATE schedules SET next_at = $1 WHERE name = $2 AND next_at = $3 AND activity = 'active' \
-               AND last_task IS NOT DISTINCT FROM $4";
+               AND last_task IS NOT DISTINCT FROM $4 AND rules = $5";
     let done = sqlx::query::<Db>(sql)
         .bind(fire.next_at.map(Timestamp::as_micros))
         .bind(fire.name.as_str().to_owned())
         .bind(fire.seen.as_micros())
         .bind(fire.previous.map(id_bytes))
+        .bind(get::<&str>(&row, "rules")?.to_owned())
         .execute(conn)
         .await
         .map_err(unavailable)?;

@@ -3,7 +3,7 @@
 //! The happy path (one report of a task, and it says `ok`) is one bulk compare-and-set that reads nothing first. Everything
 //! else, and what that did not find as expected, is judged by `domain::settle` with the row's facts and set one by one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tasklane_domain::error::StoreError;
 use tasklane_domain::ports::SettleAnswer;
@@ -19,7 +19,8 @@ use super::row::{
     DbRow, Ending, ORDER_COLUMNS, Said, attempt, delivery, get, host, id_bytes, named, order, parsed, priority, spec,
     task_id, time, to_json,
 };
-use super::values::{list, pieces, values};
+use super::rows::{self, Texts};
+use super::values::{Column, list, pieces};
 use super::{Db, LOCK_ROWS, NO_INDEX, blobs, flow, submit};
 use crate::error::{corrupt, unavailable};
 
@@ -40,113 +41,172 @@ struct Known {
     slotted: bool,
 }
 
-/// Settles the reports in their order.
-pub(super) async fn settle(conn: &mut Conn, reports: &[Report], now: Timestamp) -> Result<SettleAnswer, StoreError> {
-    let mut answer = SettleAnswer::default();
-    let (happy, mut others) = split(reports);
-    let (mut ends, mut free) = (Vec::new(), Vec::new());
-    let settled = settle_ok(conn, &happy, &mut ends, &mut free).await?;
-    others.extend(happy.iter().map(|(report, _)| *report).filter(|report| !settled.contains_key(&report.task)));
-    answer.settled.extend(settled.into_values());
-    if !others.is_empty() {
-        let mut known = load(conn, &others).await?;
-        for report in others {
-            settle_one(conn, report, known.get_mut(&report.task), now, &mut answer, &mut ends, &mut free).await?;
-        }
-    }
-    flow::free(conn, &free).await?;
-    let released = release(conn, ends, now).await?;
-    answer.admissible = !free.is_empty() || released.held;
-    answer.settled.extend(released.settled);
-    answer.ready.extend(released.ready);
-    Ok(answer)
+/// Reports of one operation, and when it was asked for.
+pub(super) type Asked<'a> = (&'a [Report], Timestamp);
+
+/// What follows from reports for others than their own rows.
+#[derive(Default)]
+struct After {
+    ends: Vec<End>,
+    free: Vec<TaskId>,
 }
 
-type Happy<'a> = (&'a Report, &'a Ended);
-
-fn split(reports: &[Report]) -> (Vec<Happy<'_>>, Vec<&Report>) {
-    let mut count: HashMap<TaskId, u32> = HashMap::with_capacity(reports.len());
-    for report in reports {
-        *count.entry(report.task).or_default() += 1;
+/// Settles the reports of all operations of one transaction, in their order, with an answer for each. What becomes of tasks that waited for
+/// those that ended is in the last one.
+pub(super) async fn settle(conn: &mut Conn, all: &[Asked<'_>]) -> Result<Vec<SettleAnswer>, StoreError> {
+    let Some((_, now)) = all.last() else { return Ok(Vec::new()) };
+    let mut answers: Vec<SettleAnswer> = all.iter().map(|_| SettleAnswer::default()).collect();
+    let mut after = After::default();
+    let (happy, mut others) = split(all);
+    others.extend(settle_ok(conn, &happy, &mut answers, &mut after).await?);
+    if !others.is_empty() {
+        let mut known = load(conn, &others).await?;
+        for (operation, report) in others {
+            let (Some(answer), Some((_, now))) = (answers.get_mut(operation), all.get(operation)) else { continue };
+            settle_one(conn, report, known.get_mut(&report.task), *now, answer, &mut after).await?;
+        }
     }
-    let (mut happy, mut others): (Vec<Happy<'_>>, Vec<&Report>) = (Vec::with_capacity(reports.len()), Vec::new());
-    for report in reports {
+    flow::free(conn, &after.free).await?;
+    let released = release(conn, after.ends, *now).await?;
+    if let Some(answer) = answers.last_mut() {
+        answer.admissible = !after.free.is_empty() || released.held;
+        answer.settled.extend(released.settled);
+        answer.ready.extend(released.ready);
+    }
+    Ok(answers)
+}
+
+/// A report with the number of its operation.
+type Numbered<'a> = (usize, &'a Report);
+
+/// A report that says `ok`, with the number of its operation.
+struct Happy<'a> {
+    operation: usize,
+    report: &'a Report,
+    ended: &'a Ended,
+}
+
+fn split<'a>(all: &[Asked<'a>]) -> (Vec<Happy<'a>>, Vec<Numbered<'a>>) {
+    let numbered =
+        || all.iter().enumerate().flat_map(|(number, (reports, _))| reports.iter().map(move |one| (number, one)));
+    let mut ids: Vec<TaskId> = numbered().map(|(_, report)| report.task).collect();
+    ids.sort_unstable();
+    let several: HashSet<TaskId> =
+        ids.windows(2).filter(|pair| pair.first() == pair.last()).flatten().copied().collect();
+    let (mut happy, mut others) = (Vec::with_capacity(ids.len()), Vec::new());
+    for (operation, report) in numbered() {
         match &report.body {
             ReportBody::Ended(ended)
-                if ended.outcome == Outcome::Ok
-                    && ended.result_blob.is_none()
-                    && count.get(&report.task) == Some(&1) =>
+                if ended.outcome == Outcome::Ok && ended.result_blob.is_none() && !several.contains(&report.task) =>
             {
-                happy.push((report, ended.as_ref()));
+                happy.push(Happy { operation, report, ended });
             }
             ReportBody::Ended(_) | ReportBody::Started { .. } | ReportBody::Progress(_) | ReportBody::HandedBack(_) => {
-                others.push(report);
+                others.push((operation, report));
             }
         }
     }
     // One order for everybody, so that two transactions rarely wait for each other.
-    happy.sort_unstable_by_key(|(report, _)| report.task);
+    happy.sort_unstable_by_key(|one| one.report.task);
     (happy, others)
 }
+
+/// What the facts of a settled row are beside its priority, which is at most 10: each column costs as much as all of them in one number.
+const FOLLOWED: i64 = 16;
+const SLOTTED: i64 = 32;
 
 /// The compare-and-set of so many reports that say `ok`.
 pub(super) fn ok_sql(count: usize) -> String {
     format!(
-        "WITH v (id, attempt, delivery, host, started_at, ended_at, ending, result, log) AS (VALUES {}) \
+        "WITH v (id, attempt, delivery, host, started_at, ended_at, ending, result, log) AS ({}) \
          UPDATE tasks SET state = 'succeeded', delivery = v.delivery, host = v.host, started_at = v.started_at, \
          ended_at = v.ended_at, ending = v.ending, result = v.result, log = v.log FROM v \
          WHERE tasks.id = {NO_INDEX}v.id AND {NO_INDEX}tasks.state IN ('queued', 'running') \
          AND tasks.attempt = {NO_INDEX}v.attempt \
-         AND tasks.delivery <= v.delivery RETURNING tasks.id, tasks.module_name, tasks.queue, tasks.priority, tasks.followed, \
-         tasks.slotted",
-        values(count, &OK_COLUMNS)
+         AND tasks.delivery <= v.delivery RETURNING tasks.id, tasks.module_name, tasks.queue, \
+         tasks.priority + {FOLLOWED} * tasks.followed + {SLOTTED} * tasks.slotted AS facts",
+        rows::table(&OK_COLUMNS, count)
     )
 }
 
-async fn settle_ok(
+static OK: Texts = Texts::new();
+
+/// Returns the reports that did not find their rows as expected.
+async fn settle_ok<'a>(
     conn: &mut Conn,
-    happy: &[Happy<'_>],
-    ends: &mut Vec<End>,
-    free: &mut Vec<TaskId>,
-) -> Result<HashMap<TaskId, SettledTask>, StoreError> {
-    let mut settled = HashMap::with_capacity(happy.len());
-    for piece in pieces(happy) {
-        let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(ok_sql(piece.len())));
-        for (report, ended) in piece {
-            query = query
-                .bind(id_bytes(report.task))
-                .bind(i64::from(report.attempt.get()))
-                .bind(i64::from(report.delivery.raw()))
-                .bind(report.host.as_uuid().as_bytes().to_vec())
-                .bind(ended.started_at.as_micros())
-                .bind(ended.ended_at.as_micros())
-                .bind(ending_of(ended)?)
-                .bind(ended.result.to_vec())
-                .bind(if ended.log.is_empty() { None } else { Some(log_of(report, ended)?) });
-        }
+    happy: &[Happy<'a>],
+    answers: &mut [SettleAnswer],
+    after: &mut After,
+) -> Result<Vec<Numbered<'a>>, StoreError> {
+    let (mut missed, mut names) = (Vec::new(), Names(None));
+    for piece in rows::pieces(happy) {
+        let query = sqlx::query::<Db>(OK.of(piece.len(), ok_sql));
+        let query = rows::bind(query, ok_columns(piece)?);
         let rows = query.fetch_all(&mut *conn).await.map_err(unavailable)?;
-        let by_id: HashMap<TaskId, &Report> = piece.iter().map(|(report, _)| (report.task, *report)).collect();
+        let mut found = vec![false; piece.len()];
         for row in &rows {
             let id = task_id(row, "id")?;
-            let report = by_id.get(&id).ok_or_else(|| corrupt("settle", "a row that was not asked for"))?;
-            if get::<i64>(row, "followed")? != 0 {
-                ends.push((id, StateKind::Succeeded));
+            let index = piece.binary_search_by_key(&id, |one| one.report.task);
+            let index = index.map_err(|_| corrupt("settle", "a row that was not asked for"))?;
+            let (Some(one), Some(found)) = (piece.get(index), found.get_mut(index)) else { continue };
+            *found = true;
+            let facts = get::<i64>(row, "facts")?;
+            if facts & FOLLOWED != 0 {
+                after.ends.push((id, StateKind::Succeeded));
             }
-            if get::<i64>(row, "slotted")? != 0 {
-                free.push(id);
+            if facts & SLOTTED != 0 {
+                after.free.push(id);
             }
-            settled.insert(id, news(row, report)?);
+            if let Some(answer) = answers.get_mut(one.operation) {
+                answer.settled.push(news(names.of(row)?, facts % FOLLOWED, one.report)?);
+            }
         }
+        let pairs = piece.iter().zip(found);
+        missed.extend(pairs.filter(|(_, found)| !found).map(|(one, _)| (one.operation, one.report)));
     }
-    Ok(settled)
+    Ok(missed)
 }
 
-fn news(row: &DbRow, report: &Report) -> Result<SettledTask, StoreError> {
+fn ok_columns(piece: &[Happy<'_>]) -> Result<Vec<Column>, StoreError> {
+    let reports = || piece.iter().map(|one| one.report);
+    let ended = || piece.iter().map(|one| one.ended);
+    let log = |one: &Happy<'_>| {
+        if one.ended.log.is_empty() { Ok(None) } else { log_of(one.report, one.ended).map(Some) }
+    };
+    Ok(vec![
+        Column::Bytes(reports().map(|report| Some(id_bytes(report.task))).collect()),
+        Column::Int(reports().map(|report| Some(i64::from(report.attempt.get()))).collect()),
+        Column::Int(reports().map(|report| Some(i64::from(report.delivery.raw()))).collect()),
+        Column::Bytes(reports().map(|report| Some(report.host.as_uuid().as_bytes().to_vec())).collect()),
+        Column::Int(ended().map(|ended| Some(ended.started_at.as_micros())).collect()),
+        Column::Int(ended().map(|ended| Some(ended.ended_at.as_micros())).collect()),
+        Column::Text(ended().map(|ended| ending_of(ended).map(Some)).collect::<Result<_, _>>()?),
+        Column::Bytes(ended().map(|ended| Some(ended.result.to_vec())).collect()),
+        Column::Text(piece.iter().map(log).collect::<Result<_, _>>()?),
+    ])
+}
+
+/// The names in the row before: mostly those of the next one, too.
+struct Names(Option<(ModuleName, QueueName)>);
+
+impl Names {
+    fn of(&mut self, row: &DbRow) -> Result<(ModuleName, QueueName), StoreError> {
+        let (module, queue): (&str, &str) = (get(row, "module_name")?, get(row, "queue")?);
+        let known = self.0.take().filter(|(first, second)| first.as_str() == module && second.as_str() == queue);
+        let names = match known {
+            Some(names) => names,
+            None => (parsed(row, "module_name")?, parsed(row, "queue")?),
+        };
+        Ok(self.0.insert(names).clone())
+    }
+}
+
+fn news((module, queue): (ModuleName, QueueName), priority: i64, report: &Report) -> Result<SettledTask, StoreError> {
     Ok(SettledTask {
         id: report.task,
-        module: parsed(row, "module_name")?,
-        queue: parsed(row, "queue")?,
-        priority: priority(row)?,
+        module,
+        queue,
+        priority: Priority::try_from(priority).map_err(|why| corrupt("priority", why))?,
         state: StateKind::Succeeded,
         attempt: report.attempt,
         host: report.host,
@@ -163,8 +223,8 @@ fn log_of(report: &Report, ended: &Ended) -> Result<String, StoreError> {
     to_json(&Said { attempt: report.attempt, log: ended.log.clone() })
 }
 
-async fn load(conn: &mut Conn, reports: &[&Report]) -> Result<HashMap<TaskId, Known>, StoreError> {
-    let mut ids: Vec<TaskId> = reports.iter().map(|report| report.task).collect();
+async fn load(conn: &mut Conn, reports: &[Numbered<'_>]) -> Result<HashMap<TaskId, Known>, StoreError> {
+    let mut ids: Vec<TaskId> = reports.iter().map(|(_, report)| report.task).collect();
     // One order for everybody, so that two transactions do not wait for each other.
     ids.sort_unstable();
     ids.dedup();
@@ -229,36 +289,35 @@ async fn settle_one(
     known: Option<&mut Known>,
     now: Timestamp,
     answer: &mut SettleAnswer,
-    ends: &mut Vec<End>,
-    free: &mut Vec<TaskId>,
+    after: &mut After,
 ) -> Result<(), StoreError> {
     let Some(known) = known else {
         answer.refused.push((report.task, Refusal::Unknown));
         return Ok(());
     };
-    let after = match judge(&known.facts, report, now, rand::random::<f64>()) {
-        Ok(after) => after,
+    let state = match judge(&known.facts, report, now, rand::random::<f64>()) {
+        Ok(state) => state,
         Err(refusal) => {
             answer.refused.push((report.task, refusal));
             return Ok(());
         }
     };
-    if let (ReportBody::Ended(ended), TaskState::Retrying { .. }) = (&report.body, after) {
+    if let (ReportBody::Ended(ended), TaskState::Retrying { .. }) = (&report.body, state) {
         remember_attempt(conn, report, ended).await?;
     }
-    known.facts.delivery = write(conn, report, known, after, now).await?;
+    known.facts.delivery = write(conn, report, known, state, now).await?;
     refer(conn, report, now).await?;
-    known.facts.state = after;
+    known.facts.state = state;
     if matches!(report.body, ReportBody::HandedBack(_)) {
-        hand_on(conn, report.task, known, now, answer, free).await?;
+        hand_on(conn, report.task, known, now, answer, &mut after.free).await?;
     }
-    if known.slotted && !after.kind().is_on_the_way() {
-        free.push(report.task);
+    if known.slotted && !state.kind().is_on_the_way() {
+        after.free.push(report.task);
     }
-    if known.followed && after.kind().is_terminal() {
-        ends.push((report.task, after.kind()));
+    if known.followed && state.kind().is_terminal() {
+        after.ends.push((report.task, state.kind()));
     }
-    answer.settled.push(told(report, known, after));
+    answer.settled.push(told(report, known, state));
     Ok(())
 }
 

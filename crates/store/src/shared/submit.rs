@@ -14,17 +14,17 @@ use super::dependence::{self, Released};
 use super::namespaces::{Rooms, check_module};
 use super::row::{get, id_bytes, spec_of, state_text, task_id};
 use super::values::{pieces, values};
-use super::{Db, blobs, children, flow, unique};
+use super::{Db, blobs, children, flow, insert, unique};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
 
-/// The columns of a task that has nothing special.
+/// The columns that every task has.
 const COLUMNS: [&str; 18] = [
     "bytes", "text", "text", "bytes", "text", "int", "text", "int", "int", "text", "bytes", "text", "int", "int",
     "int", "int", "int", "bytes",
 ];
-/// The further columns of one that has.
+/// The further columns of one that has something special.
 const LIFE_COLUMNS: [&str; 14] =
     ["text", "bytes", "text", "bytes", "bytes", "int", "text", "int", "text", "int", "int", "text", "bytes", "int"];
 
@@ -36,7 +36,7 @@ pub(super) struct Fresh<'a> {
     /// What flow control knows it by.
     line: Line,
     /// Whether flow control holds it back.
-    held: bool,
+    pub(super) held: bool,
 }
 
 impl<'a> Fresh<'a> {
@@ -63,6 +63,9 @@ pub(super) async fn submit(
     conn: &mut Conn,
     submits: &[&[NewTask]],
 ) -> Result<Vec<Result<SubmitAnswer, StoreError>>, StoreError> {
+    if submits.is_empty() {
+        return Ok(Vec::new());
+    }
     let rules = flow::rules(&mut *conn).await?;
     let rooms = Rooms::look(conn, &rules, submits.iter().flat_map(|tasks| tasks.iter())).await?;
     let mut all = Gathered { rules, rooms, ..Gathered::default() };
@@ -284,8 +287,8 @@ async fn execute(conn: &mut Conn, sql: &'static str) -> Result<(), StoreError> {
 async fn insert_all(conn: &mut Conn, all: &Gathered<'_>) -> Result<(), StoreError> {
     let (plain, special): (Vec<&Fresh<'_>>, Vec<&Fresh<'_>>) =
         all.fresh.iter().partition(|one| is_plain(one, &all.followed));
-    insert(conn, &plain, None).await?;
-    insert(conn, &special, Some(&all.followed)).await?;
+    insert::insert(conn, &plain).await?;
+    insert_special(conn, &special, &all.followed).await?;
     let tasks: Vec<&NewTask> = all.fresh.iter().map(|one| one.task).collect();
     insert_labels(conn, &tasks).await?;
     insert_batches(conn, &tasks).await
@@ -308,20 +311,14 @@ const INTO: &str = "INSERT INTO tasks (id, module_name, module_version, module_d
      spec, payload, payload_kind, created_at, queued_at, published_at, due_at, deadline, batch";
 const LIFE: &str = ", namespace, origin, name, parent, root, depth, child_key, waits_for, on_failure, not_before, followed, line, payload_digest, payload_size";
 
-/// Inserts rows with the further columns, if `followed` is given, or without.
-async fn insert(conn: &mut Conn, all: &[&Fresh<'_>], followed: Option<&HashSet<TaskId>>) -> Result<(), StoreError> {
-    let (columns, more) = match followed {
-        None => (COLUMNS.to_vec(), ""),
-        Some(_) => ([&COLUMNS[..], &LIFE_COLUMNS[..]].concat(), LIFE),
-    };
+/// Inserts rows with the further columns.
+async fn insert_special(conn: &mut Conn, all: &[&Fresh<'_>], followed: &HashSet<TaskId>) -> Result<(), StoreError> {
+    let columns = [&COLUMNS[..], &LIFE_COLUMNS[..]].concat();
     for piece in pieces(all) {
-        let sql = format!("{INTO}{more}) VALUES {} ON CONFLICT (id) DO NOTHING", values(piece.len(), &columns));
+        let sql = format!("{INTO}{LIFE}) VALUES {} ON CONFLICT (id) DO NOTHING", values(piece.len(), &columns));
         let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql));
         for one in piece {
-            query = bind_task(query, one)?;
-            if let Some(followed) = followed {
-                query = bind_life(query, one, followed.contains(&one.task.id));
-            }
+            query = bind_life(bind_task(query, one)?, one, followed.contains(&one.task.id));
         }
         query.execute(&mut *conn).await.map_err(unavailable)?;
     }

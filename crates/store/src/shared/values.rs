@@ -2,6 +2,13 @@
 
 use super::{NUMBERED, cast};
 
+/// One column of the rows that a statement has as parameters ([`super::rows`]).
+pub(super) enum Column {
+    Bytes(Vec<Option<Vec<u8>>>),
+    Text(Vec<Option<String>>),
+    Int(Vec<Option<i64>>),
+}
+
 /// Rows in one statement; a rest is split over the smaller sizes.
 pub(super) const SIZES: [usize; 4] = [250, 50, 8, 1];
 

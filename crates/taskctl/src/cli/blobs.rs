@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 /// `taskctl blobs`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Blobs {
     /// Store a file, and print the digest by which tasks name it.
     Put {

@@ -2,11 +2,16 @@
 
 use clap::{Args, Subcommand};
 
+use super::Watch;
+
 /// `taskctl queues`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Queues {
     /// List every queue that has tasks or a rule.
-    List,
+    List {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Show one.
     Get {
         /// Its name.
@@ -33,10 +38,13 @@ pub(crate) enum Queues {
 }
 
 /// `taskctl flow`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Flow {
     /// List what was set for modules.
-    List,
+    List {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Limit a module's tasks, whatever its manifest says.
     Set(FlowArgs),
     /// Let the manifest hold again.
@@ -47,7 +55,7 @@ pub(crate) enum Flow {
 }
 
 /// A module's limits.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct FlowArgs {
     /// The module's name.
     pub(crate) module: String,

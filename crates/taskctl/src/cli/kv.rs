@@ -2,11 +2,16 @@
 
 use clap::{Args, Subcommand};
 
+use super::Watch;
+
 /// `taskctl kv`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Kv {
     /// List the stores that were ever written to.
-    Stores,
+    Stores {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// List the keys of a store.
     Keys {
         #[command(flatten)]
@@ -44,7 +49,7 @@ pub(crate) enum Kv {
 }
 
 /// Which store.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct KvArgs {
     /// module:NAME or shared:NAME.
     pub(crate) store: String,

@@ -2,11 +2,16 @@
 
 use clap::Subcommand;
 
+use super::Watch;
+
 /// `taskctl modules`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Modules {
     /// List every deployed version.
-    List,
+    List {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Show one module's versions, or one version whole.
     Get {
         /// NAME or NAME@VERSION.

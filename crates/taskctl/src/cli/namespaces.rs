@@ -2,11 +2,16 @@
 
 use clap::{Args, Subcommand};
 
+use super::Watch;
+
 /// `taskctl namespaces`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Namespaces {
     /// List those that have anything or a quota, with what they have.
-    List,
+    List {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Show what one may have at most, and what it has.
     Get {
         /// Its name.

@@ -2,11 +2,16 @@
 
 use clap::{Args, Subcommand};
 
+use super::Watch;
+
 /// `taskctl retention`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Retention {
     /// List the rules that are set, and what holds without them.
-    List,
+    List {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Set the rule of a queue, a module or the default; it replaces the one before.
     Set {
         #[command(flatten)]
@@ -22,7 +27,7 @@ pub(crate) enum Retention {
 }
 
 /// Which tasks a rule is for.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct RuleScope {
     /// All tasks for which there is no other rule.
@@ -37,7 +42,7 @@ pub(crate) struct RuleScope {
 }
 
 /// What a rule says; what is left out is decided by weaker rules.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct RuleTimes {
     /// How long ended tasks stay, such as `14d`, or `forever`.

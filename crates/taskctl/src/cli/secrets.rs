@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::Watch;
+
 /// `taskctl secrets`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Secrets {
     /// Set a secret's value, from a file, standard input or a prompt: never from the command line, which others could see.
     Set {
@@ -16,7 +18,10 @@ pub(crate) enum Secrets {
         from_file: Option<PathBuf>,
     },
     /// List names and times of secrets; values are not given back.
-    List,
+    List {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Remove a secret.
     Delete {
         #[command(flatten)]
@@ -29,7 +34,7 @@ pub(crate) enum Secrets {
 }
 
 /// Which secret.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct SecretArgs {
     /// Its name.
     pub(crate) name: String,

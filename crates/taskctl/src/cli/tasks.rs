@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::{LogArgs, Watch};
+
 /// What a task may be given.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TaskArgs {
@@ -82,7 +84,7 @@ pub(crate) struct TaskArgs {
 }
 
 /// A task or a batch.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct SubmitArgs {
     /// Submit the tasks of this JSON document instead (`-` for standard input): {"tasks": [...], "on_complete": {...}}.
     #[arg(long, value_name = "FILE|-", conflicts_with = "TaskArgs")]
@@ -138,7 +140,7 @@ pub(crate) struct Bulk {
 }
 
 /// `taskctl tasks`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Tasks {
     /// List tasks, the newest first.
     List {
@@ -163,6 +165,8 @@ pub(crate) enum Tasks {
         /// At most this many, 1 to 200.
         #[arg(long, default_value_t = 50)]
         limit: u32,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Show one task.
     Get {
@@ -173,6 +177,8 @@ pub(crate) enum Tasks {
     Attempts {
         /// Its id.
         id: String,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Cancel one task, or all that match.
     Cancel {
@@ -204,8 +210,10 @@ pub(crate) enum Tasks {
         #[arg(long, value_name = "TIME")]
         delay: Option<String>,
     },
-    /// Print what the guest said.
-    Logs {
+    /// Print what the guest said; with -f, as it says it.
+    Logs(LogArgs),
+    /// Follow one task to its end: each state, attempt and progress.
+    Watch {
         /// Its id.
         id: String,
     },
@@ -222,12 +230,14 @@ pub(crate) enum Tasks {
 }
 
 /// `taskctl batches`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Batches {
     /// Show how far a batch is.
     Get {
         /// Its id.
         id: String,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Show its tasks and what each waits for.
     Graph {
@@ -247,10 +257,13 @@ pub(crate) enum Batches {
 }
 
 /// `taskctl operations`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Operations {
     /// List the newest bulk operations.
-    List,
+    List {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Show how far one is.
     Get {
         /// Its id.

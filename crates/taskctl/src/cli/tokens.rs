@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use crate::config::Settings;
 
 /// `taskctl tokens`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Tokens {
     /// Make a token and print it, this once.
     Create(TokenArgs),
@@ -24,7 +24,7 @@ pub(crate) enum Tokens {
     Generate,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct TokenArgs {
     /// What people call it; needs not be unique.
     pub(crate) name: String,
@@ -39,13 +39,13 @@ pub(crate) struct TokenArgs {
     pub(crate) rate: Option<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct BootstrapArgs {
     #[command(flatten)]
     pub(crate) settings: Settings,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct AuditArgs {
     /// Only of this actor, such as `token:tlk_0123456789abcdef`.
     #[arg(long, value_name = "ACTOR")]

@@ -2,13 +2,18 @@
 
 use clap::{Args, Subcommand};
 
+use super::Watch;
+
 /// `taskctl webhooks`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Webhooks {
     /// Make a webhook, and print its secret: the only time that it is shown.
     Create(Box<WebhookArgs>),
     /// List all webhooks.
-    List,
+    List {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Show one.
     Get {
         /// Its name.
@@ -52,6 +57,8 @@ pub(crate) enum Webhooks {
         /// Only those after this one: the last id of the page before.
         #[arg(long, value_name = "ID")]
         before: Option<String>,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Send a dead letter again, now.
     Retry {
@@ -63,7 +70,7 @@ pub(crate) enum Webhooks {
 }
 
 /// A new webhook.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct WebhookArgs {
     /// Its name in the cluster.
     pub(crate) name: String,

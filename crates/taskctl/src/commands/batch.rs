@@ -8,8 +8,11 @@ use tasklane_api_types::{BatchAccepted, BatchView, GraphView, NodeView, Operatio
 use crate::cli::{Batches, Format};
 use crate::client::{Client, segment};
 use crate::commands::operation;
-use crate::output;
+use crate::output::{self, Column, Table, col, state, wide};
 
+const STATES: &[Column] = &[state("STATE"), col("TASKS")];
+const GRAPH: &[Column] = &[col("TASK"), col("MODULE"), state("STATE"), state("OUTCOME"), col("AFTER"), wide("ID")];
+const IDS: &[Column] = &[col("ID")];
 /// Names of one task's dependences that are shown before `… and n more`.
 const SHOWN_MAX: usize = 5;
 
@@ -17,7 +20,7 @@ const SHOWN_MAX: usize = 5;
 pub(crate) async fn run(client: &Client, format: Format, command: Batches) -> anyhow::Result<()> {
     let path = |id: &str, rest: &str| client.scoped(&format!("/api/v1/batches/{}{rest}", segment(id)));
     match command {
-        Batches::Get { id } => show(format, &client.get(&path(&id, "")).await?),
+        Batches::Get { id, watch: _ } => show(format, &client.get(&path(&id, "")).await?),
         Batches::Graph { id } => graph(format, &client.get(&path(&id, "/graph")).await?),
         Batches::Cancel { id } => {
             let begun: OperationView = client.post(&path(&id, "/cancel"), &json!({})).await?;
@@ -27,14 +30,13 @@ pub(crate) async fn run(client: &Client, format: Format, command: Batches) -> an
     }
 }
 
-fn show(format: Format, batch: &BatchView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(batch);
+/// Shows how far one is.
+pub(crate) fn show(format: Format, batch: &BatchView) -> anyhow::Result<()> {
+    let rows = batch.states.iter().map(|(state, count)| vec![state.clone(), count.to_string()]).collect();
+    output::list(format, batch, "", &Table::new(STATES, rows).named(vec![batch.id.clone()]))?;
+    if output::is_for_people(format) {
+        output::note(&format!("{} of {} tasks have ended", batch.ended, batch.tasks));
     }
-    let rows: Vec<Vec<String>> =
-        batch.states.iter().map(|(state, count)| vec![state.clone(), count.to_string()]).collect();
-    output::table(&["STATE", "TASKS"], &rows);
-    output::note(&format!("{} of {} tasks have ended", batch.ended, batch.tasks));
     Ok(())
 }
 
@@ -43,9 +45,6 @@ fn label(node: &NodeView) -> String {
 }
 
 fn graph(format: Format, graph: &GraphView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(graph);
-    }
     let labels: HashMap<&str, String> = graph.nodes.iter().map(|node| (node.id.as_str(), label(node))).collect();
     let mut waits: HashMap<&str, Vec<String>> = HashMap::new();
     for edge in &graph.edges {
@@ -55,11 +54,10 @@ fn graph(format: Format, graph: &GraphView) -> anyhow::Result<()> {
     let row = |node: &NodeView| {
         let outcome = node.outcome.as_ref().map_or_else(String::new, |outcome| outcome.kind().to_string());
         let after = waits.get(node.id.as_str()).map_or_else(String::new, |names| shortened(names));
-        vec![label(node), node.module.clone(), node.state.to_string(), outcome, after]
+        vec![label(node), node.module.clone(), node.state.to_string(), outcome, after, node.id.clone()]
     };
-    let rows: Vec<Vec<String>> = graph.nodes.iter().map(row).collect();
-    output::table(&["TASK", "MODULE", "STATE", "OUTCOME", "AFTER"], &rows);
-    Ok(())
+    let ids = graph.nodes.iter().map(|node| node.id.clone()).collect();
+    output::list(format, graph, "nodes", &Table::new(GRAPH, graph.nodes.iter().map(row).collect()).named(ids))
 }
 
 fn shortened(names: &[String]) -> String {
@@ -70,13 +68,17 @@ fn shortened(names: &[String]) -> String {
     }
 }
 
-fn retried(format: Format, accepted: &BatchAccepted) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(accepted);
+/// The ids of a batch that was accepted.
+pub(crate) fn submitted(format: Format, accepted: &BatchAccepted) -> anyhow::Result<()> {
+    let rows: Vec<Vec<String>> = accepted.tasks.iter().map(|task| vec![task.id.clone()]).collect();
+    if !output::is_for_people(format) {
+        return output::list(format, accepted, "tasks", &Table::new(IDS, rows));
     }
-    for task in &accepted.tasks {
-        output::data(&task.id);
-    }
+    rows.iter().flatten().for_each(|id| output::data(id));
     output::note(&format!("next: taskctl batches get {}", accepted.batch));
     Ok(())
+}
+
+fn retried(format: Format, accepted: &BatchAccepted) -> anyhow::Result<()> {
+    submitted(format, accepted)
 }

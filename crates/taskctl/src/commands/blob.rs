@@ -15,13 +15,9 @@ pub(crate) async fn run(client: &Client, format: Format, command: Blobs) -> anyh
 
 async fn put(client: &Client, format: Format, file: &str) -> anyhow::Result<()> {
     let blob = payload::upload_file(client, file).await?;
-    if format == Format::Json {
-        return output::json(&blob);
-    }
-    output::data(&blob.digest);
-    output::note(&format!(
-        "{} stored; name them as \"payload_blob\" of a task within the hour",
-        output::size(blob.size_bytes)
-    ));
-    Ok(())
+    output::told(format, &blob, &blob.digest, || {
+        output::data(&blob.digest);
+        let size = output::size(blob.size_bytes);
+        output::note(&format!("{size} stored; name them as \"payload_blob\" of a task within the hour"));
+    })
 }

@@ -1,6 +1,7 @@
 //! `taskctl deploy`: a .wasm file with its manifest.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures::stream;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -30,34 +31,48 @@ pub(crate) async fn run(client: &Client, format: Format, args: DeployArgs) -> an
     permission::review(client, &manifest, consent).await?;
     let size = wasm.len() as u64;
     let manifest = Part::text(serde_json::to_string(&manifest)?).mime_str("application/json")?;
-    let body = reqwest::Body::wrap_stream(pieces(wasm, size));
+    let bar = bar(size);
+    let body = reqwest::Body::wrap_stream(pieces(wasm, bar.clone()));
     let module = Part::stream_with_length(body, size).file_name("module.wasm").mime_str("application/wasm")?;
     let mut form = Form::new().part("manifest", manifest);
     if let Some(archive) = assets {
         form = form.part("assets", Part::stream(archive).file_name("assets.tar").mime_str("application/x-tar")?);
     }
     let form = form.part("module", module);
-    let deployed: ModuleView = client.upload(&client.scoped("/api/v1/modules"), form).await?;
-    if format == Format::Json {
-        return output::json(&deployed);
-    }
+    let deployed = client.upload(&client.scoped("/api/v1/modules"), form).await;
+    bar.finish_and_clear();
+    let deployed: ModuleView = deployed?;
     let ModuleView { name, version, digest, kind, .. } = &deployed;
-    output::data(&format!("{name}@{version}  {kind}  {}  sha256:{digest}", output::size(size)));
-    let whose = client.namespace().map(|namespace| format!(" --namespace {namespace}")).unwrap_or_default();
-    output::note(&format!("next: taskctl run {}{whose} --input …", tasklane_domain::name::bare(name)));
-    Ok(())
+    output::told(format, &deployed, &format!("{name}@{version}"), || {
+        output::data(&format!("{name}@{version}  {kind}  {}  sha256:{digest}", output::size(size)));
+        let whose = client.namespace().map(|namespace| format!(" --namespace {namespace}")).unwrap_or_default();
+        output::note(&format!("next: taskctl run {}{whose} --input …", tasklane_domain::name::bare(name)));
+    })
 }
 
-/// The file in pieces, with a progress bar where somebody can see it.
-fn pieces(wasm: Vec<u8>, size: u64) -> impl futures::Stream<Item = Result<bytes::Bytes, std::io::Error>> + Send {
+/// A bar where somebody can see it.
+fn bar(size: u64) -> ProgressBar {
     let bar = if output::stderr_is_terminal() { ProgressBar::new(size) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("uploading {bar:30} {bytes}/{total_bytes}") {
         bar.set_style(style);
     }
+    bar
+}
+
+/// It is all there: now the server looks at it, which takes longer.
+fn looked_at(bar: &ProgressBar) {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} the server looks at the module …") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+}
+
+/// The file in pieces, told to the bar.
+fn pieces(wasm: Vec<u8>, bar: ProgressBar) -> impl futures::Stream<Item = Result<bytes::Bytes, std::io::Error>> + Send {
     let wasm = bytes::Bytes::from(wasm);
     stream::unfold((wasm, bar), |(mut left, bar)| async move {
         if left.is_empty() {
-            bar.finish_and_clear();
+            looked_at(&bar);
             return None;
         }
         let piece = left.split_to(left.len().min(PIECE_BYTES));

@@ -5,8 +5,19 @@ use tasklane_api_types::{ModuleFlowList, ModuleFlowRequest, ModuleFlowView, Queu
 
 use crate::cli::{Flow, Format, Queues};
 use crate::client::{Client, segment};
-use crate::output;
+use crate::output::{self, Column, Table, col, state};
 
+const QUEUE: &[Column] = &[
+    col("QUEUE"),
+    state("STATE"),
+    col("FAIR"),
+    col("QUEUED"),
+    col("HELD"),
+    col("RUNNING"),
+    col("WAITING"),
+    col("OLDEST"),
+];
+const RULE: &[Column] = &[col("MODULE"), col("MAX"), col("RATE")];
 const QUEUES: &str = "/api/v1/queues";
 const MODULES: &str = "/api/v1/flow/modules";
 
@@ -17,22 +28,19 @@ fn path(name: &str, rest: &str) -> String {
 /// Carries out a command on queues.
 pub(crate) async fn queues(client: &Client, format: Format, command: Queues) -> anyhow::Result<()> {
     let one = match command {
-        Queues::List => return list(format, &client.get(QUEUES).await?),
+        Queues::List { watch: _ } => return list(format, &client.get(QUEUES).await?),
         Queues::Get { name } => client.get(&path(&name, "")).await?,
         Queues::Pause { name } => client.post(&path(&name, "/pause"), &json!({})).await?,
         Queues::Resume { name } => client.post(&path(&name, "/resume"), &json!({})).await?,
         Queues::Set { name, fair } => client.patch(&path(&name, ""), &QueueRequest { fair: Some(fair) }).await?,
     };
-    list(format, &QueueList { queues: vec![one] })
+    match format {
+        Format::Table | Format::Wide => list(format, &QueueList { queues: vec![one] }),
+        _ => output::told(format, &one, &one.name, || {}),
+    }
 }
 
 fn list(format: Format, list: &QueueList) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return match list.queues.as_slice() {
-            [one] => output::json(one),
-            _ => output::json(list),
-        };
-    }
     let row = |one: &QueueView| {
         vec![
             one.name.clone(),
@@ -45,15 +53,13 @@ fn list(format: Format, list: &QueueList) -> anyhow::Result<()> {
             one.oldest_queued_at.map(|at| at.to_string()).unwrap_or_default(),
         ]
     };
-    let rows: Vec<Vec<String>> = list.queues.iter().map(row).collect();
-    output::table(&["QUEUE", "STATE", "FAIR", "QUEUED", "HELD", "RUNNING", "WAITING", "OLDEST"], &rows);
-    Ok(())
+    output::list(format, list, "queues", &Table::new(QUEUE, list.queues.iter().map(row).collect()))
 }
 
 /// Carries out a command on modules' limits.
 pub(crate) async fn modules(client: &Client, format: Format, command: Flow) -> anyhow::Result<()> {
     match command {
-        Flow::List => rules(format, &client.get(&client.scoped(MODULES)).await?),
+        Flow::List { watch: _ } => rules(format, &client.get(&client.scoped(MODULES)).await?),
         Flow::Set(args) => {
             let request = ModuleFlowRequest { max: args.max, rate: args.rate };
             let one = client.put(&client.scoped(&format!("{MODULES}/{}", segment(&args.module))), &request).await?;
@@ -68,14 +74,9 @@ pub(crate) async fn modules(client: &Client, format: Format, command: Flow) -> a
 }
 
 fn rules(format: Format, list: &ModuleFlowList) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(list);
-    }
     let row = |one: &ModuleFlowView| {
         let max = one.max.map_or_else(|| "-".to_owned(), |max| max.to_string());
         vec![one.module.clone(), max, one.rate.map_or_else(|| "-".to_owned(), |rate| rate.to_string())]
     };
-    let rows: Vec<Vec<String>> = list.modules.iter().map(row).collect();
-    output::table(&["MODULE", "MAX", "RATE"], &rows);
-    Ok(())
+    output::list(format, list, "modules", &Table::new(RULE, list.modules.iter().map(row).collect()))
 }

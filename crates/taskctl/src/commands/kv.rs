@@ -4,13 +4,14 @@ use std::io::Read;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tasklane_api_types::{KvEntryView, KvKeyList, KvRequest, KvStoreList};
+use tasklane_api_types::{KvEntryView, KvKeyList, KvRequest, KvStoreList, KvStoreView};
 
 use crate::cli::{Format, Kv, KvArgs};
 use crate::client::{Client, segment};
 use crate::failure::{FAILED, Failure};
-use crate::output;
+use crate::output::{self, Column, Table, col};
 
+const STORE: &[Column] = &[col("STORE"), col("KEYS"), col("SIZE")];
 const PATH: &str = "/api/v1/kv";
 /// Keys asked for at once.
 const PAGE_KEYS: u32 = 1_000;
@@ -22,16 +23,14 @@ fn path(client: &Client, store: &KvArgs, key: &str) -> String {
 /// Carries one out.
 pub(crate) async fn run(client: &Client, format: Format, command: Kv) -> anyhow::Result<()> {
     match command {
-        Kv::Stores => stores(format, &client.get(&client.scoped(PATH)).await?),
+        Kv::Stores { watch: _ } => stores(format, &client.get(&client.scoped(PATH)).await?),
         Kv::Keys { store, prefix } => keys(client, format, &store, &prefix).await,
-        Kv::Get { store, key } => value(format, &client.get(&path(client, &store, &key)).await?),
+        Kv::Get { store, key } => value(format, &key, &client.get(&path(client, &store, &key)).await?),
         Kv::Set { store, key, value, ttl } => {
             let entry: KvEntryView = client.put(&path(client, &store, &key), &request(&value, ttl)?).await?;
-            if format == Format::Json {
-                return output::json(&entry);
-            }
-            output::note(&format!("{key} is set (revision {})", entry.revision));
-            Ok(())
+            output::told(format, &entry, &key, || {
+                output::note(&format!("{key} is set (revision {})", entry.revision));
+            })
         }
         Kv::Delete { store, key } => {
             client.delete(&path(client, &store, &key)).await?;
@@ -55,9 +54,9 @@ fn request(value: &str, ttl: Option<String>) -> anyhow::Result<KvRequest> {
     })
 }
 
-fn value(format: Format, entry: &KvEntryView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(entry);
+fn value(format: Format, key: &str, entry: &KvEntryView) -> anyhow::Result<()> {
+    if !output::is_for_people(format) {
+        return output::told(format, entry, key, || {});
     }
     let bytes = match (&entry.value, &entry.value_base64) {
         (Some(text), _) => text.clone().into_bytes(),
@@ -68,13 +67,8 @@ fn value(format: Format, entry: &KvEntryView) -> anyhow::Result<()> {
 }
 
 fn stores(format: Format, list: &KvStoreList) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(list);
-    }
-    let rows: Vec<Vec<String>> =
-        list.stores.iter().map(|one| vec![one.store.clone(), one.keys.to_string(), output::size(one.bytes)]).collect();
-    output::table(&["STORE", "KEYS", "SIZE"], &rows);
-    Ok(())
+    let row = |one: &KvStoreView| vec![one.store.clone(), one.keys.to_string(), output::size(one.bytes)];
+    output::list(format, list, "stores", &Table::new(STORE, list.stores.iter().map(row).collect()))
 }
 
 /// All of them, page by page.
@@ -85,13 +79,20 @@ async fn keys(client: &Client, format: Format, store: &KvArgs, prefix: &str) -> 
         let after = all.next.as_deref().map(|key| format!("&after={}", segment(key))).unwrap_or_default();
         let page: KvKeyList = client.get(&format!("{base}{after}")).await?;
         match format {
-            Format::Json => all.keys.extend(page.keys),
-            Format::Table => page.keys.iter().for_each(|key| output::data(&output::inert(key))),
+            Format::Table | Format::Wide | Format::Name => {
+                page.keys.iter().for_each(|key| output::data(&output::inert(key)));
+            }
+            Format::Json | Format::Jsonl | Format::Yaml => all.keys.extend(page.keys),
         }
         all.next = page.next;
         if all.next.is_none() {
             break;
         }
     }
-    if format == Format::Json { output::json(&all) } else { Ok(()) }
+    match format {
+        Format::Table | Format::Wide | Format::Name => Ok(()),
+        Format::Json | Format::Jsonl | Format::Yaml => {
+            output::list(format, &all, "keys", &Table::new(STORE, Vec::new()))
+        }
+    }
 }

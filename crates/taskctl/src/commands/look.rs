@@ -1,12 +1,23 @@
-//! `taskctl modules`, `hosts`, `cluster`.
+//! `taskctl modules`, `cluster`.
 
-use serde_json::Value;
-use tasklane_api_types::{ClusterInfo, ClusterStats, HostList, ModuleList, ModuleView};
+use tasklane_api_types::{ClusterInfo, ClusterStats, ModuleList, ModuleView};
 use tasklane_domain::{Clock, SystemClock};
 
 use crate::cli::Format;
 use crate::client::{Client, segment};
-use crate::output;
+use crate::output::{self, Column, Table, col, state, wide};
+
+const MODULES: &[Column] = &[
+    col("NAME"),
+    col("VERSION"),
+    state("STATE"),
+    col("KIND"),
+    col("SIZE"),
+    col("DIGEST"),
+    col("DEPLOYED"),
+    col("DESCRIPTION"),
+    wide("SHA256"),
+];
 
 /// Deployed modules: all, those of one name, or one version whole.
 pub(crate) async fn modules(client: &Client, format: Format, module: Option<&str>) -> anyhow::Result<()> {
@@ -14,17 +25,13 @@ pub(crate) async fn modules(client: &Client, format: Format, module: Option<&str
         None => "/api/v1/modules".to_owned(),
         Some(Ok((name, version))) => {
             let path = client.scoped(&format!("/api/v1/modules/{}/{}", segment(name), segment(version)));
-            return output::json(&client.get::<ModuleView>(&path).await?);
+            let format = if output::is_for_people(format) { Format::Json } else { format };
+            let view = client.get::<ModuleView>(&path).await?;
+            return output::told(format, &view, &format!("{}@{}", view.name, view.version), || {});
         }
         Some(Err(name)) => format!("/api/v1/modules/{}", segment(name)),
     };
     let list: ModuleList = client.get(&client.scoped(&path)).await?;
-    if format == Format::Json {
-        return output::json(&list);
-    }
-    if list.modules.is_empty() {
-        output::note("no modules yet; deploy one with `taskctl deploy FILE.wasm`");
-    }
     let now = SystemClock.now();
     let row = |module: &ModuleView| {
         let digest: String = module.digest.chars().take(12).collect();
@@ -44,47 +51,18 @@ pub(crate) async fn modules(client: &Client, format: Format, module: Option<&str
             digest,
             age,
             description,
+            module.digest.clone(),
         ]
     };
-    let rows: Vec<Vec<String>> = list.modules.iter().map(row).collect();
-    output::table(&["NAME", "VERSION", "STATE", "KIND", "SIZE", "DIGEST", "DEPLOYED", "DESCRIPTION"], &rows);
-    Ok(())
-}
-
-/// Living hosts.
-pub(crate) async fn hosts(client: &Client, format: Format) -> anyhow::Result<()> {
-    let list: HostList = client.get("/api/v1/hosts").await?;
-    if format == Format::Json {
-        return output::json(&list);
-    }
-    let now = SystemClock.now();
-    let row = |host: &tasklane_domain::HostInfo| {
-        let queues: Vec<String> = host.queues.iter().map(ToString::to_string).collect();
-        let status = serde_json::to_value(host.status).ok();
-        vec![
-            host.name.clone(),
-            status.as_ref().and_then(Value::as_str).unwrap_or("unknown").to_owned(),
-            format!("{}/{}", host.running, host.slots),
-            host.buffered.to_string(),
-            host.ended_total.to_string(),
-            output::size(host.memory_bytes),
-            queues.join(","),
-            output::ago(host.started_at, now),
-            host.version.clone(),
-        ]
-    };
-    let rows: Vec<Vec<String>> = list.hosts.iter().map(row).collect();
-    output::table(&["NAME", "STATUS", "RUNNING", "BUFFERED", "ENDED", "MEMORY", "QUEUES", "STARTED", "VERSION"], &rows);
-    Ok(())
+    let names = list.modules.iter().map(|module| format!("{}@{}", module.name, module.version)).collect();
+    let table = Table::new(MODULES, list.modules.iter().map(row).collect()).named(names);
+    output::list(format, &list, "modules", &table.or("no modules yet; deploy one with `taskctl deploy FILE.wasm`"))
 }
 
 /// Leader, slots, counts.
 pub(crate) async fn cluster(client: &Client, format: Format) -> anyhow::Result<()> {
     let info: ClusterInfo = client.get("/api/v1/cluster/info").await?;
     let stats: ClusterStats = client.get("/api/v1/cluster/stats").await?;
-    if format == Format::Json {
-        return output::json(&serde_json::json!({"info": info, "stats": stats}));
-    }
     let leader = match &info.leader {
         Some(leader) => format!(
             "{} (term {}, since {})",
@@ -94,19 +72,18 @@ pub(crate) async fn cluster(client: &Client, format: Format) -> anyhow::Result<(
         ),
         None => "nobody".to_owned(),
     };
-    let mut rows = vec![
-        vec!["version".to_owned(), info.version.clone()],
-        vec!["nats".to_owned(), if info.nats_connected { "connected" } else { "away" }.to_owned()],
-        vec!["leader".to_owned(), leader],
-        vec!["hosts".to_owned(), format!("{} with {} slots", info.hosts, info.slots)],
+    let lanes: Vec<(String, String)> = stats
+        .lanes
+        .iter()
+        .map(|lane| (format!("lane {}/{}", lane.queue, lane.priority), format!("{} waiting", lane.queued)))
+        .collect();
+    let mut pairs = vec![
+        ("version", info.version.clone()),
+        ("nats", if info.nats_connected { "connected" } else { "away" }.to_owned()),
+        ("leader", leader),
+        ("hosts", format!("{} with {} slots", info.hosts, info.slots)),
     ];
-    rows.extend(stats.states.iter().map(|(state, count)| vec![state.clone(), count.to_string()]));
-    rows.extend(
-        stats
-            .lanes
-            .iter()
-            .map(|lane| vec![format!("lane {}/{}", lane.queue, lane.priority), format!("{} waiting", lane.queued)]),
-    );
-    output::table(&["WHAT", "VALUE"], &rows);
-    Ok(())
+    pairs.extend(stats.states.iter().map(|(state, count)| (state.as_str(), count.to_string())));
+    pairs.extend(lanes.iter().map(|(lane, waiting)| (lane.as_str(), waiting.clone())));
+    output::record(format, &serde_json::json!({"info": info, "stats": stats}), "cluster", pairs)
 }

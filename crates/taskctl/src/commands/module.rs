@@ -9,8 +9,10 @@ use super::look;
 use crate::cli::{Format, Modules};
 use crate::client::{Client, segment};
 use crate::failure::{Failure, USAGE};
-use crate::output;
+use crate::output::{self, Column, Table, col};
 
+const ALIASES: &[Column] = &[col("ALIAS"), col("LEADS TO"), col("BEFORE"), col("CHANGED")];
+const EVENTS: &[Column] = &[col("AT"), col("ACTION"), col("WHAT")];
 /// The weight of a version where none is given.
 const WEIGHT: u16 = 100;
 
@@ -48,7 +50,7 @@ fn route(text: &str) -> anyhow::Result<RouteBody> {
 /// Carries out a command.
 pub(crate) async fn modules(client: &Client, format: Format, command: Modules) -> anyhow::Result<()> {
     match command {
-        Modules::List => look::modules(client, format, None).await,
+        Modules::List { watch: _ } => look::modules(client, format, None).await,
         Modules::Get { module } => look::modules(client, format, Some(&module)).await,
         Modules::Aliases { module } => aliases(format, &client.get(&path(client, &module, "/aliases")).await?),
         Modules::Alias { alias, routes } => {
@@ -66,9 +68,9 @@ pub(crate) async fn modules(client: &Client, format: Format, command: Modules) -
             output::note(&format!("{alias} is removed"));
             Ok(())
         }
-        Modules::Disable { module } => switched(client, &module, "disable").await,
-        Modules::Enable { module } => switched(client, &module, "enable").await,
-        Modules::Release { module } => switched(client, &module, "release").await,
+        Modules::Disable { module } => switched(client, format, &module, "disable").await,
+        Modules::Enable { module } => switched(client, format, &module, "enable").await,
+        Modules::Release { module } => switched(client, format, &module, "release").await,
         Modules::Delete { module, force } => {
             let forced = if force { "?force=true" } else { "" };
             client.delete(&version_path(client, &module, forced)?).await?;
@@ -80,22 +82,22 @@ pub(crate) async fn modules(client: &Client, format: Format, command: Modules) -
     }
 }
 
-async fn switched(client: &Client, module: &str, what: &str) -> anyhow::Result<()> {
+async fn switched(client: &Client, format: Format, module: &str, what: &str) -> anyhow::Result<()> {
     let view: ModuleView = client.post(&version_path(client, module, &format!("/{what}"))?, &json!({})).await?;
     let state = match (view.quarantined_at, view.disabled_at) {
         (Some(_), _) => "is quarantined: hosts died while it ran",
         (None, Some(_)) => "takes no new tasks",
         (None, None) => "takes new tasks",
     };
-    output::note(&format!("{}@{} {state}", view.name, view.version));
-    Ok(())
+    let name = format!("{}@{}", view.name, view.version);
+    output::told(format, &view, &name, || output::note(&format!("{name} {state}")))
 }
 
 fn one(format: Format, alias: AliasView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(&alias);
+    match format {
+        Format::Table | Format::Wide => aliases(format, &AliasList { aliases: vec![alias] }),
+        _ => output::told(format, &alias, &alias.alias, || {}),
     }
-    aliases(format, &AliasList { aliases: vec![alias] })
 }
 
 fn leads(routes: &[RouteBody]) -> String {
@@ -110,22 +112,17 @@ fn leads(routes: &[RouteBody]) -> String {
 }
 
 fn aliases(format: Format, list: &AliasList) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(list);
-    }
     let row =
         |one: &AliasView| vec![one.alias.clone(), leads(&one.routes), leads(&one.previous), one.changed_at.to_string()];
-    let rows: Vec<Vec<String>> = list.aliases.iter().map(row).collect();
-    output::table(&["ALIAS", "LEADS TO", "BEFORE", "CHANGED"], &rows);
-    Ok(())
+    output::list(format, list, "aliases", &Table::new(ALIASES, list.aliases.iter().map(row).collect()))
 }
 
 async fn diff(client: &Client, format: Format, from: &str, to: &str) -> anyhow::Result<()> {
     let (module, from) = parts(from, "VERSION")?;
     let query = path(client, module, &format!("/diff?from={}&to={}", segment(from), segment(to)));
     let diff: ModuleDiff = client.get(&query).await?;
-    if format == Format::Json {
-        return output::json(&diff);
+    if !output::is_for_people(format) {
+        return output::told(format, &diff, &diff.name, || {});
     }
     let sizes = (output::size(diff.from_size_bytes), output::size(diff.to_size_bytes));
     let same = if diff.same_bytes { ", the same bytes" } else { "" };
@@ -150,9 +147,6 @@ fn lines(what: &str, changes: &Changes) {
 }
 
 fn events(format: Format, list: &ModuleEventList) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(list);
-    }
     let mut rows = Vec::new();
     for event in &list.events {
         let mut fields = serde_json::to_value(&event.action)?;
@@ -160,6 +154,5 @@ fn events(format: Format, list: &ModuleEventList) -> anyhow::Result<()> {
         let action = action.and_then(|action| action.as_str().map(str::to_owned)).unwrap_or_default();
         rows.push(vec![event.at.to_string(), action, output::inert(&fields.to_string())]);
     }
-    output::table(&["AT", "ACTION", "WHAT"], &rows);
-    Ok(())
+    output::list(format, list, "events", &Table::new(EVENTS, rows))
 }

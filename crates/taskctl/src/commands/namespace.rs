@@ -4,8 +4,19 @@ use tasklane_api_types::{ErrorCode, NamespaceList, NamespaceView, QuotasBody};
 
 use crate::cli::{Format, Namespaces, QuotaArgs};
 use crate::client::{Client, segment};
-use crate::output;
+use crate::output::{self, Column, Table, col};
 
+const ONE: &[Column] = &[col("WHAT"), col("HAS"), col("AT MOST")];
+const ALL: &[Column] = &[
+    col("NAMESPACE"),
+    col("MODULES"),
+    col("SIZE"),
+    col("WAITING"),
+    col("RUNNING"),
+    col("KV"),
+    col("SECRETS"),
+    col("SCHEDULES"),
+];
 const PATH: &str = "/api/v1/namespaces";
 
 fn path(name: &str) -> String {
@@ -15,7 +26,7 @@ fn path(name: &str) -> String {
 /// Carries one out.
 pub(crate) async fn run(client: &Client, format: Format, command: Namespaces) -> anyhow::Result<()> {
     match command {
-        Namespaces::List => list(format, &client.get(PATH).await?),
+        Namespaces::List { watch: _ } => list(format, &client.get(PATH).await?),
         Namespaces::Get { name } => show(format, &client.get(&path(&name)).await?),
         Namespaces::Set { name, quotas } => show(format, &set(client, &name, quotas).await?),
         Namespaces::Unset { name } => {
@@ -60,21 +71,14 @@ fn lines(one: &NamespaceView) -> [(&'static str, u64, Option<u64>, Show); 7] {
 }
 
 fn show(format: Format, one: &NamespaceView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(one);
-    }
     let row = |(what, used, max, show): (&str, u64, Option<u64>, Show)| {
         vec![what.to_owned(), show(used), max.map_or_else(|| "-".to_owned(), show)]
     };
-    let rows: Vec<Vec<String>> = lines(one).into_iter().map(row).collect();
-    output::table(&["WHAT", "HAS", "AT MOST"], &rows);
-    Ok(())
+    let rows = lines(one).into_iter().map(row).collect();
+    output::list(format, one, "", &Table::new(ONE, rows).named(vec![one.name.clone()]))
 }
 
 fn list(format: Format, list: &NamespaceList) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(list);
-    }
     let cell = |(_, used, max, show): (&str, u64, Option<u64>, Show)| match max {
         Some(max) => format!("{} of {}", show(used), show(max)),
         None => show(used),
@@ -84,7 +88,5 @@ fn list(format: Format, list: &NamespaceList) -> anyhow::Result<()> {
         row.extend(lines(one).into_iter().map(cell));
         row
     };
-    let rows: Vec<Vec<String>> = list.namespaces.iter().map(row).collect();
-    output::table(&["NAMESPACE", "MODULES", "SIZE", "WAITING", "RUNNING", "KV", "SECRETS", "SCHEDULES"], &rows);
-    Ok(())
+    output::list(format, list, "namespaces", &Table::new(ALL, list.namespaces.iter().map(row).collect()))
 }

@@ -9,8 +9,10 @@ use tasklane_domain::{Clock, SystemClock};
 use crate::cli::{Format, Operations};
 use crate::client::{Client, segment};
 use crate::failure::{Failure, TIMEOUT};
-use crate::output;
+use crate::output::{self, Column, Table, col, state};
 
+const COLUMNS: &[Column] =
+    &[col("ID"), col("ACTION"), state("STATE"), col("DONE"), col("SKIPPED"), col("OF"), col("BEGUN")];
 /// Between two looks at an operation.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// Looks before the command gives up: an hour.
@@ -20,7 +22,7 @@ const LOOKS_MAX: u32 = 36_000;
 pub(crate) async fn run(client: &Client, format: Format, command: Operations) -> anyhow::Result<()> {
     match command {
         Operations::Get { id } => show(format, &get(client, &id).await?),
-        Operations::List => list(client, format).await,
+        Operations::List { watch: _ } => list(client, format).await,
     }
 }
 
@@ -30,12 +32,7 @@ async fn get(client: &Client, id: &str) -> anyhow::Result<OperationView> {
 
 async fn list(client: &Client, format: Format) -> anyhow::Result<()> {
     let list: OperationList = client.get("/api/v1/operations").await?;
-    if format == Format::Json {
-        return output::json(&list);
-    }
-    let rows: Vec<Vec<String>> = list.operations.iter().map(row).collect();
-    output::table(&["ID", "ACTION", "STATE", "DONE", "SKIPPED", "OF", "BEGUN"], &rows);
-    Ok(())
+    output::list(format, &list, "operations", &Table::new(COLUMNS, list.operations.iter().map(row).collect()))
 }
 
 fn row(operation: &OperationView) -> Vec<String> {
@@ -52,13 +49,11 @@ fn row(operation: &OperationView) -> Vec<String> {
 
 /// Shows how far one is.
 pub(crate) fn show(format: Format, operation: &OperationView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(operation);
-    }
-    output::data(&operation.id);
-    let OperationView { action, state, done, total, .. } = operation;
-    output::note(&format!("{action} is {state}: {done} of {total} tasks"));
-    Ok(())
+    output::told(format, operation, &operation.id, || {
+        output::data(&operation.id);
+        let OperationView { action, state, done, total, .. } = operation;
+        output::note(&format!("{action} is {state}: {done} of {total} tasks"));
+    })
 }
 
 /// Follows one to its end, with a bar on a terminal.

@@ -4,14 +4,14 @@ use tasklane_api_types::{RetentionRule, RetentionView};
 
 use crate::cli::{Format, Retention, RuleScope, RuleTimes};
 use crate::client::{Client, segment};
-use crate::output;
+use crate::output::{self, Column, Table, col};
 
 const PATH: &str = "/api/v1/retention";
 
 /// Carries one out.
 pub(crate) async fn run(client: &Client, format: Format, command: Retention) -> anyhow::Result<()> {
     match command {
-        Retention::List => list(format, &client.get(&client.scoped(PATH)).await?),
+        Retention::List { watch: _ } => list(format, &client.get(&client.scoped(PATH)).await?),
         Retention::Set { scope, times } => set(client, format, &scope, times).await,
         Retention::Unset { scope } => {
             client.delete(&path(client, &scope)).await?;
@@ -41,14 +41,10 @@ async fn set(client: &Client, format: Format, scope: &RuleScope, times: RuleTime
     let RuleTimes { tasks, payloads, results, logs } = times;
     let rule: RetentionRule =
         client.put(&path(client, scope), &RetentionRule { tasks, payloads, results, logs }).await?;
-    if format == Format::Json {
-        return output::json(&rule);
-    }
-    output::table(&HEADING, &[row(called(scope), &rule)]);
-    Ok(())
+    output::list(format, &rule, "", &Table::new(COLUMNS, vec![row(called(scope), &rule)]))
 }
 
-const HEADING: [&str; 5] = ["RULE OF", "TASKS", "PAYLOADS", "RESULTS", "LOGS"];
+const COLUMNS: &[Column] = &[col("RULE OF"), col("TASKS"), col("PAYLOADS"), col("RESULTS"), col("LOGS")];
 
 fn row(of: String, rule: &RetentionRule) -> Vec<String> {
     let cell = |time: &Option<String>| time.clone().unwrap_or_else(|| "-".to_owned());
@@ -57,13 +53,9 @@ fn row(of: String, rule: &RetentionRule) -> Vec<String> {
 
 /// The weakest first.
 fn list(format: Format, view: &RetentionView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(view);
-    }
     let mut rows = vec![row("the settings".to_owned(), &view.settings)];
     rows.extend(view.default.iter().map(|rule| row("the default".to_owned(), rule)));
     rows.extend(view.queues.iter().map(|(name, rule)| row(format!("queue {name}"), rule)));
     rows.extend(view.modules.iter().map(|(name, rule)| row(format!("module {name}"), rule)));
-    output::table(&HEADING, &rows);
-    Ok(())
+    output::list(format, view, "", &Table::new(COLUMNS, rows))
 }

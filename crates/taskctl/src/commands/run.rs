@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use tasklane_api_types::{
     BatchAccepted, BatchRequest, ConcurrencyRequest, RateRequest, SubmitRequest, TaskAccepted, TaskView, UniqueRequest,
 };
@@ -46,14 +45,7 @@ async fn batch(client: &Client, format: Format, file: &str) -> anyhow::Result<()
         task.namespace = task.namespace.take().or_else(|| client.namespace());
     }
     let accepted: BatchAccepted = client.post("/api/v1/tasks/batch", &request).await?;
-    if format == Format::Json {
-        return output::json(&accepted);
-    }
-    for task in &accepted.tasks {
-        output::data(&task.id);
-    }
-    output::note(&format!("next: taskctl batches get {}", accepted.batch));
-    Ok(())
+    super::batch::submitted(format, &accepted)
 }
 
 fn stdin() -> anyhow::Result<Vec<u8>> {
@@ -64,15 +56,13 @@ fn stdin() -> anyhow::Result<Vec<u8>> {
 
 async fn one(client: &Client, format: Format, args: &TaskArgs) -> anyhow::Result<()> {
     let accepted: TaskAccepted = client.post("/api/v1/tasks", &request(client, args, large(args)).await?).await?;
-    if format == Format::Json {
-        return output::json(&accepted);
-    }
-    output::data(&accepted.id);
-    if accepted.duplicate {
-        output::note("a task of the same kind was there already: this is it");
-    }
-    output::note(&format!("next: taskctl tasks get {}", accepted.id));
-    Ok(())
+    output::told(format, &accepted, &accepted.id, || {
+        output::data(&accepted.id);
+        if accepted.duplicate {
+            output::note("a task of the same kind was there already: this is it");
+        }
+        output::note(&format!("next: taskctl tasks get {}", accepted.id));
+    })
 }
 
 /// Submits, waits, prints the result. The exit code tells the outcome.
@@ -80,11 +70,11 @@ pub(crate) async fn run(client: &Client, format: Format, args: RunArgs) -> anyho
     let accepted: TaskAccepted =
         client.post("/api/v1/tasks", &request(client, &args.task, large(&args.task)).await?).await?;
     let task = wait(client, &accepted.id, Duration::from_secs(args.wait_timeout)).await?;
-    if format == Format::Json {
-        output::json(&task)?;
+    if !output::is_for_people(format) {
+        output::told(format, &task, &task.id, || {})?;
     }
     if task.state == StateKind::Succeeded {
-        if format == Format::Table {
+        if output::is_for_people(format) {
             client.print(&format!("/api/v1/tasks/{}/result", segment(&task.id))).await?;
         }
         return Ok(ExitCode::SUCCESS);
@@ -113,10 +103,7 @@ async fn tell_failure(client: &Client, task: &TaskView) {
 }
 
 async fn wait(client: &Client, id: &str, at_most: Duration) -> anyhow::Result<TaskView> {
-    let line = if output::stderr_is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-        line.set_style(style);
-    }
+    let line = output::line();
     let begun = Instant::now();
     while begun.elapsed() < at_most {
         let task: TaskView = client.get(&format!("/api/v1/tasks/{}", segment(id))).await?;

@@ -1,24 +1,53 @@
 //! `taskctl tasks …`.
 
 use std::fmt::Write as _;
+use std::process::ExitCode;
 
-use tasklane_api_types::{AttemptList, AttemptView, LogView, TaskList, TaskView};
+use tasklane_api_types::{AttemptList, AttemptView, TaskList, TaskView};
 use tasklane_domain::{Clock, SystemClock, Timestamp};
 
 use crate::cli::{Format, Tasks};
 use crate::client::{Client, segment};
-use crate::output;
+use crate::output::{self, Column, Table, col, state, wide};
 
 mod change;
+mod follow;
+mod log;
+
+const COLUMNS: &[Column] = &[
+    col("ID"),
+    col("MODULE"),
+    state("STATE"),
+    state("OUTCOME"),
+    col("ATTEMPT"),
+    col("PRIO"),
+    col("QUEUE"),
+    col("WAIT"),
+    col("RUN"),
+    col("CREATED"),
+    wide("HOST"),
+    wide("NAMESPACE"),
+    wide("LABELS"),
+];
+const ATTEMPTS: &[Column] = &[
+    col("ATTEMPT"),
+    state("OUTCOME"),
+    col("STARTED"),
+    col("RUN"),
+    col("FUEL"),
+    col("MEMORY"),
+    col("HOST"),
+    col("MESSAGE"),
+];
 
 fn one(client: &Client, id: &str, rest: &str) -> String {
     client.scoped(&format!("/api/v1/tasks/{}{rest}", segment(id)))
 }
 
 /// Carries one out.
-pub(crate) async fn run(client: &Client, format: Format, command: Tasks) -> anyhow::Result<()> {
-    match command {
-        Tasks::List { status, module, queue, label, batch, parent, limit } => {
+pub(crate) async fn run(client: &Client, format: Format, command: Tasks) -> anyhow::Result<ExitCode> {
+    let done = match command {
+        Tasks::List { status, module, queue, label, batch, parent, limit, watch: _ } => {
             let mut path = format!("/api/v1/tasks?limit={limit}");
             let label = label.map(|label| label.replacen('=', ":", 1));
             let filters = [
@@ -37,27 +66,22 @@ pub(crate) async fn run(client: &Client, format: Format, command: Tasks) -> anyh
             list(client, format, &client.scoped(&path)).await
         }
         Tasks::Get { id } => show(format, &client.get(&one(client, &id, "")).await?),
-        Tasks::Attempts { id } => attempts(client, format, &id).await,
+        Tasks::Attempts { id, watch: _ } => attempts(client, format, &id).await,
         Tasks::Cancel { id, tree, bulk } => change::cancel(client, format, id, tree, bulk).await,
         Tasks::Retry { id, change, bulk } => change::retry(client, format, id, &change, bulk).await,
         Tasks::Reschedule { id, at, delay } => change::reschedule(client, format, &id, at, delay).await,
-        Tasks::Logs { id } => logs(client, format, &id).await,
+        Tasks::Logs(args) => log::logs(client, format, &args).await,
+        Tasks::Watch { id } => return follow::follow(client, format, &id).await,
         Tasks::Result { id } => client.print(&one(client, &id, "/result")).await,
         Tasks::Payload { id } => client.print(&one(client, &id, "/payload")).await,
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 async fn attempts(client: &Client, format: Format, id: &str) -> anyhow::Result<()> {
     let list: AttemptList = client.get(&one(client, id, "/attempts")).await?;
-    if format == Format::Json {
-        return output::json(&list);
-    }
-    if list.attempts.is_empty() {
-        output::note("no attempt has ended yet");
-    }
-    let rows: Vec<Vec<String>> = list.attempts.iter().map(attempt_row).collect();
-    output::table(&["ATTEMPT", "OUTCOME", "STARTED", "RUN", "FUEL", "MEMORY", "HOST", "MESSAGE"], &rows);
-    Ok(())
+    let table = Table::new(ATTEMPTS, list.attempts.iter().map(attempt_row).collect());
+    output::list(format, &list, "attempts", &table.or("no attempt has ended yet"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "times are shown with one decimal")]
@@ -75,30 +99,20 @@ fn attempt_row(attempt: &AttemptView) -> Vec<String> {
     ]
 }
 
-async fn logs(client: &Client, format: Format, id: &str) -> anyhow::Result<()> {
-    let path = one(client, id, "/logs");
-    if format == Format::Json {
-        return output::json(&client.get::<LogView>(&path).await?);
-    }
-    let text = client.bytes(&path, "text/plain").await?;
-    Ok(output::foreign(&text)?)
-}
-
 async fn list(client: &Client, format: Format, path: &str) -> anyhow::Result<()> {
     let page: TaskList = client.get(path).await?;
-    if format == Format::Json {
-        return output::json(&page);
-    }
-    if page.tasks.is_empty() {
-        output::note("no such tasks");
-    }
-    let now = SystemClock.now();
-    let rows: Vec<Vec<String>> = page.tasks.iter().map(|task| row(task, now)).collect();
-    output::table(&["ID", "MODULE", "STATE", "OUTCOME", "ATTEMPT", "PRIO", "QUEUE", "WAIT", "RUN", "CREATED"], &rows);
-    if page.next_cursor.is_some() {
+    show_list(format, &page)?;
+    if page.next_cursor.is_some() && output::is_for_people(format) {
         output::note("there are more; narrow the filter or raise --limit");
     }
     Ok(())
+}
+
+/// Tasks, as a list.
+pub(crate) fn show_list(format: Format, page: &TaskList) -> anyhow::Result<()> {
+    let now = SystemClock.now();
+    let rows = page.tasks.iter().map(|task| row(task, now)).collect();
+    output::list(format, page, "tasks", &Table::new(COLUMNS, rows).or("no such tasks"))
 }
 
 fn outcome(task: &TaskView) -> String {
@@ -122,15 +136,15 @@ fn row(task: &TaskView, now: Timestamp) -> Vec<String> {
         task.queue_wait_ms.map_or_else(String::new, output::duration_ms),
         run_time(task),
         output::ago(task.timings.created_at, now),
+        task.host.clone().unwrap_or_default(),
+        task.namespace.clone(),
+        task.labels.iter().map(|(key, value)| output::inert(&format!("{key}={value}"))).collect::<Vec<_>>().join(","),
     ]
 }
 
 fn show(format: Format, task: &TaskView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(task);
-    }
     let now = SystemClock.now();
-    let mut rows = vec![
+    let mut pairs = vec![
         ("id", task.id.clone()),
         ("module", format!("{}@{}", task.module, task.version)),
         ("state", task.state.to_string()),
@@ -154,8 +168,6 @@ fn show(format: Format, task: &TaskView) -> anyhow::Result<()> {
         ("parent", task.parent.clone()),
         ("waits for", (task.waits_for > 0).then(|| format!("{} tasks", task.waits_for))),
     ];
-    rows.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
-    let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
-    output::table(&["WHAT", "VALUE"], &rows);
-    Ok(())
+    pairs.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    output::record(format, task, &task.id, pairs)
 }

@@ -11,8 +11,12 @@ use crate::cli::{AuditArgs, BootstrapArgs, Format, TokenArgs, Tokens};
 use crate::client::{Client, segment};
 use crate::config::{Settings, without_password};
 use crate::failure::{FAILED, Failure, UNREACHABLE, USAGE};
-use crate::output;
+use crate::output::{self, Column, Table, col};
 
+const TOKENS: &[Column] = &[col("ID"), col("NAME"), col("ROLES"), col("STATE"), col("EXPIRES"), col("LAST USED")];
+const ROLES: &[Column] = &[col("NAMESPACE"), col("ROLE")];
+const ENTRIES: &[Column] =
+    &[col("TIME"), col("WHO"), col("FROM"), col("DID"), col("TO"), col("NAMESPACE"), col("STATUS")];
 const PATH: &str = "/api/v1/tokens";
 /// Entries of one request.
 const PAGE: u32 = 500;
@@ -28,11 +32,7 @@ pub(crate) async fn run(client: &Client, format: Format, command: Tokens) -> any
             Ok(())
         }
         Tokens::Whoami => who(format, &client.get("/api/v1/access/whoami").await?),
-        Tokens::Bootstrap(args) => Box::pin(bootstrap(*args)).await,
-        Tokens::Generate => {
-            output::data(&Credential::generate().reveal());
-            Ok(())
-        }
+        Tokens::Bootstrap(_) | Tokens::Generate => anyhow::bail!("this is asked of no server"),
     }
 }
 
@@ -58,19 +58,14 @@ fn request(args: TokenArgs) -> anyhow::Result<TokenRequest> {
 
 /// The token alone on standard output, so that it can go into a file.
 fn created(format: Format, made: &TokenView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(made);
-    }
     let text = made.token.as_deref().ok_or_else(|| Failure::new(FAILED, "the server's answer has no token"))?;
-    output::data(text);
-    output::note(&format!("token {} ({}) has {}; it is not shown again", made.id, made.name, made.grants));
-    Ok(())
+    output::told(format, made, &made.id.to_string(), || {
+        output::data(text);
+        output::note(&format!("token {} ({}) has {}; it is not shown again", made.id, made.name, made.grants));
+    })
 }
 
 fn list(format: Format, list: &TokenList) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(list);
-    }
     let now = SystemClock.now();
     let row = |one: &TokenView| {
         vec![
@@ -82,20 +77,13 @@ fn list(format: Format, list: &TokenList) -> anyhow::Result<()> {
             one.last_used_at.map_or_else(|| "-".to_owned(), |at| output::ago(at, now)),
         ]
     };
-    let rows: Vec<Vec<String>> = list.tokens.iter().map(row).collect();
-    output::table(&["ID", "NAME", "ROLES", "STATE", "EXPIRES", "LAST USED"], &rows);
-    Ok(())
+    output::list(format, list, "tokens", &Table::new(TOKENS, list.tokens.iter().map(row).collect()))
 }
 
 fn who(format: Format, who: &WhoAmI) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(who);
-    }
-    let rows: Vec<Vec<String>> =
-        who.grants.iter().map(|(scope, role)| vec![scope.to_string(), role.to_string()]).collect();
-    output::note(&format!("{} ({})", who.name, who.actor));
-    output::table(&["NAMESPACE", "ROLE"], &rows);
-    Ok(())
+    let rows = who.grants.iter().map(|(scope, role)| vec![scope.to_string(), role.to_string()]).collect();
+    output::told(format, who, &who.actor, || output::note(&format!("{} ({})", who.name, who.actor)))?;
+    if output::is_for_people(format) { output::list(format, who, "", &Table::new(ROLES, rows)) } else { Ok(()) }
 }
 
 /// A token of an admin of everything.
@@ -130,7 +118,13 @@ pub(crate) async fn add_first(
     Ok(is_new)
 }
 
-async fn bootstrap(args: BootstrapArgs) -> anyhow::Result<()> {
+/// `taskctl tokens generate`.
+pub(crate) fn generate() {
+    output::data(&Credential::generate().reveal());
+}
+
+/// `taskctl tokens bootstrap`.
+pub(crate) async fn bootstrap(args: BootstrapArgs) -> anyhow::Result<()> {
     let settings: Settings = args.settings.with_file()?;
     let url = settings.database_url();
     let stores = tasklane_store::open(&url).await.map_err(|error| {
@@ -166,9 +160,6 @@ pub(crate) async fn audit(client: &Client, format: Format, args: AuditArgs) -> a
             break;
         }
     }
-    if format == Format::Json {
-        return output::json(&list);
-    }
     let row = |one: &AuditView| {
         vec![
             one.at.to_string(),
@@ -180,7 +171,5 @@ pub(crate) async fn audit(client: &Client, format: Format, args: AuditArgs) -> a
             one.status.to_string(),
         ]
     };
-    let rows: Vec<Vec<String>> = list.entries.iter().map(row).collect();
-    output::table(&["TIME", "WHO", "FROM", "DID", "TO", "NAMESPACE", "STATUS"], &rows);
-    Ok(())
+    output::list(format, &list, "entries", &Table::new(ENTRIES, list.entries.iter().map(row).collect()))
 }

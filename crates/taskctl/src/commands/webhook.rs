@@ -6,8 +6,11 @@ use tasklane_api_types::{DeliveryList, DeliveryView, WebhookList, WebhookRequest
 use crate::cli::{Format, WebhookArgs, Webhooks};
 use crate::client::{Client, segment};
 use crate::failure::{Failure, USAGE};
-use crate::output;
+use crate::output::{self, Column, Table, col, state};
 
+const HOOKS: &[Column] = &[col("NAME"), state("STATE"), col("URL"), col("EVENTS"), col("ONLY")];
+const DELIVERIES: &[Column] =
+    &[col("ID"), col("EVENT"), state("STATE"), col("TRIES"), col("STATUS"), col("ERROR"), col("NEXT")];
 const PATH: &str = "/api/v1/webhooks";
 
 fn path(client: &Client, name: &str, rest: &str) -> String {
@@ -18,7 +21,7 @@ fn path(client: &Client, name: &str, rest: &str) -> String {
 pub(crate) async fn run(client: &Client, format: Format, command: Webhooks) -> anyhow::Result<()> {
     match command {
         Webhooks::Create(args) => secret(format, &client.post(PATH, &request(client, *args)?).await?),
-        Webhooks::List => list(format, &client.get(&client.scoped(PATH)).await?),
+        Webhooks::List { watch: _ } => list(format, &client.get(&client.scoped(PATH)).await?),
         Webhooks::Get { name } => show(format, &client.get(&path(client, &name, "")).await?),
         Webhooks::Pause { name } => show(format, &client.post(&path(client, &name, "/pause"), &json!({})).await?),
         Webhooks::Resume { name } => show(format, &client.post(&path(client, &name, "/resume"), &json!({})).await?),
@@ -29,7 +32,7 @@ pub(crate) async fn run(client: &Client, format: Format, command: Webhooks) -> a
         }
         Webhooks::Test { name } => sent(format, &client.post(&path(client, &name, "/test"), &json!({})).await?),
         Webhooks::Rotate { name } => secret(format, &client.post(&path(client, &name, "/rotate"), &json!({})).await?),
-        Webhooks::Deliveries { name, state, limit, before } => {
+        Webhooks::Deliveries { name, state, limit, before, watch: _ } => {
             let given = [("state", state), ("before", before)];
             let rest: String = given
                 .iter()
@@ -63,21 +66,17 @@ fn request(client: &Client, args: WebhookArgs) -> anyhow::Result<WebhookRequest>
 
 /// The secret is the data, so that a script can keep it.
 fn secret(format: Format, one: &WebhookView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(one);
-    }
-    output::note(&format!("webhook {} calls {}; its secret, which is not shown again:", one.name, one.url));
-    output::data(one.secret.as_deref().unwrap_or_default());
-    Ok(())
+    output::told(format, one, &one.name, || {
+        output::note(&format!("webhook {} calls {}; its secret, which is not shown again:", one.name, one.url));
+        output::data(one.secret.as_deref().unwrap_or_default());
+    })
 }
 
 fn sent(format: Format, one: &DeliveryView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(one);
-    }
-    output::note(&format!("next: taskctl webhooks deliveries {}", one.webhook));
-    output::data(&one.id);
-    Ok(())
+    output::told(format, one, &one.id, || {
+        output::note(&format!("next: taskctl webhooks deliveries {}", one.webhook));
+        output::data(&one.id);
+    })
 }
 
 fn names(one: &WebhookView) -> String {
@@ -91,21 +90,13 @@ fn filter(one: &WebhookView) -> String {
 }
 
 fn list(format: Format, list: &WebhookList) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(list);
-    }
     let row = |one: &WebhookView| vec![one.name.clone(), one.state.clone(), one.url.clone(), names(one), filter(one)];
-    let rows: Vec<Vec<String>> = list.webhooks.iter().map(row).collect();
-    output::table(&["NAME", "STATE", "URL", "EVENTS", "ONLY"], &rows);
-    Ok(())
+    output::list(format, list, "webhooks", &Table::new(HOOKS, list.webhooks.iter().map(row).collect()))
 }
 
 fn show(format: Format, one: &WebhookView) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(one);
-    }
     let because = one.paused_because.as_ref().map(|because| format!(": {because}")).unwrap_or_default();
-    let pairs = [
+    let pairs = vec![
         ("name", one.name.clone()),
         ("state", format!("{}{because}", one.state)),
         ("url", one.url.clone()),
@@ -113,15 +104,10 @@ fn show(format: Format, one: &WebhookView) -> anyhow::Result<()> {
         ("only", filter(one)),
         ("created", one.created_at.to_string()),
     ];
-    let rows: Vec<Vec<String>> = pairs.into_iter().map(|(what, value)| vec![what.to_owned(), value]).collect();
-    output::table(&["WHAT", "VALUE"], &rows);
-    Ok(())
+    output::record(format, one, &one.name, pairs)
 }
 
 fn deliveries(format: Format, list: &DeliveryList) -> anyhow::Result<()> {
-    if format == Format::Json {
-        return output::json(list);
-    }
     let text = |value: Option<String>| value.unwrap_or_default();
     let row = |one: &DeliveryView| {
         vec![
@@ -134,9 +120,9 @@ fn deliveries(format: Format, list: &DeliveryList) -> anyhow::Result<()> {
             text(one.next_at.map(|at| at.to_string())),
         ]
     };
-    let rows: Vec<Vec<String>> = list.deliveries.iter().map(row).collect();
-    output::table(&["ID", "EVENT", "STATE", "TRIES", "STATUS", "ERROR", "NEXT"], &rows);
-    if let Some(next) = &list.next {
+    let rows = list.deliveries.iter().map(row).collect();
+    output::list(format, list, "deliveries", &Table::new(DELIVERIES, rows))?;
+    if let Some(next) = list.next.as_ref().filter(|_| output::is_for_people(format)) {
         output::note(&format!("more: --before {next}"));
     }
     Ok(())

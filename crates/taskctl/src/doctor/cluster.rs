@@ -6,7 +6,7 @@ use std::path::Path;
 use tasklane_nats::Nats;
 use tasklane_nats::server::find_server;
 
-use super::Check;
+use super::{Check, Checks};
 use crate::config::{Settings, program_dirs, without_password};
 
 /// The oldest NATS server that has what Tasklane uses (per-message time to live).

@@ -2,7 +2,7 @@
 
 use tasklane_jail::kernel;
 
-use super::Check;
+use super::{Check, Checks};
 
 /// Landlock's interface from which on every right that is asked for is there (Linux 6.12).
 const LANDLOCK_ABI_WANTED: i64 = 6;

@@ -9,7 +9,7 @@ use tasklane_host::{UploadSettings, Uploads};
 use tasklane_jail::{Sandbox, WallState, WallStatus, Walls};
 use tokio::process::Command;
 
-use super::{Check, Verdict};
+use super::{Check, Checks, Verdict};
 use crate::config::Settings;
 
 /// How long the trial may take.

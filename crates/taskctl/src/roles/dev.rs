@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tasklane_api::AccessMode;
@@ -22,6 +23,10 @@ use crate::output;
 /// How often the nats-server is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How long the database may take to be closed before a reset gives up.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
+const CLOSED_LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
 /// Runs until Ctrl-C or SIGTERM.
 pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     let mut settings = args.settings.with_file()?.for_dev();
@@ -34,16 +39,83 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
         forget(&dir)?;
     }
     check_local(&settings.listen())?;
-    settings.make_dev_key(&dir)?;
-    let listener = listen(&settings.listen()).await?;
+    settings.grpc_listen.as_deref().map(check_local).transpose()?;
     let program = find_server(settings.nats_server.as_deref(), &program_dirs());
     let program = program.map_err(|error| Failure::new(USAGE, error.to_string()))?;
-    let mut nats = ServerProcess::start(&program, &dir.join("nats"), None).await?;
-    settings.nats_url = Some(vec![nats.url()]);
     let (drain, stop) = signals::tokens();
-    let served = Box::pin(serve(&settings, listener, &mut nats, drain, stop)).await;
+    loop {
+        let life = Life::of(&drain, &stop);
+        let listener = listen(&settings.listen()).await?;
+        // The next life answers at the same address.
+        settings.listen = Some(listener.local_addr()?.to_string());
+        let served = live(settings.clone(), listener, &dir, &program, &life).await;
+        if served.is_err() || !life.forgets() || drain.is_cancelled() {
+            return served;
+        }
+        database_is_closed(&dir).await?;
+        forget(&dir)?;
+        output::note("everything was forgotten, as somebody asked for; starting again");
+    }
+}
+
+/// From one start with what lies in the directory to the end, or to the wish to forget it.
+struct Life {
+    drain: CancellationToken,
+    stop: CancellationToken,
+    forget: CancellationToken,
+}
+
+impl Life {
+    /// Ends with the process, or before.
+    fn of(drain: &CancellationToken, stop: &CancellationToken) -> Self {
+        Self { drain: drain.child_token(), stop: stop.child_token(), forget: CancellationToken::new() }
+    }
+
+    fn forgets(&self) -> bool {
+        self.forget.is_cancelled()
+    }
+
+    /// Ends this life at once: what runs is of no use any more.
+    fn reset(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let (drain, stop, forget) = (self.drain.clone(), self.stop.clone(), self.forget.clone());
+        Arc::new(move || {
+            forget.cancel();
+            drain.cancel();
+            stop.cancel();
+        })
+    }
+}
+
+async fn live(
+    mut settings: Settings,
+    listener: TcpListener,
+    dir: &Path,
+    program: &Path,
+    life: &Life,
+) -> anyhow::Result<()> {
+    settings.make_dev_key(dir)?;
+    let mut nats = ServerProcess::start(program, &dir.join("nats"), None).await?;
+    settings.nats_url = Some(vec![nats.url()]);
+    let served = Box::pin(serve(&settings, listener, &mut nats, life)).await;
     nats.stop().await;
     served
+}
+
+/// Waits until this process has no file of the database open any more: SQLite removes its log by name when it closes, and would remove
+/// that of the next life.
+async fn database_is_closed(dir: &Path) -> anyhow::Result<()> {
+    let database = dir.join("tasklane.db").to_string_lossy().into_owned();
+    let is_its = |path: &Path| path.to_string_lossy().starts_with(&database);
+    let begun = Instant::now();
+    while begun.elapsed() < CLOSED_WITHIN {
+        let open =
+            std::fs::read_dir("/proc/self/fd")?.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        if !open.into_iter().any(|path| is_its(&path)) {
+            return Ok(());
+        }
+        tokio::time::sleep(CLOSED_LOOK_INTERVAL).await;
+    }
+    anyhow::bail!("the database is still open after {CLOSED_WITHIN:?}; nothing was removed")
 }
 
 /// What `dev` keeps in its directory; nothing else there is ours to remove.
@@ -78,15 +150,14 @@ async fn serve(
     settings: &Settings,
     listener: TcpListener,
     nats: &mut ServerProcess,
-    drain: CancellationToken,
-    stop: CancellationToken,
+    life: &Life,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let control = Control::open(settings, AccessMode::Local).await?;
+    let control = Control::open(settings, AccessMode::Local, "api+scheduler").await?.resettable(life.reset());
     banner(settings, &address.to_string());
     // The host drains first: what it reports is still settled.
     let serving = CancellationToken::new();
-    let host = HostChild::new(settings.clone(), drain, stop);
+    let host = HostChild::new(settings.clone(), life.drain.clone(), life.stop.clone());
     let host_first = async {
         host.run().await;
         serving.cancel();

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
-use prometheus::Registry;
-use tasklane_api::{AccessMode, Api, ApiPorts, ApiSettings, ops};
+use futures::FutureExt as _;
+use tasklane_api::{AccessMode, Api, ApiPorts, ApiSettings, Doctor, Machine, ops};
 use tasklane_domain::SystemClock;
 use tasklane_domain::compiled::CompiledStore;
 use tasklane_host::{Host, HostPorts, HostSettings, Uploads};
 use tasklane_jail::Walls;
+use tasklane_metrics::{Kind, Registry, read};
 use tasklane_nats::Nats;
-use tasklane_scheduler::{Scheduler, SchedulerPorts};
+use tasklane_scheduler::{Scheduler, SchedulerPorts, SchedulerSettings};
 use tasklane_store::Stores;
+use tasklane_trace::Tracing;
 use tasklane_webhook::HttpSender;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::{grpc, nats_service};
 use crate::config::{Settings, compiler, without_password};
+use crate::doctor;
 use crate::failure::{Failure, UNREACHABLE};
 
 /// Connects to NATS.
@@ -36,10 +40,13 @@ pub(crate) struct Control {
     nats: Nats,
     registry: Registry,
     mode: AccessMode,
+    tracing: Tracing,
+    reset: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Control {
-    pub(crate) async fn open(settings: &Settings, mode: AccessMode) -> anyhow::Result<Self> {
+    /// `role` names the process in traces.
+    pub(crate) async fn open(settings: &Settings, mode: AccessMode, role: &'static str) -> anyhow::Result<Self> {
         let stores = tasklane_store::open(&settings.database_url()).await.map_err(|error| {
             let url = without_password(&settings.database_url());
             let error = anyhow::Error::new(error);
@@ -47,12 +54,28 @@ impl Control {
                 .hint("set --database-url")
         })?;
         let nats = connect(settings).await?;
-        Ok(Self { settings: settings.clone(), stores, nats, registry: Registry::new(), mode })
+        let registry = Registry::new()?;
+        stores.register_metrics(&registry)?;
+        show_nats(&registry, &nats)?;
+        let tracing = settings.start_tracing(role)?;
+        Ok(Self { settings: settings.clone(), stores, nats, registry, mode, tracing, reset: None })
     }
 
     /// The database.
     pub(crate) const fn stores(&self) -> &Stores {
         &self.stores
+    }
+
+    /// With a way to forget everything.
+    pub(crate) fn resettable(self, reset: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self { reset: Some(reset), ..self }
+    }
+
+    /// What is told of this process over HTTP.
+    fn machine(&self) -> Machine {
+        let settings = self.settings.clone();
+        let doctor: Doctor = Arc::new(move || doctor::findings(settings.clone()).boxed());
+        Machine { shown: self.settings.shown(), doctor: Some(doctor), reset: self.reset.clone() }
     }
 
     fn api(&self) -> anyhow::Result<Api> {
@@ -99,6 +122,8 @@ impl Control {
             secret_keys: self.settings.secret_keys()?,
             access: self.settings.access(self.mode)?,
             tls: self.settings.tls()?,
+            tracing: self.tracing.clone(),
+            machine: self.machine(),
             ..default
         };
         Ok(Api::new(settings, ports, Arc::new(SystemClock), self.registry.clone())?)
@@ -127,13 +152,27 @@ impl Control {
             results: Arc::new(self.nats.result_store(&topology)),
             control: Arc::new(self.nats.control()),
         };
-        Ok(Scheduler::new(self.settings.scheduler()?, ports, Arc::new(SystemClock), &self.registry)?)
+        let settings = SchedulerSettings { tracing: self.tracing.clone(), ..self.settings.scheduler()? };
+        Ok(Scheduler::new(settings, ports, Arc::new(SystemClock), &self.registry)?)
+    }
+
+    /// HTTP, and beside it gRPC where it is asked for, and NATS: three doors to the same routes.
+    async fn serve_api(&self, api: &Api, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let grpc = grpc::listener(&self.settings).await?;
+        let topology = self.settings.topology();
+        tokio::join!(
+            api.serve(listener, shutdown.clone()),
+            grpc::serve(grpc, api, shutdown.clone()),
+            nats_service::serve(&self.nats, &topology, api, shutdown),
+        );
+        Ok(())
     }
 
     /// API alone.
     pub(crate) async fn run_api(&self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
-        self.api()?.serve(listener, shutdown).await;
-        Ok(())
+        let served = self.serve_api(&self.api()?, listener, shutdown).await;
+        self.tracing.clone().shutdown().await;
+        served
     }
 
     /// Scheduler alone.
@@ -145,15 +184,28 @@ impl Control {
         let scheduler = self.scheduler().await?;
         serve_ops(ops, &self.registry, &self.nats, &Walls::default(), &shutdown);
         scheduler.run(shutdown).await;
+        self.tracing.clone().shutdown().await;
         Ok(())
     }
 
     /// Both in one process.
     pub(crate) async fn run_both(&self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
         let (api, scheduler) = (self.api()?, self.scheduler().await?);
-        tokio::join!(api.serve(listener, shutdown.clone()), scheduler.run(shutdown));
-        Ok(())
+        let (served, ()) = tokio::join!(self.serve_api(&api, listener, shutdown.clone()), scheduler.run(shutdown));
+        self.tracing.clone().shutdown().await;
+        served
     }
+}
+
+/// How the connection stands, read at each scrape.
+fn show_nats(registry: &Registry, nats: &Nats) -> anyhow::Result<()> {
+    let (one, other) = (nats.clone(), nats.clone());
+    let connected = move || f64::from(u8::from(one.is_connected()));
+    // Exact up to 2^53 reconnects.
+    let reconnects = move || other.reconnects() as f64;
+    read(registry, Kind::Gauge, "tasklane_nats_connected", "1 while this process is connected to NATS.", connected)?;
+    let help = "Connections to NATS made again after one was lost.";
+    Ok(read(registry, Kind::Counter, "tasklane_nats_reconnects_total", help, reconnects)?)
 }
 
 fn serve_ops(
@@ -167,7 +219,7 @@ fn serve_ops(
         let nats = nats.clone();
         let ready: ops::ReadyCheck = Arc::new(move || nats.is_connected());
         let facts = super::walls::facts(walls);
-        tokio::spawn(ops::serve(listener, registry.clone(), ready, facts, shutdown.clone()));
+        tokio::spawn(ops::serve(listener, (**registry).clone(), ready, facts, shutdown.clone()));
     }
 }
 
@@ -187,7 +239,8 @@ pub(crate) async fn run_host(
     let ops = super::ops_listener(settings).await?;
     let nats = connect(settings).await?;
     let topology = settings.topology();
-    let host_settings = host_settings(settings)?;
+    let tracing = settings.start_tracing("host")?;
+    let host_settings = HostSettings { tracing: tracing.clone(), ..host_settings(settings)? };
     let ports = HostPorts {
         work: Arc::new(nats.work_source(&host_settings.queues, &topology).await?),
         reports: Arc::new(nats.report_sink(&topology)),
@@ -201,13 +254,15 @@ pub(crate) async fn run_host(
         deaths: Arc::new(nats.deaths()),
         compiled: shared(settings, &nats),
     };
-    let registry = Registry::new();
+    let registry = Registry::new()?;
+    show_nats(&registry, &nats)?;
     let host = Host::new(host_settings, ports, Arc::new(SystemClock), &registry)?;
     let over = CancellationToken::new();
     serve_ops(ops, &registry, &nats, walls, &over);
     tracing::info!(id = %host.id(), "taking work");
     host.run(drain, stop).await;
     over.cancel();
+    tracing.shutdown().await;
     Ok(())
 }
 
@@ -216,6 +271,7 @@ fn host_settings(settings: &Settings) -> anyhow::Result<HostSettings> {
     Ok(HostSettings {
         name: settings.name(),
         slots: settings.slots.unwrap_or(default.slots),
+        slots_max: settings.slots_max,
         urgent_slots: settings.urgent_slots,
         queues: settings.queues(),
         deliveries_max: settings.deliveries_max.unwrap_or(default.deliveries_max),

@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::pty::OnTerminal;
 use crate::support::{Run, finish, free_address, taskctl, wait_for};
 
 /// A running `taskctl dev`, ended in an orderly way when dropped, so that no nats-server is left.
@@ -101,9 +102,19 @@ impl Dev {
 
     /// A client's command against it, with something on standard input.
     pub(crate) fn feed(&self, args: &[&str], stdin: &[u8]) -> Run {
+        finish(self.command(args), stdin)
+    }
+
+    /// A client's command against it, not yet started.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = taskctl();
         command.args(args).env("TASKLANE_SERVER", format!("http://{}", self.listen)).current_dir(self.dir.path());
-        finish(command, stdin)
+        command
+    }
+
+    /// A client's command on a terminal.
+    pub(crate) fn on_terminal(&self, args: &[&str], size: (u16, u16)) -> OnTerminal {
+        OnTerminal::start(self.command(args), size)
     }
 
     /// Writes a file into the directory that commands run in.

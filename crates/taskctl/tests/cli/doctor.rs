@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::{Run, finish, taskctl};
 
 /// Checks that are there on every machine.
-const CHECKS: [&str; 15] = [
+const CHECKS: [&str; 17] = [
     "landlock",
     "seccomp",
     "user_namespaces",
@@ -19,6 +19,8 @@ const CHECKS: [&str; 15] = [
     "wall_seccomp",
     "compiler",
     "cache_dir",
+    "disk_data",
+    "data_dir",
     "nats",
     "database",
 ];
@@ -81,4 +83,107 @@ fn walls_that_are_not_wanted_and_files_that_others_read_are_warned_about() {
     }
     assert_eq!(check(&findings, "wall_landlock")["found"], "off");
     assert_eq!(check(&findings, "wall_seccomp")["found"], "on");
+}
+
+#[test]
+fn a_living_cluster_is_looked_at_from_outside() {
+    let dev = crate::dev::Dev::start();
+    let run = dev.run(&["doctor", "-o", "json"]);
+    let findings: Value = serde_json::from_slice(&run.out).unwrap();
+    for name in
+        ["api", "api_nats", "leader", "version_api", "version_hosts", "clock_api", "clock_scheduler", "clock_hosts"]
+    {
+        let check = check(&findings, name);
+        assert_eq!(check["verdict"], "ok", "{check}");
+    }
+    assert!(check(&findings, "clock_hosts")["found"].as_str().unwrap().contains("clock is"), "{findings}");
+    assert_eq!(dev.run(&["doctor", "-o", "name"]).out().lines().next(), Some("landlock"));
+}
+
+#[test]
+fn a_server_that_was_named_and_is_not_there_is_a_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = doctor(dir.path(), &["-o", "json", "--server", "http://127.0.0.1:9"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    let findings: Value = serde_json::from_slice(&run.out).unwrap();
+    let api = check(&findings, "api");
+    assert!(api["verdict"] == "fail" && api["advice"].as_str().unwrap().contains("--server"), "{api}");
+}
+
+/// Answers as an API of another version would, whose clock is an hour ahead and whose host's is two hours behind.
+fn odd_cluster(listener: std::net::TcpListener) {
+    use std::io::{Read as _, Write as _};
+    let at = |seconds: i64| (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds)).to_string();
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        let mut request = [0; 4096];
+        let count = stream.read(&mut request).unwrap();
+        let body = if String::from_utf8_lossy(&request[..count]).contains("/hosts") {
+            serde_json::json!({"hosts": [{
+                "id": "0198c0de-7a5c-7000-8000-000000000000", "name": "late", "pid": 1, "version": "0.0.1",
+                "status": "active", "slots": 1, "running": 0, "buffered": 0, "queues": ["default"], "ended_total": 0,
+                "memory_bytes": 1, "started_at": at(-9_000), "beat_at": at(-7_200),
+            }]})
+        } else {
+            serde_json::json!({
+                "version": "0.0.2", "now": at(3_600), "nats_connected": false, "hosts": 1, "slots": 1,
+                "leader": null, "limits": tasklane_domain_limits(), "payload_bytes_max": 1,
+            })
+        }
+        .to_string();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        stream.write_all(head.as_bytes()).unwrap();
+    }
+}
+
+fn tasklane_domain_limits() -> Value {
+    serde_json::to_value(tasklane_domain::LimitsPolicy::default()).unwrap()
+}
+
+#[test]
+fn clocks_and_versions_that_differ_are_told_with_what_mends_them() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || odd_cluster(listener));
+    let dir = tempfile::tempdir().unwrap();
+    let run = doctor(dir.path(), &["-o", "json", "--server", &server]);
+    assert_eq!(run.code, 1, "no leader, no NATS: {run:?}");
+    let findings: Value = serde_json::from_slice(&run.out).unwrap();
+    for (name, verdict, found, advice) in [
+        ("version_api", "warn", "0.0.2", "taskctl 0.0.2"),
+        ("version_hosts", "warn", "late is 0.0.1", "0.0.2"),
+        ("clock_api", "warn", "s ahead", "time service"),
+        ("clock_hosts", "warn", "late's clock is 7200", "time service"),
+        ("api_nats", "fail", "not connected", "NATS"),
+        ("leader", "fail", "no scheduler leads", "taskctl serve scheduler"),
+    ] {
+        let check = check(&findings, name);
+        assert_eq!(check["verdict"], verdict, "{check}");
+        assert!(check["found"].as_str().unwrap().contains(found), "{check}");
+        assert!(check["advice"].as_str().unwrap().contains(advice), "{check}");
+    }
+}
+
+#[test]
+fn files_that_others_read_or_write_are_warned_about() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let (data, keys) = (dir.path().join("data"), dir.path().join("keys"));
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, PermissionsExt::from_mode(0o777)).unwrap();
+    std::fs::write(&keys, "k").unwrap();
+    std::fs::set_permissions(&keys, PermissionsExt::from_mode(0o640)).unwrap();
+    let config = dir.path().join("config/tasklane");
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::write(config.join("contexts.toml"), "").unwrap();
+    std::fs::set_permissions(config.join("contexts.toml"), PermissionsExt::from_mode(0o644)).unwrap();
+    let mut command = taskctl();
+    command.current_dir(dir.path()).env("XDG_CONFIG_HOME", dir.path().join("config"));
+    command.args(["doctor", "-o", "json", "--data-dir", "data", "--secrets-key-file", "keys"]);
+    let findings = finish(command, b"").json();
+    for (name, advice) in [("data_dir", "chmod go-w"), ("secrets_key_file", "chmod 600"), ("contexts", "chmod 600")] {
+        let check = check(&findings, name);
+        assert_eq!(check["verdict"], "warn", "{check}");
+        assert!(check["advice"].as_str().unwrap().contains(advice), "{check}");
+    }
 }

@@ -3,7 +3,7 @@
 use crate::support::{run, snapshot};
 
 /// Every command that has a page of its own and few options; the server roles' pages list every setting and are checked apart.
-const PAGES: [&[&str]; 32] = [
+const PAGES: [&[&str]; 43] = [
     &["deploy"],
     &["modules"],
     &["modules", "get"],
@@ -20,6 +20,7 @@ const PAGES: [&[&str]; 32] = [
     &["operations"],
     &["schedules"],
     &["schedules", "create"],
+    &["schedules", "change"],
     &["schedules", "next"],
     &["schedules", "run-now"],
     &["retention"],
@@ -34,8 +35,19 @@ const PAGES: [&[&str]; 32] = [
     &["namespaces"],
     &["namespaces", "set"],
     &["hosts"],
+    &["hosts", "scale"],
     &["cluster"],
     &["completions"],
+    &["top"],
+    &["events"],
+    &["wait"],
+    &["context"],
+    &["context", "add"],
+    &["context", "use"],
+    &["man"],
+    &["tasks", "watch"],
+    &["modules", "list"],
+    &["batches", "get"],
 ];
 
 #[test]

@@ -118,6 +118,24 @@ fn schedules(dev: &Dev) {
     assert!(dev.run(&["schedules", "pause", "tick"]).out().contains("paused"));
     let by_hand = dev.run(&["schedules", "run-now", "tick"]).out();
     dev.until(by_hand.trim(), "succeeded");
+    let changed = [
+        "schedules",
+        "change",
+        "tick",
+        "--expression",
+        "@every 2s",
+        "--input",
+        "8",
+        "--priority",
+        "high",
+        "-o",
+        "json",
+    ];
+    let changed = dev.run(&changed).json();
+    assert_eq!((&changed["expression"], &changed["state"]), (&"@every 2s".into(), &"paused".into()));
+    assert_eq!(changed["task"]["priority"], 8);
+    dev.run(&["schedules", "change", "tick", "--expression", "61 * * * *"]).fails(2, &["cron_invalid"]);
+    dev.run(&["schedules", "change", "tock", "--jitter", "5s"]).fails(3, &["schedule_not_found"]);
     assert!(dev.run(&["schedules", "resume", "tick"]).out().contains("active"));
     let next = dev.run(&["schedules", "next", "30 2 * * MON-FRI", "--timezone", "Europe/Vienna", "--count", "3"]);
     assert_eq!(next.out().lines().count(), 3);

@@ -47,6 +47,8 @@ impl Run {
 pub(crate) fn taskctl() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_taskctl"));
     command.env_clear();
+    // Whoever runs the tests may have contexts.
+    command.env("XDG_CONFIG_HOME", "/nonexistent/config");
     for name in ["PATH", "HOME", "TASKLANE_NATS_SERVER"] {
         if let Ok(value) = std::env::var(name) {
             command.env(name, value);

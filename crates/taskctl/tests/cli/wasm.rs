@@ -73,6 +73,14 @@ pub(crate) fn fail(text: &str, code: u8) -> Vec<u8> {
     command(&[("fd_write", FD_CALL), ("proc_exit", EXIT)], &body, text.as_bytes())
 }
 
+/// Says `text` (under 64 bytes) on standard error and never ends by itself.
+pub(crate) fn say_and_spin(text: &str) -> Vec<u8> {
+    let shorten = [0x41, 0, 0x41, u8::try_from(text.len()).unwrap(), 0x36, 2, 4];
+    let write = [0x41, 2, 0x41, 0, 0x41, 1, 0x41, 20, 0x10, 0, 0x1a];
+    let spin = [0x03, 0x40, 0x0c, 0, 0x0b];
+    command(&[("fd_write", FD_CALL)], &[&BUFFER[..], &shorten, &write, &spin].concat(), text.as_bytes())
+}
+
 /// Never ends by itself.
 pub(crate) fn spin() -> Vec<u8> {
     command(&[], &[0x03, 0x40, 0x0c, 0, 0x0b], b"")

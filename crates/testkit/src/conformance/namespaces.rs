@@ -398,7 +398,8 @@ pub async fn a_firing_without_room_is_passed_over(world: World) -> anyhow::Resul
         let task = made.task(TaskId::new(), module("acme/resize")?, seen, seen);
         let (name, next_at) = (made.name.clone(), Some(seen.plus(std::time::Duration::from_secs(1))));
         let (tasks, pass) = (vec![(seen, task)], Vec::new());
-        let fire = Fire { name, seen, previous: None, missed: None, next_at, tasks, pass, cancel: None };
+        let rules = made.rules.clone();
+        let fire = Fire { name, seen, rules, previous: None, missed: None, next_at, tasks, pass, cancel: None };
         anyhow::Ok(world.stores.schedules.fire(term, fire, seen).await?)
     };
     let first = fire(at(1)).await?;

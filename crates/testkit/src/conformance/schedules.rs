@@ -56,7 +56,8 @@ fn fire(schedule: &Schedule, seen: Timestamp) -> anyhow::Result<Fire> {
     let next_at = Some(seen.plus(std::time::Duration::from_secs(1)));
     let tasks = vec![(seen, schedule.task(TaskId::new(), module("resize")?, seen, seen))];
     let (name, previous) = (schedule.name.clone(), schedule.last_task);
-    Ok(Fire { name, seen, previous, missed: None, next_at, tasks, pass: Vec::new(), cancel: None })
+    let rules = schedule.rules.clone();
+    Ok(Fire { name, seen, rules, previous, missed: None, next_at, tasks, pass: Vec::new(), cancel: None })
 }
 
 async fn read(world: &World, made: &Schedule) -> anyhow::Result<Schedule> {
@@ -98,6 +99,31 @@ pub async fn schedules_become_due_at_their_time(world: World) -> anyhow::Result<
     ensure!(store.due(at(2), 10).await?.0.is_empty());
     ensure!(store.set_activity(&name, Activity::Active, Some(at(2))).await?);
     ensure!(store.due(at(2), 10).await?.0.len() == 1);
+    Ok(())
+}
+
+/// What is replaced keeps its name, its age and its history; a plan that was made by the old rules does nothing.
+pub async fn a_schedule_is_replaced_and_a_plan_for_the_old_one_is_dropped(world: World) -> anyhow::Result<()> {
+    let (term, store, made) = (world.lead().await?, &world.stores.schedules, schedule("tick")?);
+    store.create(made.clone()).await?;
+    ensure!(store.fire(term, fire(&made, at(1))?, at(1)).await?.count == 1);
+    let before = read(&world, &made).await?;
+    let rules = Rules { expression: "@every 2s".to_owned(), jitter_ms: 0, ..made.rules.clone() };
+    let template = Template { queue: "day".parse()?, ..made.template.clone() };
+    let payload = Payload::json(bytes::Bytes::from_static(b"{\"other\":1}"));
+    // The next instant is the same one, so that only the rules tell the plans apart.
+    let wanted = Schedule { rules, template, payload, ..before.clone() };
+    ensure!(store.replace(wanted.clone()).await?);
+    ensure!(read(&world, &made).await? == wanted, "something else has changed");
+    let old = store.fire(term, fire(&before, at(2))?, at(2)).await?;
+    ensure!(!old.moved && old.count == 0, "a plan by the old rules was carried out");
+    let fired = store.fire(term, fire(&wanted, at(2))?, at(2)).await?;
+    ensure!(fired.count == 1);
+    let task = world.task(read(&world, &made).await?.last_task.context("the task")?).await?;
+    ensure!(task.queue.as_str() == "day");
+    ensure!(store.firings(&made.name, 10).await?.len() == 2, "its history went");
+    ensure!(!store.replace(Schedule { activity: Activity::Paused, ..wanted }).await?, "it is active");
+    ensure!(!store.replace(schedule("nobody")?).await?);
     Ok(())
 }
 

@@ -375,5 +375,6 @@ fn silent(outcome: Outcome) -> ReportBody {
         log,
         started_at: at(5),
         ended_at: at(6),
+        traceparent: None,
     }))
 }

@@ -195,6 +195,7 @@ pub fn ended(outcome: Outcome) -> ReportBody {
         log,
         started_at: at(1),
         ended_at: at(2),
+        traceparent: None,
     }))
 }
 

@@ -4009,7 +4009,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The same as JSON. */
+        /** The same as `/readyz?verbose`. */
         get: {
             parameters: {
                 query?: never;
@@ -4140,14 +4140,18 @@ export interface paths {
                     headers: {
                         [name: string]: unknown;
                     };
-                    content?: never;
+                    content: {
+                        "application/json": components["schemas"]["HealthView"];
+                    };
                 };
                 /** @description Not ready */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
-                    content?: never;
+                    content: {
+                        "application/json": components["schemas"]["HealthView"];
+                    };
                 };
             };
         };

@@ -138,6 +138,7 @@ export interface Host {
   version: string
   status: string
   slots: number
+  slots_max?: number
   running: number
   buffered: number
   queues: string[]

@@ -103,9 +103,9 @@ async fn page(room: &Room, params: &Params, state: Option<StateKind>) -> ApiResu
         parent: params.parsed("parent")?,
         created_before: None,
     };
-    let before = params.get("cursor").map(decode_cursor).transpose()?;
+    let before = params.get("cursor").map(decode_cursor).transpose()?.map(TaskId::from_uuid);
     let page = room.ports.tasks.list(&filter, PageRequest { before, limit }).await?;
-    let next_cursor = page.next.map(encode_cursor);
+    let next_cursor = page.next.map(|id| encode_cursor(id.as_uuid()));
     Ok(Json(TaskList { tasks: page.tasks.into_iter().map(views::task).collect(), next_cursor }))
 }
 
@@ -115,12 +115,15 @@ pub(crate) fn label(text: &str) -> ApiResult<(String, String)> {
     pair.ok_or_else(|| ApiError::new(ErrorCode::InvalidQuery, format!("label: `{text}` is not key:value")))
 }
 
-fn encode_cursor(id: TaskId) -> String {
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(id.as_uuid().as_bytes())
+/// An id as a cursor.
+pub(crate) fn encode_cursor(id: uuid::Uuid) -> String {
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(id.as_bytes())
 }
 
-fn decode_cursor(text: &str) -> ApiResult<TaskId> {
+/// The id in a cursor.
+pub(crate) fn decode_cursor(text: &str) -> ApiResult<uuid::Uuid> {
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok();
-    let id = bytes.and_then(|bytes| uuid::Uuid::from_slice(&bytes).ok()).map(TaskId::from_uuid);
-    id.ok_or_else(|| ApiError::new(ErrorCode::InvalidCursor, "the cursor cannot be read"))
+    bytes
+        .and_then(|bytes| uuid::Uuid::from_slice(&bytes).ok())
+        .ok_or_else(|| ApiError::new(ErrorCode::InvalidCursor, "the cursor cannot be read"))
 }

@@ -21,21 +21,15 @@ use crate::graph::{complete, connect, mark};
 use crate::namespaces::check_batch;
 use crate::state::State as Room;
 use crate::submit::{commit, resolve};
+use crate::trace::SubmitTrace;
 use crate::views;
 
 /// Tasks in one batch.
 const BATCH_TASKS_MAX: usize = 20_000;
-/// Longest trace context that is kept, in bytes.
-const TRACEPARENT_BYTES_MAX: usize = 64;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 fn href(id: TaskId) -> String {
     format!("/api/v1/tasks/{id}")
-}
-
-fn traceparent(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get("traceparent")?.to_str().ok()?;
-    (text.len() <= TRACEPARENT_BYTES_MAX).then(|| text.to_owned())
 }
 
 /// Submit one task.
@@ -66,9 +60,10 @@ pub(crate) async fn submit(
     let id = TaskId::new();
     let waiter = wait.map(|_| room.waiters.wait_for(id));
     let after = request.after.clone();
-    let mut tasks = [resolve(&room, request, id, traceparent(&headers)).await?];
-    connect(&mut tasks, vec![after])?;
-    let (answer, state) = commit(&room, tasks.into()).await?.pop().ok_or_else(no_answer)?;
+    let mut trace = SubmitTrace::begin(&room, &headers, "/api/v1/tasks");
+    let submitted = one(&room, request, id, after, &mut trace).await;
+    trace.end(&room, &submitted);
+    let (answer, state) = submitted?;
     let state = state_now(&room, answer, state).await?;
     if let (Some(wait), Some(mut waiter)) = (wait, waiter) {
         if answer.id() != id {
@@ -79,6 +74,20 @@ pub(crate) async fn submit(
         }
     }
     Ok(accepted(answer, state))
+}
+
+/// Resolves and commits one task.
+async fn one(
+    room: &Room,
+    request: SubmitRequest,
+    id: TaskId,
+    after: Vec<String>,
+    trace: &mut SubmitTrace,
+) -> ApiResult<(Submitted, StateKind)> {
+    let mut tasks = [resolve(room, request, id, trace.traceparent()).await?];
+    connect(&mut tasks, vec![after])?;
+    trace.of(&tasks);
+    commit(room, tasks.into()).await?.pop().ok_or_else(no_answer)
 }
 
 fn key_of(headers: &HeaderMap) -> ApiResult<Option<&str>> {
@@ -168,9 +177,10 @@ pub(crate) async fn submit_batch(
     if !(1..=BATCH_TASKS_MAX).contains(&count) {
         return Err(ApiError::new(ErrorCode::BatchSize, format!("the batch has {count} tasks")));
     }
-    let mut tasks = together(&room, batch, &headers).await?;
-    let made = mark(&mut tasks);
-    let accepted = commit(&room, tasks).await?;
+    let mut trace = SubmitTrace::begin(&room, &headers, "/api/v1/tasks/batch");
+    let submitted = many(&room, batch, &headers, &mut trace).await;
+    trace.end(&room, &submitted);
+    let (made, accepted) = submitted?;
     let replayed = accepted.iter().all(|(answer, _)| matches!(answer, Submitted::Repeated(_)));
     // Where nothing is new, the batch is that of the tasks which were there.
     let anything_new = accepted.iter().any(|(answer, _)| matches!(answer, Submitted::Fresh(_)));
@@ -191,9 +201,26 @@ pub(crate) async fn submit_batch(
     Ok(response)
 }
 
+/// Resolves and commits a batch.
+async fn many(
+    room: &Room,
+    batch: BatchRequest,
+    headers: &HeaderMap,
+    trace: &mut SubmitTrace,
+) -> ApiResult<(BatchId, Vec<(Submitted, StateKind)>)> {
+    let mut tasks = together(room, batch, headers, trace.traceparent()).await?;
+    let made = mark(&mut tasks);
+    trace.of(&tasks);
+    Ok((made, commit(room, tasks).await?))
+}
+
 /// Every task of a batch resolved, and connected with the others.
-async fn together(room: &Room, batch: BatchRequest, headers: &HeaderMap) -> ApiResult<Vec<NewTask>> {
-    let trace = traceparent(headers);
+async fn together(
+    room: &Room,
+    batch: BatchRequest,
+    headers: &HeaderMap,
+    trace: Option<String>,
+) -> ApiResult<Vec<NewTask>> {
     let key = key_of(headers)?;
     let completion = batch.on_complete.as_ref().map(|request| request.on_failure);
     let requests: Vec<SubmitRequest> = batch.tasks.into_iter().chain(batch.on_complete).collect();

@@ -61,13 +61,10 @@ pub(super) async fn cancel(
     };
     let tree = if tree { "?tree=true" } else { "" };
     let task: TaskView = client.post(&one(client, &id, &format!("cancel{tree}")), &json!({})).await?;
-    if format == Format::Json {
-        return output::json(&task);
-    }
-    output::note(&format!("{} is {}", task.id, task.state));
+    output::told(format, &task, &task.id, || output::note(&format!("{} is {}", task.id, task.state)))?;
     match &task.operation {
-        Some(operation) => operation::wait(client, format, operation).await,
-        None => Ok(()),
+        Some(operation) if output::is_for_people(format) => operation::wait(client, format, operation).await,
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -87,12 +84,10 @@ pub(super) async fn retry(
         Target::One(id) => id,
     };
     let accepted: TaskAccepted = client.post(&one(client, &id, "retry"), &changes).await?;
-    if format == Format::Json {
-        return output::json(&accepted);
-    }
-    output::data(&accepted.id);
-    output::note(&format!("next: taskctl tasks get {}", accepted.id));
-    Ok(())
+    output::told(format, &accepted, &accepted.id, || {
+        output::data(&accepted.id);
+        output::note(&format!("next: taskctl tasks get {}", accepted.id));
+    })
 }
 
 fn changes(change: &Change) -> anyhow::Result<RetryRequest> {
@@ -126,10 +121,6 @@ pub(super) async fn reschedule(
 ) -> anyhow::Result<()> {
     let request = RescheduleRequest { run_at: time("--at", at.as_deref())?, delay };
     let task: TaskView = client.post(&one(client, id, "reschedule"), &request).await?;
-    if format == Format::Json {
-        return output::json(&task);
-    }
     let due = task.timings.due_at.map_or_else(|| "now".to_owned(), |due| due.to_string());
-    output::note(&format!("{} is due at {due}", task.id));
-    Ok(())
+    output::told(format, &task, &task.id, || output::note(&format!("{} is due at {due}", task.id)))
 }

@@ -1,0 +1,16 @@
+//! The number of words of a text and its FNV-1a hash, in TypeScript: see plugins/fixtures/checksum.
+
+import { task } from "../../sdk/ts/tasklane.ts";
+
+export const handler = task((input) => {
+  let hash = 0x811c9dc5;
+  let words = 0;
+  let inWord = false;
+  for (const byte of input) {
+    hash = Math.imul(hash ^ byte, 0x01000193);
+    const isSpace = byte <= 32;
+    if (!isSpace && !inWord) words += 1;
+    inWord = !isSpace;
+  }
+  return `${words} ${(hash >>> 0).toString(16).padStart(8, "0")}`;
+});

@@ -1,0 +1,75 @@
+//! What processes take, from `/proc`.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+/// Resident memory of one process in KiB.
+pub(crate) fn resident_kib(pid: u32) -> anyhow::Result<u64> {
+    field(&format!("/proc/{pid}/status"), "VmRSS:")
+}
+
+/// The same, with what is shared divided among those who share it.
+pub(crate) fn proportional_kib(pid: u32) -> anyhow::Result<u64> {
+    field(&format!("/proc/{pid}/smaps_rollup"), "Pss:")
+}
+
+/// Mappings of one process.
+pub(crate) fn mappings(pid: u32) -> anyhow::Result<usize> {
+    Ok(std::fs::read_to_string(format!("/proc/{pid}/maps"))?.lines().count())
+}
+
+/// Most mappings that a process may have here.
+pub(crate) fn mappings_max() -> anyhow::Result<usize> {
+    Ok(std::fs::read_to_string("/proc/sys/vm/max_map_count")?.trim().parse()?)
+}
+
+fn field(file: &str, name: &str) -> anyhow::Result<u64> {
+    let text = std::fs::read_to_string(file).with_context(|| file.to_owned())?;
+    let line =
+        text.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("{file} has no {name}"))?;
+    Ok(line.split_ascii_whitespace().next().context("a number")?.parse()?)
+}
+
+/// A process and all that descend from it, with their command lines.
+pub(crate) fn family(pid: u32) -> anyhow::Result<Vec<(u32, String)>> {
+    let mut all = vec![pid];
+    let mut at = 0;
+    while let Some(parent) = all.get(at).copied() {
+        all.extend(children(parent)?);
+        at += 1;
+    }
+    Ok(all.into_iter().map(|pid| (pid, command(pid))).collect())
+}
+
+fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let file: PathBuf = thread?.path().join("children");
+        let text = std::fs::read_to_string(file)?;
+        found.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    Ok(found)
+}
+
+fn command(pid: u32) -> String {
+    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace('\0', " ").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_has_a_size_and_a_family() {
+        let own = std::process::id();
+        assert!(resident_kib(own).unwrap() > 100);
+        assert!(mappings(own).unwrap() > 10);
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let family = family(own).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(family.iter().any(|(pid, command)| *pid == child.id() && command.contains("sleep")), "{family:?}");
+    }
+}

@@ -1,0 +1,172 @@
+//! The rows of new tasks that have nothing special: those that are alike carry what they have in common once.
+//!
+//! Called by `submit`. Most tasks of a transaction come from a few batches or callers, and differ in their ids, payloads and times only:
+//! what is bound, sent and copied for each of them is that.
+
+use tasklane_domain::error::StoreError;
+use tasklane_domain::task::NewTask;
+use tasklane_domain::{Attempt, DeliveryId, StateKind};
+
+use super::Db;
+use super::row::{id_bytes, spec_of};
+use super::rows::{self, Texts};
+use super::submit::Fresh;
+use super::values::Column;
+use crate::error::unavailable;
+
+type Conn = <Db as sqlx::Database>::Connection;
+
+/// Groups that a task is compared with; where there are more kinds of tasks in turn, groups become smaller.
+const GROUPS_COMPARED_MAX: usize = 8;
+
+/// What each row has of its own: id, payload, time of its submission, when it is due, its deadline.
+const KINDS: [&str; 5] = ["bytes", "bytes", "int", "int", "int"];
+/// What the rows have in common: the columns of [`bind`], in its order.
+const COMMON: [(&str, &str); 9] = [
+    ("module_name", "text"),
+    ("module_version", "text"),
+    ("module_digest", "bytes"),
+    ("queue", "text"),
+    ("priority", "int"),
+    ("state", "text"),
+    ("spec", "text"),
+    ("payload_kind", "text"),
+    ("batch", "bytes"),
+];
+
+/// Which of the times of a row is that of its submission.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Queued and published.
+    Published,
+    /// Queued, and held back by flow control.
+    Held,
+    /// Not queued yet.
+    Waiting,
+}
+
+static PUBLISHED: Texts = Texts::new();
+static HELD: Texts = Texts::new();
+static WAITING: Texts = Texts::new();
+
+impl Way {
+    fn of(one: &Fresh<'_>) -> Self {
+        match (one.task.initial_state(), one.held) {
+            (StateKind::Queued, false) => Self::Published,
+            (StateKind::Queued, true) => Self::Held,
+            _ => Self::Waiting,
+        }
+    }
+
+    const fn texts(self) -> &'static Texts {
+        match self {
+            Self::Published => &PUBLISHED,
+            Self::Held => &HELD,
+            Self::Waiting => &WAITING,
+        }
+    }
+
+    fn sql(self, rows: usize) -> String {
+        let (queued_at, published_at) = match self {
+            Self::Published => ("v.created_at", "v.created_at"),
+            Self::Held => ("v.created_at", "NULL"),
+            Self::Waiting => ("NULL", "NULL"),
+        };
+        let names: Vec<&str> = COMMON.iter().map(|(name, _)| *name).collect();
+        let parameters = COMMON.iter().zip(1..).map(|((_, kind), number)| rows::parameter(KINDS.len(), number, kind));
+        format!(
+            "WITH v (id, payload, created_at, due_at, deadline) AS ({}) \
+             INSERT INTO tasks (id, payload, created_at, due_at, deadline, queued_at, published_at, attempt, delivery, {}) \
+             SELECT v.id, v.payload, v.created_at, v.due_at, v.deadline, {queued_at}, {published_at}, {}, {}, {} FROM v \
+             WHERE TRUE ON CONFLICT (id) DO NOTHING",
+            rows::table(&KINDS, rows),
+            names.join(", "),
+            Attempt::FIRST.get(),
+            DeliveryId::FIRST_DISPATCH.raw(),
+            parameters.collect::<Vec<_>>().join(", "),
+        )
+    }
+}
+
+/// Inserts tasks of which nothing but the first migration's columns and the batch has to be said.
+pub(super) async fn insert(conn: &mut Conn, all: &[&Fresh<'_>]) -> Result<(), StoreError> {
+    for group in groups(all) {
+        for piece in rows::pieces(&group) {
+            insert_alike(conn, piece).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Tasks that are alike, in the order of their submission.
+fn groups<'a, 'b>(all: &[&'b Fresh<'a>]) -> Vec<Vec<&'b Fresh<'a>>> {
+    let mut groups: Vec<Vec<&Fresh<'_>>> = Vec::new();
+    for one in all {
+        let found = groups
+            .iter_mut()
+            .rev()
+            .take(GROUPS_COMPARED_MAX)
+            .find(|group| group.first().is_some_and(|first| alike(first, one)));
+        match found {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
+fn alike(one: &Fresh<'_>, other: &Fresh<'_>) -> bool {
+    let (a, b) = (one.task, other.task);
+    Way::of(one) == Way::of(other)
+        && a.initial_state() == b.initial_state()
+        && a.module == b.module
+        && a.queue == b.queue
+        && a.priority == b.priority
+        && a.payload.kind == b.payload.kind
+        && a.lineage.batch == b.lineage.batch
+        && one.waits.names == other.waits.names
+        && same_spec(a, b)
+}
+
+/// Whether [`spec_of`] says the same of both.
+fn same_spec(a: &NewTask, b: &NewTask) -> bool {
+    a.limits == b.limits
+        && a.retry == b.retry
+        && a.labels == b.labels
+        && a.traceparent == b.traceparent
+        && a.flow == b.flow
+        && a.alias == b.alias
+}
+
+async fn insert_alike(conn: &mut Conn, piece: &[&Fresh<'_>]) -> Result<(), StoreError> {
+    let Some(first) = piece.first() else { return Ok(()) };
+    let way = Way::of(first);
+    let task = first.task;
+    let query = sqlx::query::<Db>(way.texts().of(piece.len(), |rows| way.sql(rows)));
+    rows::bind(query, own(piece))
+        .bind(task.module.name.as_str().to_owned())
+        .bind(task.module.version.to_string())
+        .bind(task.module.digest.as_bytes().to_vec())
+        .bind(task.queue.as_str().to_owned())
+        .bind(i64::from(task.priority.get()))
+        .bind(task.initial_state().as_str())
+        .bind(spec_of(task, &first.waits.names)?)
+        .bind(task.payload.kind.as_str())
+        .bind(task.lineage.batch.map(|batch| batch.as_uuid().as_bytes().to_vec()))
+        .execute(conn)
+        .await
+        .map(drop)
+        .map_err(unavailable)
+}
+
+fn own(piece: &[&Fresh<'_>]) -> Vec<Column> {
+    let tasks = || piece.iter().map(|one| one.task);
+    let due = |task: &NewTask| task.run_at.filter(|_| task.initial_state() == StateKind::Scheduled);
+    vec![
+        Column::Bytes(tasks().map(|task| Some(id_bytes(task.id))).collect()),
+        Column::Bytes(tasks().map(|task| Some(task.payload.bytes.to_vec())).collect()),
+        Column::Int(tasks().map(|task| Some(task.created_at.as_micros())).collect()),
+        Column::Int(tasks().map(|task| due(task).map(|due| due.as_micros())).collect()),
+        Column::Int(tasks().map(|task| task.deadline.map(|deadline| deadline.as_micros())).collect()),
+    ]
+}

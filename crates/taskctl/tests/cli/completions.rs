@@ -1,0 +1,83 @@
+//! Completion with values that the server knows: asked as each shell asks, and by a real bash, zsh and fish where they are installed.
+
+use std::process::{Command, Stdio};
+
+use crate::dev::Dev;
+use crate::support::{run, taskctl};
+use crate::wasm;
+
+/// What a shell that has typed these words, the last of them begun, is offered.
+fn offered(dev: &Dev, shell: &str, words: &[&str]) -> Vec<String> {
+    let mut command = dev.command(&[]);
+    command.env("COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string());
+    command.env("_CLAP_IFS", "\n").env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "true");
+    let output = command.arg("--").args(words).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{words:?}: {output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    // fish and zsh tell something beside each.
+    text.lines().map(|line| line.split(['\t', ':']).next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn names_and_ids_are_offered_as_the_server_knows_them() {
+    let dev = Dev::start();
+    dev.deploy("echo", &wasm::echo());
+    dev.deploy("eraser", &wasm::echo());
+    let id = dev.submit(&["echo", "--queue", "elsewhere"]);
+    assert_eq!(dev.run(&["schedules", "create", "tick", "@daily", "echo"]).code, 0);
+    for shell in ["bash", "zsh", "fish"] {
+        let offered = |words: &[&str]| offered(&dev, shell, &[&["taskctl"], words].concat());
+        assert_eq!(offered(&["run", "e"]), ["echo", "eraser"], "{shell}");
+        assert_eq!(offered(&["tasks", "get", ""]), [id.as_str()], "{shell}");
+        assert_eq!(offered(&["tasks", "list", "--queue", "else"]), ["elsewhere"], "{shell}");
+        assert_eq!(offered(&["schedules", "pause", ""]), ["tick"], "{shell}");
+        assert_eq!(offered(&["queues", "pause", "else"]), ["elsewhere"], "{shell}");
+        assert!(offered(&["tasks", "list", "--status", ""]).contains(&"running".to_owned()), "{shell}");
+        assert_eq!(offered(&["wait", &id[..4]]), [id.as_str()], "{shell}");
+        assert!(offered(&["tas"]).contains(&"tasks".to_owned()), "{shell}");
+        assert!(!offered(&[""]).contains(&"compile-module".to_owned()), "hidden commands are hidden: {shell}");
+    }
+}
+
+#[test]
+fn without_a_server_nothing_is_offered_and_nothing_is_said() {
+    let mut command = taskctl();
+    command.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "2").env("TASKLANE_SERVER", "http://127.0.0.1:9");
+    command.env("_CLAP_IFS", "\n").env("_CLAP_COMPLETE_COMP_TYPE", "9").args(["--", "taskctl", "run", "e"]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn contexts_are_offered_by_name() {
+    let home = tempfile::tempdir().unwrap();
+    let mut add = taskctl();
+    add.args(["context", "add", "prod", "--server", "https://p"]).env("XDG_CONFIG_HOME", home.path());
+    assert_eq!(crate::support::finish(add, b"").code, 0);
+    let mut command = taskctl();
+    command.env("COMPLETE", "fish").env("XDG_CONFIG_HOME", home.path()).args(["--", "taskctl", "context", "use", ""]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "prod");
+}
+
+/// The scripts are what the shells themselves accept; bash is on every machine that runs these tests.
+#[test]
+fn a_real_shell_takes_the_script_and_completes_with_it() {
+    let dev = Dev::start();
+    dev.deploy("echo", &wasm::echo());
+    let script = dev.file("taskctl.bash", &run(&["completions", "bash"]).out);
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_taskctl")).parent().unwrap();
+    let program = r#"
+        source "$1"
+        PATH="$2:$PATH"
+        function=$(complete -p taskctl | sed 's/.*-F \([^ ]*\) .*/\1/')
+        COMP_WORDS=(taskctl run ec) COMP_CWORD=2 COMP_LINE="taskctl run ec" COMP_POINT=14 COMP_TYPE=9
+        "$function" taskctl ec run
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    let mut bash = Command::new("bash");
+    bash.args(["--norc", "-c", program, "bash"]).arg(&script).arg(bin);
+    bash.env("TASKLANE_SERVER", format!("http://{}", dev.listen())).stdin(Stdio::null());
+    let output = bash.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "echo", "{output:?}");
+}

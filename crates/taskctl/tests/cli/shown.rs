@@ -1,0 +1,209 @@
+//! Every client command as a person and as a program meets it: standard output, standard error and exit code into pipes, and the same
+//! command on a terminal. One `taskctl dev`; ids, times and sizes are made the same, everything else is compared letter by letter.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use regex::Regex;
+
+use crate::dev::Dev;
+use crate::pty::LARGE;
+use crate::wasm;
+
+/// What differs from run to run, and what stands in its place.
+const SAME: [(&str, &str); 14] = [
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
+    (r"\(request [^)]*\)", "(request <id>)"),
+    (r"\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)(\[[^\]]*\])?", "<time>"),
+    (r"127\.0\.0\.1:\d+", "<address>"),
+    (r"whsec_[A-Za-z0-9+/=_-]+", "<secret>"),
+    (r"\b[0-9a-f]{64}\b", "<digest>"),
+    (r"\b[0-9a-f]{12}\b", "<digest>"),
+    (r"\b\d+(\.\d+)? (ms|s|min|h|d|B|KiB|MiB|GiB)\b", "<n>"),
+    (r"term \d+", "term <n>"),
+    (r"revision \d+", "revision <n>"),
+    (r"\b\d{3,}\b", "<n>"),
+    (r"\d+\.\d/s", "<n>/s"),
+    (r" {2,}", "  "),
+    (r"(?m) +$", ""),
+];
+
+struct Shown {
+    dev: Dev,
+    rules: Vec<(Regex, &'static str)>,
+    task: String,
+    failed: String,
+    batch: String,
+    text: String,
+}
+
+impl Shown {
+    fn new() -> Self {
+        let dev = Dev::start_with(&[("TASKLANE_NAME", "tester")]);
+        dev.deploy("echo", &wasm::echo());
+        dev.deploy("unlucky", &wasm::fail("bad \u{1b}[31mluck\n", 3));
+        let document = r#"{"tasks": [{"name": "a", "module": "echo", "payload": [1]}, {"name": "b", "module": "unlucky", "after": ["a"], "retry": {"max_attempts": 1}}]}"#;
+        let accepted = dev.feed(&["submit", "--batch", "-", "-o", "json"], document.as_bytes()).json();
+        let id = |at: usize| accepted["tasks"][at]["id"].as_str().unwrap().to_owned();
+        let (task, failed, batch) = (id(0), id(1), accepted["batch"].as_str().unwrap().to_owned());
+        dev.until(&failed, "failed");
+        let rules = SAME.map(|(pattern, same)| (Regex::new(pattern).unwrap(), same)).into();
+        Self { dev, rules, task, failed, batch, text: String::new() }
+    }
+
+    fn same(&self, text: &str) -> String {
+        let replace = |text: String, (rule, same): &(Regex, &str)| rule.replace_all(&text, *same).into_owned();
+        self.rules.iter().fold(text.to_owned(), replace)
+    }
+
+    fn word(&self, word: &str) -> String {
+        word.replace("FAILED", &self.failed).replace("BATCH", &self.batch).replace("ID", &self.task)
+    }
+
+    /// One command, both ways: first into pipes, then on a terminal. Nobody undoes between them what the first has done.
+    fn run(&mut self, args: &str) {
+        let words: Vec<String> = args.split(' ').map(|word| self.word(word)).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let piped = self.dev.run(&words);
+        let mut on_terminal = self.dev.on_terminal(&words, LARGE);
+        let code = on_terminal.ends();
+        let screen = self.same(on_terminal.screen().trim_end());
+        let (out, err) = (self.same(&piped.out()), self.same(&piped.err));
+        assert!(!piped.out().contains('\u{1b}') && !piped.err.contains('\u{1b}'), "{args}: colour in a pipe");
+        let codes =
+            if code == piped.code { code.to_string() } else { format!("{}, the second time {code}", piped.code) };
+        writeln!(
+            self.text,
+            "$ taskctl {args}\n[exit code {codes}]\n[stdout]\n{out}[stderr]\n{err}[on a terminal]\n{screen}\n"
+        )
+        .unwrap();
+    }
+
+    /// Compares all of it with `snapshots/shown-NAME.txt`; with `TASKCTL_SNAPSHOTS=write` it writes that file instead.
+    #[expect(clippy::disallowed_methods, reason = "a test's own switch")]
+    fn compare(&mut self, name: &str) {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cli/snapshots/shown-{name}.txt"));
+        let text = std::mem::take(&mut self.text);
+        if std::env::var("TASKCTL_SNAPSHOTS").is_ok_and(|value| value == "write") {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let agreed = std::fs::read_to_string(&path).unwrap_or_default();
+        if text != agreed {
+            let differs = text.lines().zip(agreed.lines()).position(|(seen, agreed)| seen != agreed).unwrap_or(0);
+            let part: Vec<&str> = text.lines().skip(differs.saturating_sub(8)).take(16).collect();
+            panic!(
+                "{}:{} differs; if that is meant, set TASKCTL_SNAPSHOTS=write\n{}",
+                path.display(),
+                differs + 1,
+                part.join("\n")
+            );
+        }
+    }
+
+    fn group(&mut self, name: &str, commands: &[&str]) {
+        commands.iter().for_each(|command| self.run(command));
+        self.compare(name);
+    }
+}
+
+#[test]
+fn every_command_shows_what_was_agreed() {
+    let mut shown = Shown::new();
+    shown.group(
+        "modules",
+        &[
+            "modules list",
+            "modules get echo",
+            "modules get echo@1.0.0 -o name",
+            "modules get ecko",
+            "modules alias echo@stable 1.0.0",
+            "modules aliases echo",
+            "modules promote echo@stable",
+            "modules rollback echo@nothing",
+            "modules diff echo@1.0.0 9.9.9",
+            "modules disable echo@1.0.0",
+            "modules enable echo@1.0.0",
+            "modules release echo@1.0.0",
+            "modules unalias echo@nothing",
+            "modules delete echo@9.9.9",
+            "deploy echo.wasm --name echo --module-version 1.0.0",
+            "deploy unlucky.wasm --name echo --module-version 1.0.0",
+        ],
+    );
+    shown.group(
+        "tasks",
+        &[
+            "tasks list",
+            "tasks list -o wide",
+            "tasks list --queue nothing-there",
+            "tasks get ID",
+            "tasks get FAILED",
+            "tasks attempts FAILED",
+            "tasks logs FAILED",
+            "tasks logs -f FAILED",
+            "tasks result ID",
+            "tasks result FAILED",
+            "tasks payload ID",
+            "tasks watch ID",
+            "tasks watch FAILED",
+            "tasks cancel ID",
+            "tasks cancel --queue nothing-there",
+            "tasks retry ID",
+            "tasks reschedule ID --delay 1s",
+            "tasks get 0198c0de-7a5c-7000-8000-000000000000",
+            "wait ID FAILED",
+            "wait FAILED --for succeeded",
+            "wait --batch BATCH",
+            "run echo --input [1,2]",
+            "run unlucky --max-attempts 1",
+            "submit echo -o name",
+            "submit ecko",
+            "batches get BATCH",
+            "batches graph BATCH",
+            "batches cancel BATCH",
+            "operations get ID",
+            "blobs get sha256:12",
+        ],
+    );
+    shown.group(
+        "things",
+        &[
+            "schedules create tick @daily echo --input [1]",
+            "schedules list",
+            "schedules pause tick",
+            "schedules resume tick",
+            "schedules next @hourly --count 2",
+            "schedules delete nothing",
+            "queues list",
+            "queues pause images",
+            "queues resume images",
+            "queues set images --fair true",
+            "flow set echo --max 5 --rate 10/1s",
+            "flow list",
+            "flow unset echo",
+            "retention set --queue night --tasks 2d",
+            "retention list",
+            "retention unset --queue night",
+            "webhooks create hook http://127.0.0.1:9/hook --events task.failed --paused",
+            "webhooks list",
+            "webhooks get hook",
+            "webhooks deliveries hook",
+            "webhooks delete nothing",
+            "secrets list",
+            "secrets delete nothing",
+            "kv set shared:carts a 1",
+            "kv stores",
+            "kv keys shared:carts",
+            "kv get shared:carts a",
+            "kv delete shared:carts nothing",
+            "namespaces set acme --modules-max 5",
+            "namespaces list",
+            "namespaces get acme",
+            "namespaces unset nothing",
+        ],
+    );
+    shown.group(
+        "cluster",
+        &["hosts", "cluster", "events --seconds 1000", "context list", "context show", "context use nowhere"],
+    );
+}

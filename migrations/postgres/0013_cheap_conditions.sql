@@ -1,0 +1,1 @@
+-- Nothing to do: what is dear to SQLite costs PostgreSQL little, and it finds its indexes by either way of saying their conditions.
