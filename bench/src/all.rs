@@ -49,7 +49,9 @@ const PATIENCE: Duration = Duration::from_secs(240);
 
 const DOCUMENT: &str = "docs/performance.md";
 const PICTURE: &str = "docs/pictures/performance.svg";
-/// The table of the document is between these.
+/// The picture under the table of the document.
+const SHOWN: &str = "![Tasklane beside peers and floors](pictures/performance.svg)";
+/// Both are between these.
 const BEGIN: &str = "<!-- measured: begin -->";
 const END: &str = "<!-- measured: end -->";
 
@@ -135,7 +137,7 @@ fn with_table(document: &str, table: &str) -> anyhow::Result<String> {
     let marks = || format!("{DOCUMENT} has no `{BEGIN}` … `{END}`");
     let (before, rest) = document.split_once(BEGIN).with_context(marks)?;
     let (_, after) = rest.split_once(END).with_context(marks)?;
-    Ok(format!("{before}{BEGIN}\n\n{table}\n\n{END}{after}"))
+    Ok(format!("{before}{BEGIN}\n\n{table}\n\n{SHOWN}\n\n{END}{after}"))
 }
 
 #[cfg(test)]
@@ -145,7 +147,7 @@ mod tests {
     #[test]
     fn only_what_is_between_the_marks_is_replaced() {
         let document = format!("a\n{BEGIN}\nold\n{END}\nb\n");
-        assert_eq!(with_table(&document, "new").unwrap(), format!("a\n{BEGIN}\n\nnew\n\n{END}\nb\n"));
+        assert_eq!(with_table(&document, "new").unwrap(), format!("a\n{BEGIN}\n\nnew\n\n{SHOWN}\n\n{END}\nb\n"));
         assert!(with_table("a", "new").is_err());
     }
 }

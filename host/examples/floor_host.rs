@@ -85,9 +85,10 @@ fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let file = args.next().unwrap_or_else(|| "fixture_noop.wasm".to_owned());
     let payload = args.next().unwrap_or_else(|| "{}".to_owned());
-    let cores = args
-        .next()
-        .map_or_else(|| Ok(std::thread::available_parallelism()?.get()), |cores| cores.parse().context("cores"))?;
+    let cores = match args.next() {
+        Some(cores) => cores.parse::<usize>().context("cores")?,
+        None => std::thread::available_parallelism()?.get(),
+    };
     let pre = prepare(&file)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(cores).enable_all().build()?;
     let rate = runtime.block_on(async {

@@ -20,7 +20,7 @@ use tasklane_domain::{Outcome, Timestamp, Usage, WorkOrder};
 use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Stored;
-use crate::board::{Seat, StopReason, Wanted};
+use crate::board::{Seat, SlotKind, StopReason, Wanted};
 use crate::host::Room;
 use crate::levels::Leveled;
 use crate::report::Reporter;

@@ -19,11 +19,8 @@ pub struct HostRequest {
 /// One host, by its newest heartbeat.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-pub struct HostView(
-    /// What it says of itself.
-    #[schema(value_type = Object)]
-    pub HostInfo,
-);
+#[schema(value_type = Object)]
+pub struct HostView(pub HostInfo);
 
 /// The settings of one process.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -38,9 +38,7 @@ impl Client {
     pub(crate) fn new(connection: &Connection) -> anyhow::Result<Self> {
         let mut http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).default_headers(headers(connection)?);
         if let Some(path) = &connection.ca_file {
-            let wrong = |error| Failure::new(USAGE, format!("{} holds no certificates: {error}", path.display()));
-            let roots = reqwest::Certificate::from_pem_bundle(&read_file(path)?).map_err(wrong)?;
-            http = http.tls_certs_merge(roots);
+            http = http.tls_certs_merge(roots(path)?);
         }
         Ok(Self { base: connection.server.clone(), namespace: connection.namespace.clone(), http: http.build()? })
     }
@@ -170,6 +168,13 @@ impl Client {
     ) -> anyhow::Result<T> {
         parse(&self.answer(self.http.post(self.url(path)).multipart(form)).await?)
     }
+}
+
+/// The certificates of a PEM file; a file without any is a mistake.
+fn roots(path: &Path) -> anyhow::Result<Vec<reqwest::Certificate>> {
+    let wrong = || Failure::new(USAGE, format!("{} holds no certificates in PEM", path.display()));
+    let roots = reqwest::Certificate::from_pem_bundle(&read_file(path)?).map_err(|_| wrong())?;
+    if roots.is_empty() { Err(wrong().into()) } else { Ok(roots) }
 }
 
 /// Who asks. The token is marked, so that no log of requests shows it.

@@ -54,6 +54,7 @@ enum Kind {
     Schedule,
     Webhook,
     Namespace,
+    Host,
     Secret,
     Context,
     State,
@@ -71,6 +72,7 @@ impl Kind {
             Self::Schedule => ("/api/v1/schedules", "schedules", "name", "description"),
             Self::Webhook => ("/api/v1/webhooks", "webhooks", "name", "url"),
             Self::Namespace => ("/api/v1/namespaces", "namespaces", "name", ""),
+            Self::Host => ("/api/v1/hosts", "hosts", "name", "status"),
             Self::Secret => ("/api/v1/secrets", "secrets", "name", ""),
             Self::Context | Self::State | Self::Priority => return None,
         })
@@ -87,6 +89,7 @@ fn kind_of(command: &str, arg: &str) -> Option<Kind> {
         (_, "namespace") => Kind::Namespace,
         (_, "context") => Kind::Context,
         ("tasks" | "wait", "id" | "ids") | (_, "after" | "parent" | "task") => Kind::Task,
+        ("hosts", "host") => Kind::Host,
         ("operations", "id") => Kind::Operation,
         ("schedules", "name" | "what") => Kind::Schedule,
         ("webhooks", "name") => Kind::Webhook,
@@ -206,6 +209,7 @@ mod tests {
             (&["context", "use"], "name"),
             (&["queues", "pause"], "name"),
             (&["wait"], "ids"),
+            (&["hosts", "drain"], "host"),
             (&["tasks", "cancel"], "status"),
         ];
         for (path, arg) in known {

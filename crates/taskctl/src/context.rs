@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -151,7 +151,7 @@ fn read(path: &Path) -> anyhow::Result<Contexts> {
     };
     // The error would show the line that it is about, and with it perhaps a token.
     toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+        let line = error.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
         Failure::new(USAGE, format!("{}, line {line}: {}", path.display(), error.message()))
             .hint("correct the file, or remove it and add the contexts anew")
             .into()

@@ -12,14 +12,15 @@ pub(crate) struct Options {
     /// Only these steps, by the first word of their names.
     #[arg(long)]
     only: Vec<String>,
-    /// Afterwards all of the dashboard in a real browser, and fuzzing, one minute for each target.
+    /// Afterwards instructions of the hot paths against the counts that are kept, all of the dashboard in a real browser, and fuzzing, one
+    /// minute for each target.
     #[arg(long)]
     long: bool,
 }
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 10] = [
     ("format", format),
     ("documents", check::documents),
     ("plugins", plugins::build),
@@ -30,7 +31,6 @@ const STEPS: [Step; 11] = [
     ("browser (the core of the dashboard in Chromium)", dashboard::test_core),
     ("tests (unit, property, conformance, API, CLI, end to end)", tests),
     ("sdk", sdk),
-    ("instructions (of the hot paths, counted)", bench::gate),
 ];
 
 /// Runs the steps and ends with a table of times.
@@ -64,6 +64,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     setup::for_test()?;
     let times = run_steps(&options.only)?;
     if options.long {
+        step("instructions (of the hot paths, counted)", bench::gate)?;
         step("browser (all of the dashboard in Chromium)", dashboard::test)?;
         step("fuzz", || fuzz::run(&fuzz::Options::default()))?;
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use tasklane_domain::{HostId, HostInfo, HostStatus};
+use tasklane_domain::{Clock, HostId, HostInfo, HostStatus};
 
 use crate::support::Room;
 

@@ -10,7 +10,7 @@ use tasklane_domain::blob::{BlobCache, Chunks, Supply, WantReply, WantedBlobs};
 use tasklane_domain::call::{CallReply, CallRequest, CallSource, Called, Calls};
 use tasklane_domain::cluster::LeaderInfo;
 use tasklane_domain::error::QueueError;
-use tasklane_domain::live_log::{Asked, LogPiece, LogQuestion};
+use tasklane_domain::live_log::{Asked as LogAsked, LogPiece, LogQuestion};
 use tasklane_domain::ports::live::{Receiver, Subscription};
 use tasklane_domain::ports::{Control, Dispatcher, HostRegistry, LeaseStore, ModuleCache, TaskNews, WantedModules};
 use tasklane_domain::{
@@ -223,7 +223,7 @@ impl Control for Recorder {
         Ok(self.live.lock().await.clone())
     }
 
-    async fn log_questions(&self) -> Result<Receiver<Asked>, QueueError> {
+    async fn log_questions(&self) -> Result<Receiver<LogAsked>, QueueError> {
         Ok(Box::new(Silence))
     }
 }

@@ -85,7 +85,7 @@ pub(crate) struct ScheduleArgs {
 }
 
 /// A change of a schedule.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ScheduleChangeArgs {
     /// Its name.
     pub(crate) name: String,

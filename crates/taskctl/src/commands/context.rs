@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cli::{ContextArgs, Contexts as Command, Format, Global};
 use crate::commands::prompt;
+use crate::config::without_password;
 use crate::connection::{as_token, read_token};
 use crate::context::{self, Context, Contexts, Replace};
 use crate::failure::{Failure, USAGE};
@@ -83,7 +84,8 @@ fn add(global: &Global, args: &ContextArgs) -> anyhow::Result<()> {
 }
 
 fn check(server: &str) -> anyhow::Result<()> {
-    let wrong = || Failure::new(USAGE, format!("`{server}` is no server")).hint("write https://tasks.example.com");
+    let shown = without_password(server);
+    let wrong = || Failure::new(USAGE, format!("`{shown}` is no server")).hint("write https://tasks.example.com");
     let url = reqwest::Url::parse(server).map_err(|_| wrong())?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || url.query().is_some() {
         return Err(wrong().into());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tasklane_api_types::{ClusterInfo, HostList};
 use tasklane_domain::{Clock, SystemClock, Timestamp};
 
-use super::Check;
+use super::{Check, Checks};
 use crate::cli::Global;
 use crate::client::Client;
 use crate::connection;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::Check;
+use super::{Check, Checks};
 use crate::config::{DEV_KEY_FILE, Settings};
 use crate::context;
 

@@ -18,6 +18,11 @@ use crate::output::{self, Column, Table, col, inert, state};
 pub(super) const AWAY: &str = "away: ";
 /// The least that is of use, in columns and lines.
 const SIZE_MIN: (u16, u16) = (40, 10);
+/// From this width on, three lists stand side by side; from the other on, two.
+const WIDE: u16 = 120;
+const NORMAL: u16 = 72;
+/// Lines above the lists, and below the tasks.
+const FIXED_LINES: u16 = 4;
 const HELP: &str = "\
 Tab        lanes or tasks
 ↑ ↓ j k    select       PgUp PgDn Home End
@@ -36,13 +41,14 @@ pub(super) fn live(frame: &mut Frame, picture: &Picture, screen: &Screen) {
         frame.render_widget(Paragraph::new("the terminal is too small"), area);
         return;
     }
-    // Half of what is left is for tasks, and the upper half never needs more than its longest list.
-    let lists = lists_height(picture, screen).min((area.height.saturating_sub(4)) / 2).max(3);
-    let [title, counts, bars, upper, tasks, keys] = Layout::vertical([
+    let room = area.height.saturating_sub(FIXED_LINES);
+    let (lists, hosts) = heights(picture, screen, area.width, room);
+    let [title, counts, bars, lists, hosts, tasks, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Length(lists),
+        Constraint::Length(hosts),
         Constraint::Min(3),
         Constraint::Length(1),
     ])
@@ -50,11 +56,10 @@ pub(super) fn live(frame: &mut Frame, picture: &Picture, screen: &Screen) {
     frame.render_widget(Paragraph::new(title_line(picture, screen)), title);
     frame.render_widget(Paragraph::new(counts_line(picture)), counts);
     rates(frame, bars, picture);
-    let thirds = [Constraint::Fill(4), Constraint::Fill(5), Constraint::Fill(4)];
-    let [lanes, hosts, modules] = Layout::horizontal(thirds).areas(upper);
-    draw_lanes(frame, lanes, picture, screen);
-    draw_hosts(frame, hosts, &picture.hosts);
-    draw_modules(frame, modules, &picture.slowest_modules);
+    draw_lists(frame, lists, picture, screen);
+    if hosts.height > 0 {
+        draw_hosts(frame, hosts, &picture.hosts);
+    }
     draw_tasks(frame, tasks, picture, screen);
     frame.render_widget(Paragraph::new(last_line(screen)), keys);
     if screen.mode == Mode::Help {
@@ -62,10 +67,36 @@ pub(super) fn live(frame: &mut Frame, picture: &Picture, screen: &Screen) {
     }
 }
 
-fn lists_height(picture: &Picture, screen: &Screen) -> u16 {
-    let longest = picture.hosts.len().max(picture.slowest_modules.len()).max(picture.lanes(&screen.filter).len());
+/// How high the lists are, and the hosts below them where there is no room beside. Neither is higher than it needs, and half of the
+/// screen is for tasks.
+fn heights(picture: &Picture, screen: &Screen, width: u16, room: u16) -> (u16, u16) {
     // A frame above and the heading.
-    u16::try_from(longest.saturating_add(2)).unwrap_or(u16::MAX)
+    let needs = |lines: usize| u16::try_from(lines.saturating_add(2)).unwrap_or(u16::MAX);
+    let (lanes, modules) = (picture.lanes(&screen.filter).len(), picture.slowest_modules.len());
+    let (hosts, third) = (picture.hosts.len(), (room / 3).max(3));
+    match width {
+        WIDE.. => (needs(lanes.max(modules).max(hosts)).min((room / 2).max(3)), 0),
+        NORMAL.. => (needs(lanes.max(modules)).min(third), needs(hosts).min((room / 4).max(3))),
+        _ => (needs(lanes).min(third), 0),
+    }
+}
+
+/// Lanes; slow modules beside them, and hosts, where there is room.
+fn draw_lists(frame: &mut Frame, area: Rect, picture: &Picture, screen: &Screen) {
+    match area.width {
+        WIDE.. => {
+            let [lanes, hosts, modules] = Layout::horizontal([Constraint::Fill(1); 3]).areas(area);
+            draw_lanes(frame, lanes, picture, screen);
+            draw_hosts(frame, hosts, &picture.hosts);
+            draw_modules(frame, modules, &picture.slowest_modules);
+        }
+        NORMAL.. => {
+            let [lanes, modules] = Layout::horizontal([Constraint::Fill(1); 2]).areas(area);
+            draw_lanes(frame, lanes, picture, screen);
+            draw_modules(frame, modules, &picture.slowest_modules);
+        }
+        _ => draw_lanes(frame, area, picture, screen),
+    }
 }
 
 fn faint() -> Style {
@@ -105,10 +136,10 @@ fn counts_line(picture: &Picture) -> Line<'static> {
     for (name, color) in [
         (StateKind::Running, Color::Cyan),
         (StateKind::Queued, Color::Yellow),
+        (StateKind::Failed, Color::Red),
         (StateKind::Retrying, Color::Yellow),
         (StateKind::Scheduled, Color::Reset),
         (StateKind::Blocked, Color::Reset),
-        (StateKind::Failed, Color::Red),
     ] {
         let count = picture.count(name.as_str());
         let style = if count > 0 { Style::new().fg(color) } else { faint() };

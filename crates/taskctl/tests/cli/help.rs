@@ -3,7 +3,7 @@
 use crate::support::{run, snapshot};
 
 /// Every command that has a page of its own and few options; the server roles' pages list every setting and are checked apart.
-const PAGES: [&[&str]; 43] = [
+const PAGES: [&[&str]; 44] = [
     &["deploy"],
     &["modules"],
     &["modules", "get"],

@@ -8,10 +8,11 @@ use regex::Regex;
 
 use crate::dev::Dev;
 use crate::pty::LARGE;
+use crate::support::wait_for;
 use crate::wasm;
 
 /// What differs from run to run, and what stands in its place.
-const SAME: [(&str, &str); 14] = [
+const SAME: [(&str, &str); 15] = [
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
     (r"\(request [^)]*\)", "(request <id>)"),
     (r"\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)(\[[^\]]*\])?", "<time>"),
@@ -26,6 +27,8 @@ const SAME: [(&str, &str); 14] = [
     (r"\d+\.\d/s", "<n>/s"),
     (r" {2,}", "  "),
     (r"(?m) +$", ""),
+    // What a host has ended so far, as its last heartbeat knew it.
+    (r"(active  \d+/\d+  \d+  )\d+", "${1}<n>"),
 ];
 
 struct Shown {
@@ -100,6 +103,15 @@ impl Shown {
         }
     }
 
+    /// Waits until nothing runs or waits, so that counts are the same.
+    fn settled(&self) {
+        wait_for("all tasks to have ended", || {
+            let states = self.dev.run(&["cluster", "-o", "json"]).json()["stats"]["states"].clone();
+            let open = |state: &str| states[state].as_u64().unwrap_or(0);
+            (open("queued") + open("running") + open("retrying") + open("scheduled") == 0).then_some(())
+        });
+    }
+
     fn group(&mut self, name: &str, commands: &[&str]) {
         commands.iter().for_each(|command| self.run(command));
         self.compare(name);
@@ -165,6 +177,7 @@ fn every_command_shows_what_was_agreed() {
             "blobs get sha256:12",
         ],
     );
+    shown.settled();
     shown.group(
         "things",
         &[

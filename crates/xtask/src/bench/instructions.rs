@@ -1,7 +1,7 @@
 //! Instructions of the hot paths, counted by callgrind, against the counts in `bench/instructions.json`.
 //!
 //! A count depends on the code, the compiler and the libraries, and hardly on the machine or its load: a change of a few per cent is a change
-//! of the code. `cargo xtask bench instructions` shows the counts, `--update` writes them down, and a step of `cargo xtask test` fails
+//! of the code. `cargo xtask bench instructions` shows the counts, `--update` writes them down, and a step of `cargo xtask test --long` fails
 //! where one has grown by more than [`GROWTH_MAX`]. One that has shrunk as much is told, so that it can be written down.
 
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ pub(super) fn run_with(args: &[String]) -> anyhow::Result<()> {
     compare(&kept()?, &counts)
 }
 
-/// The step of `cargo xtask test`.
+/// The step of `cargo xtask test --long`.
 pub(crate) fn gate() -> anyhow::Result<()> {
     compare(&kept()?, &count()?)
 }
