@@ -3,19 +3,22 @@
 mod assets;
 mod batch;
 mod blob;
-mod deploy;
+pub(crate) mod deploy;
 mod flow;
 mod kv;
+mod local;
 mod look;
 mod module;
 mod namespace;
 mod operation;
 mod payload;
 mod permission;
+mod project;
 mod retention;
 mod run;
 mod schedule;
 mod secret;
+mod stand_in;
 mod task;
 mod webhook;
 
@@ -62,8 +65,11 @@ pub(crate) async fn run(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Dev(args) => Box::pin(roles::dev::run(*args)).await?,
         Command::Serve(args) => Box::pin(roles::serve(*args, walls)).await?,
+        Command::New(args) => project::new(global.output, &args)?,
+        Command::Build(args) => project::build(global.output, &args)?,
         Command::Deploy(args) => deploy::run(&client()?, global.output, args).await?,
         Command::Modules(command) => module::modules(&client()?, global.output, *command).await?,
+        Command::Run(args) if args.local => return Box::pin(local::run(global.output, *args)).await,
         Command::Run(args) => return run::run(&client()?, global.output, *args).await,
         Command::Submit(args) => run::submit(&client()?, global.output, *args).await?,
         Command::Tasks(command) => task::run(&client()?, global.output, *command).await?,

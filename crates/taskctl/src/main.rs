@@ -10,7 +10,9 @@ mod config;
 mod doctor;
 mod failure;
 mod output;
+mod project;
 mod roles;
+mod sdk;
 
 use std::process::ExitCode;
 

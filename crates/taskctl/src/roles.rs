@@ -5,6 +5,7 @@ mod host_child;
 mod parts;
 mod signals;
 pub(crate) mod walls;
+mod watch;
 
 use std::net::SocketAddr;
 

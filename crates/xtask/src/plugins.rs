@@ -6,7 +6,7 @@ mod toolchain;
 
 use std::path::Path;
 
-pub(crate) use toolchain::as_locked;
+pub(crate) use toolchain::{as_locked, npm};
 
 use crate::process::{cargo, run, step};
 

@@ -11,17 +11,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::host_child::HostChild;
 use super::parts::Control;
-use super::{listen, signals, start_log};
+use super::{listen, signals, start_log, watch};
 use crate::cli::DevArgs;
 use crate::config::{DEV_KEY_FILE, Settings, program_dirs};
 use crate::failure::{CONFLICT, Failure, USAGE};
 use crate::output;
+use crate::project::Project;
 
 /// How often the nats-server is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Runs until Ctrl-C or SIGTERM.
 pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
+    let project = watch::project(args.watch.as_deref(), args.no_watch)?;
     let mut settings = args.settings.with_file()?.for_dev();
     settings.log.get_or_insert_with(|| "warn".to_owned());
     start_log(&settings)?;
@@ -38,7 +40,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     let mut nats = ServerProcess::start(&program, &dir.join("nats"), None).await?;
     settings.nats_url = Some(vec![nats.url()]);
     let (drain, stop) = signals::tokens();
-    let served = Box::pin(serve(&settings, listener, &mut nats, drain, stop)).await;
+    let served = Box::pin(serve(&settings, listener, &mut nats, project, drain, stop)).await;
     nats.stop().await;
     served
 }
@@ -75,6 +77,7 @@ async fn serve(
     settings: &Settings,
     listener: TcpListener,
     nats: &mut ServerProcess,
+    project: Option<Project>,
     drain: CancellationToken,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -88,6 +91,10 @@ async fn serve(
         host.run().await;
         serving.cancel();
     };
+    if let Some(project) = project {
+        output::note(&format!("  watch    {}: what you save is built and deployed", project.dir.display()));
+        tokio::spawn(watch::run(project, format!("http://{address}"), serving.clone()));
+    }
     let both = async { tokio::join!(control.run_both(listener, serving.clone()), host_first).0 };
     tokio::select! {
         served = both => served,

@@ -26,6 +26,8 @@ mod modules;
 #[cfg(test)]
 mod namespaces;
 #[cfg(test)]
+mod projects;
+#[cfg(test)]
 mod queues;
 #[cfg(test)]
 mod retention;

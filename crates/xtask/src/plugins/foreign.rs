@@ -23,26 +23,45 @@ struct Module {
     build: fn(&str) -> anyhow::Result<()>,
 }
 
-const NPM_SOURCES: &[&str] = &["sdk/ts", "wit", "plugins/package.json", "plugins/package-lock.json"];
+const NPM_SOURCES: &[&str] = &["sdk/ts", "sdk/wit", "plugins/package.json", "plugins/package-lock.json"];
+const PYTHON_SOURCES: &[&str] = &["sdk/python", "sdk/wit", "plugins/requirements.txt"];
 
-const MODULES: [Module; 4] = [
+const MODULES: [Module; 7] = [
     Module {
         name: "markdown",
         step: "plugins (markdown: TypeScript, QuickJS)",
         sources: NPM_SOURCES,
-        build: typescript,
+        build: |name| typescript(name, &format!("plugins/{name}/{name}.ts"), "quickjs"),
     },
     Module {
         name: "feed",
         step: "plugins (feed: TypeScript, StarlingMonkey)",
         sources: NPM_SOURCES,
-        build: typescript,
+        build: |name| typescript(name, &format!("plugins/{name}/{name}.ts"), "starlingmonkey"),
+    },
+    Module {
+        name: "conformance-ts",
+        step: "plugins (conformance: TypeScript, QuickJS)",
+        sources: NPM_SOURCES,
+        build: |name| typescript(name, "sdk/ts/conformance/task.ts", "quickjs"),
+    },
+    Module {
+        name: "conformance-ts-starlingmonkey",
+        step: "plugins (conformance: TypeScript, StarlingMonkey)",
+        sources: NPM_SOURCES,
+        build: |name| typescript(name, "sdk/ts/conformance/task.ts", "starlingmonkey"),
     },
     Module {
         name: "invoice",
         step: "plugins (invoice: Python)",
-        sources: &["sdk/python", "wit", "plugins/requirements.txt"],
-        build: python,
+        sources: PYTHON_SOURCES,
+        build: |name| python(name, "plugins/invoice", "invoice"),
+    },
+    Module {
+        name: "conformance-python",
+        step: "plugins (conformance: Python)",
+        sources: PYTHON_SOURCES,
+        build: |name| python(name, "sdk/python/conformance", "app"),
     },
     Module { name: "gunzip", step: "plugins (gunzip: C)", sources: &["plugins/requirements.txt"], build: c },
 ];
@@ -55,8 +74,9 @@ pub(super) fn build() -> anyhow::Result<()> {
 fn build_unless_fresh(module: &Module) -> anyhow::Result<()> {
     let mut digest = Digest::default();
     digest.add(RECIPES.as_bytes());
-    for source in [format!("plugins/{}", module.name).as_str()].iter().chain(module.sources) {
-        digest.add_path(Path::new(source))?;
+    let own = Path::new("plugins").join(module.name);
+    for source in module.sources.iter().map(Path::new).chain(own.exists().then_some(own.as_path())) {
+        digest.add_path(source)?;
     }
     let (key, stamp) = (digest.hex(), Path::new(OUT).join(format!(".{}", module.name)));
     let is_fresh = std::fs::read_to_string(&stamp).is_ok_and(|built| built == key) && wasm(module.name).exists();
@@ -72,20 +92,27 @@ fn wasm(name: &str) -> PathBuf {
     Path::new(OUT).join(format!("{name}.wasm"))
 }
 
-/// The types of the contract, then the compiler's opinion, then the module: the scripts of its `package.json`.
-fn typescript(name: &str) -> anyhow::Result<()> {
+/// The compiler's opinion, then the module, as `taskctl build` makes it.
+fn typescript(name: &str, entry: &str, engine: &str) -> anyhow::Result<()> {
     toolchain::npm()?;
-    let dir = Path::new("plugins").join(name);
-    let mut scripts = ["types", "check", "build"].into_iter();
-    scripts.try_for_each(|script| run(Command::new("npm").args(["run", "--silent", script]).current_dir(&dir)))
+    let dir = Path::new(entry).parent().unwrap_or(Path::new("."));
+    run(Command::new("plugins/node_modules/.bin/tsc").arg("--project").arg(dir))?;
+    let mut command = Command::new("node");
+    command.args(["sdk/ts/bin/tasklane.mjs", "build", entry, "--engine", engine, "--out"]).arg(wasm(name));
+    run(&mut command)
 }
 
-fn python(name: &str) -> anyhow::Result<()> {
+/// As `taskctl build` makes it: an entry exports the task of the author's file.
+fn python(name: &str, dir: &str, module: &str) -> anyhow::Result<()> {
     let tools = toolchain::python()?;
+    let entry = Path::new(OUT).join(format!("{name}-entry"));
+    std::fs::create_dir_all(&entry)?;
+    let text = format!("import {module}\nfrom tasklane.entry import handler\n\nHandler = handler({module})\n");
+    std::fs::write(entry.join("tasklane_entry.py"), text)?;
     let mut command = Command::new("python3");
     command.args(["-c", "import componentize_py; componentize_py.script()"]);
-    command.args(["-d", "wit", "-w", "task", "componentize", name]);
-    command.arg("-p").arg(Path::new("plugins").join(name)).args(["-p", "sdk/python", "-o"]).arg(wasm(name));
+    command.args(["-d", "sdk/wit", "-w", "guest", "componentize", "tasklane_entry"]);
+    command.args(["-p", dir, "-p", "sdk/python", "-p"]).arg(entry).arg("-o").arg(wasm(name));
     run(command.env("PYTHONPATH", tools).env("PYTHONDONTWRITEBYTECODE", "1"))
 }
 

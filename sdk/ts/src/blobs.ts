@@ -1,11 +1,10 @@
-//! Large payloads and results piece by piece, for tasks in TypeScript: `payload()`, `openResult(of)`, `create()`.
+//! Large payloads and results piece by piece: `payload()`, `openResult(of)`, `create()`. Imported as `tasklane-sdk/blobs`.
 //!
-//! A file of its own, so that only those who use it import the host's `blobs`. Guarantees: pieces are as large as the host takes; a refusal
-//! becomes an error of the task with the host's code (`unavailable` is tried again), unless the handler catches it.
+//! Guarantees: pieces are as large as the host takes; a refusal is a `HostError`.
 
-import { Writer as HostWriter, create as hostCreate, openResult as hostOpenResult, payload as hostPayload } from "tasklane:task/blobs@0.1.0";
-import type { Blob as HostBlob, Reference } from "tasklane:task/blobs@0.1.0";
-import { Permanent, Retryable } from "./tasklane.ts";
+import { create as hostCreate, finish, openResult as hostOpenResult, payload as hostPayload } from "#blobs";
+import type { Blob as HostBlob, Reference, Writer as HostWriter } from "#blobs";
+import { asked } from "./host/refusal.ts";
 
 export type { Reference };
 
@@ -46,7 +45,7 @@ export class Writer {
 
   /** Makes what was written the task's result, in place of what its handler returns. */
   finish(): Reference {
-    return asked(() => HostWriter.finish(this.inner));
+    return asked(() => finish(this.inner));
   }
 }
 
@@ -58,22 +57,10 @@ export function payload(): Blob {
 /** The result of a task that this one waited for, by name or id; `undefined` if it ended without one. Needs `blobs = ["read"]`. */
 export function openResult(of: string): Blob | undefined {
   const found = asked(() => hostOpenResult(of));
-  return found === undefined ? undefined : new Blob(found);
+  return found === undefined || found === null ? undefined : new Blob(found);
 }
 
 /** Begins the task's result. Needs `blobs = ["write"]`. */
 export function create(): Writer {
   return new Writer(asked(() => hostCreate()));
-}
-
-/** A refusal of the host as an error of the task: what may pass by itself is tried again. */
-function asked<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    const refusal = (error as { payload?: { tag: string; val: string } }).payload;
-    if (refusal === undefined) throw error;
-    if (refusal.tag === "unavailable") throw new Retryable(refusal.tag, refusal.val);
-    throw new Permanent(refusal.tag, refusal.val);
-  }
 }

@@ -1,26 +1,18 @@
-"""Large payloads and results piece by piece, for tasks in Python: `payload()`, `open_result(of)` and `create()`.
+"""Large payloads and results piece by piece: `payload()`, `open_result(of)` and `create()`. In modules only.
 
 Files of Python's own kind: `payload()` and `open_result()` give buffered readers that can seek, `create()` a writer with `finish()`.
-Guarantees: pieces are as large as the host takes; a refusal becomes `Permanent`, or `Retryable` where it may pass by itself, with the
-host's code.
+Guarantees: pieces are as large as the host takes; a refusal is a `HostError`.
 """
 
 import io
-from typing import Any, Callable
+from typing import Any
 
-from componentize_py_types import Err
 from wit_world.imports import blobs as _blobs
 
-from tasklane import Permanent, Retryable
+from tasklane._guest import asked as _asked
 
 _PIECE_BYTES = 256 * 1024
 """Bytes of one piece."""
-_CODES = {
-    "AccessDenied": "access-denied",
-    "LimitExceeded": "limit-exceeded",
-    "Invalid": "invalid",
-    "Unavailable": "unavailable",
-}
 
 
 class _Reader(io.RawIOBase):
@@ -64,13 +56,13 @@ class Writer:
         return len(data)
 
     def finish(self) -> tuple[str, int]:
-        """Makes what was written the task's result, in place of what its handler returns; its digest and size."""
+        """Makes what was written the task's result, in place of what its function returns; its digest and size."""
         done = _asked(lambda: _blobs.Writer.finish(self._inner))
         return done.digest, done.size
 
 
 def payload() -> io.BufferedReader:
-    """The task's own payload. With `payload = "blob"` in the manifest, the handler's input is empty."""
+    """The task's own payload. With `payload = "blob"` in the manifest, the function's input is empty."""
     return io.BufferedReader(_Reader(_asked(_blobs.payload)), _PIECE_BYTES)
 
 
@@ -83,12 +75,3 @@ def open_result(of: str) -> io.BufferedReader | None:
 def create() -> Writer:
     """Begins the task's result. Needs `blobs = ["write"]`."""
     return Writer(_asked(_blobs.create))
-
-
-def _asked(call: Callable[[], Any]) -> Any:
-    try:
-        return call()
-    except Err as refusal:
-        code = _CODES.get(type(refusal.value).__name__.removeprefix("HostError_"), "unavailable")
-        kind = Retryable if code == "unavailable" else Permanent
-        raise kind(code, refusal.value.value) from None
