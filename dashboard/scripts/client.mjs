@@ -9,4 +9,6 @@ for (const operations of Object.values(document.paths)) {
   for (const operation of Object.values(operations)) delete operation.operationId
 }
 const head = '// Generated from docs/openapi.json by `npm run client`. Do not edit.\n'
-await writeFile(here('../src/lib/api/schema.d.ts'), head + astToString(await openapi(document)))
+const text = head + astToString(await openapi(document))
+// The client package has the same types, without needing the dashboard.
+for (const copy of ['../src/lib/api/schema.d.ts', '../../sdk/client-ts/schema.d.ts']) await writeFile(here(copy), text)

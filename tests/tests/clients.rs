@@ -56,7 +56,8 @@ impl Flaky {
 async fn connection(mut client: TcpStream, server: &str, number: usize, kept: &Mutex<Vec<u8>>) -> anyhow::Result<()> {
     if number == 1 {
         client.read(&mut [0; 16_384]).await?;
-        let refusal = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        let refusal =
+            "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
         return Ok(client.write_all(refusal.as_bytes()).await?);
     }
     let mut upstream = TcpStream::connect(server).await?;

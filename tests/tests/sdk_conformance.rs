@@ -16,7 +16,11 @@ struct Sdk {
 }
 
 const SDKS: [Sdk; 4] = [
-    Sdk { name: "conf-rust", wasm: "plugins/target/wasm32-wasip2/release/fixture_conformance.wasm", is_typescript: false },
+    Sdk {
+        name: "conf-rust",
+        wasm: "plugins/target/wasm32-wasip2/release/fixture_conformance.wasm",
+        is_typescript: false,
+    },
     Sdk { name: "conf-quickjs", wasm: "plugins/target/kinds/conformance-ts.wasm", is_typescript: true },
     Sdk {
         name: "conf-starlingmonkey",
@@ -66,7 +70,19 @@ fn values() -> Vec<Case> {
             "keys and values",
             json!({"do": "kv"}),
             json!([
-                null, "1", "1", true, "zwei ü", 40, 42, "limit-exceeded", [["a"], "a"], [["n"], null], true, false, true
+                null,
+                "1",
+                "1",
+                true,
+                "zwei ü",
+                40,
+                42,
+                "limit-exceeded",
+                [["a"], "a"],
+                [["n"], null],
+                true,
+                false,
+                true
             ]),
         ),
         asks("a refusal can be caught", json!({"do": "kv-caught"}), json!("access-denied")),
@@ -230,7 +246,8 @@ async fn promises(client: &Client, sdk: &Sdk) -> anyhow::Result<()> {
     let place = "conformance/task.ts:139";
     ensure!(task["outcome"]["message"] == "TypeError: from within" && details.contains(place), "no {place}: {task}");
     if sdk.name == "conf-quickjs" {
-        let never = fails("a promise that nothing settles", r#"{"do":"never"}"#, 1, "never_settles", "nothing can settle");
+        let never =
+            fails("a promise that nothing settles", r#"{"do":"never"}"#, 1, "never_settles", "nothing can settle");
         check(client, sdk, &never).await?;
     }
     Ok(())

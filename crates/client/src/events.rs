@@ -138,7 +138,10 @@ mod tests {
     #[test]
     fn messages_are_read_and_comments_skipped() {
         assert_eq!(parse(": still here").unwrap(), None);
-        assert_eq!(parse("event: hello\ndata: {}\nid: 7.1\n").unwrap(), Some(Event::Hello { cursor: "7.1".to_owned() }));
+        assert_eq!(
+            parse("event: hello\ndata: {}\nid: 7.1\n").unwrap(),
+            Some(Event::Hello { cursor: "7.1".to_owned() })
+        );
         assert_eq!(parse("event: news\ndata: {}\nid: 1\n").unwrap(), None);
         assert!(parse("event: tasks\ndata: {\nid: 1\n").is_err());
     }

@@ -29,8 +29,8 @@ use serde_json::json;
 pub use error::ClientError;
 pub use events::{Event, Events};
 pub use tasklane_api_types as types;
-use tasklane_domain::StateKind;
 use tasklane_api_types::{BatchAccepted, BatchRequest, SubmitRequest, TaskAccepted, TaskList, TaskView};
+use tasklane_domain::StateKind;
 
 /// How often a request is tried where nothing else is said.
 const TRIES: u32 = 5;
@@ -176,8 +176,10 @@ impl Tasklane {
     /// As [`Self::submit`].
     pub async fn list(&self, query: &[(&str, &str)]) -> Result<TaskList, ClientError> {
         let namespace = self.namespace.iter().map(|namespace| ("namespace", namespace.as_str()));
-        let pairs: Vec<String> =
-            namespace.chain(query.iter().copied()).map(|(name, value)| format!("{}={}", segment(name), segment(value))).collect();
+        let pairs: Vec<String> = namespace
+            .chain(query.iter().copied())
+            .map(|(name, value)| format!("{}={}", segment(name), segment(value)))
+            .collect();
         self.read(&format!("/api/v1/tasks?{}", pairs.join("&"))).await
     }
 
@@ -239,7 +241,13 @@ impl Tasklane {
         }
     }
 
-    async fn ask(&self, method: Method, path: &str, accept: &str, body: Option<Vec<u8>>) -> Result<bytes::Bytes, ClientError> {
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<bytes::Bytes, ClientError> {
         let mut tried = 0;
         loop {
             tried += 1;

@@ -109,9 +109,11 @@ impl Project {
                 .hint("make one with `taskctl new NAME --lang rust|ts|python|c|go`, or name a .wasm file")
         })?;
         let wrong = |why: String| Failure::new(USAGE, format!("{}: {why}", path.display()));
-        let mut fields: Map<String, Value> = toml::from_str(&text).map_err(|error| wrong(format!("no TOML: {error}")))?;
+        let mut fields: Map<String, Value> =
+            toml::from_str(&text).map_err(|error| wrong(format!("no TOML: {error}")))?;
         let name = fields.get("name").and_then(Value::as_str).map(str::to_owned);
-        let name = name.ok_or_else(|| wrong("`name` is missing".to_owned()).hint("docs/manifest.md shows every key"))?;
+        let name =
+            name.ok_or_else(|| wrong("`name` is missing".to_owned()).hint("docs/manifest.md shows every key"))?;
         let build = fields.remove("build").unwrap_or_else(|| Value::Object(Map::new()));
         let settings: BuildSettings = serde_json::from_value(build)
             .map_err(|error| wrong(format!("[build]: {error}")).hint("docs/projects.md shows its keys"))?;
@@ -202,7 +204,8 @@ mod tests {
 
     #[test]
     fn a_project_says_what_it_is_made_with() {
-        let (_dir, one) = project("name = \"a\"\nversion = \"1.0.0\"\n[build]\nlang = \"ts\"\nengine = \"starlingmonkey\"\n");
+        let (_dir, one) =
+            project("name = \"a\"\nversion = \"1.0.0\"\n[build]\nlang = \"ts\"\nengine = \"starlingmonkey\"\n");
         let one = one.unwrap();
         assert_eq!((one.lang().unwrap(), one.settings.engine), (Lang::TypeScript, Engine::StarlingMonkey));
         let (dir, one) = project("name = \"a\"\nversion = \"1.0.0\"\n");
@@ -214,7 +217,11 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        for (manifest, word) in [("name = ", "no TOML"), ("version = \"1.0.0\"", "`name` is missing"), ("name = \"a\"\n[build]\nlung = 1", "lung")] {
+        for (manifest, word) in [
+            ("name = ", "no TOML"),
+            ("version = \"1.0.0\"", "`name` is missing"),
+            ("name = \"a\"\n[build]\nlung = 1", "lung"),
+        ] {
             let (_dir, one) = project(manifest);
             assert!(one.unwrap_err().to_string().contains(word), "{manifest}");
         }
@@ -222,11 +229,17 @@ mod tests {
 
     #[test]
     fn a_command_makes_the_file_and_a_failure_leaves_none() {
-        let (dir, one) = project("name = \"a\"\nversion = \"1.0.0\"\n[build]\ncommand = [\"sh\", \"-c\", \"cp tasklane.toml out.bin\"]\noutput = \"out.bin\"\n");
+        let (dir, one) = project(
+            "name = \"a\"\nversion = \"1.0.0\"\n[build]\ncommand = [\"sh\", \"-c\", \"cp tasklane.toml out.bin\"]\noutput = \"out.bin\"\n",
+        );
         let one = one.unwrap();
         assert_eq!(one.build(false).unwrap(), Built::Anew);
         assert!(one.wasm().exists());
-        std::fs::write(dir.path().join(MANIFEST), "name = \"a\"\nversion = \"1.0.0\"\n[build]\ncommand = [\"false\"]\n").unwrap();
+        std::fs::write(
+            dir.path().join(MANIFEST),
+            "name = \"a\"\nversion = \"1.0.0\"\n[build]\ncommand = [\"false\"]\n",
+        )
+        .unwrap();
         let one = Project::open(dir.path()).unwrap();
         assert!(one.build(false).unwrap_err().to_string().contains("`false` ended with"));
         assert!(!one.wasm().exists(), "an old file would be deployed in its place");

@@ -3,19 +3,23 @@
 use std::path::{Path, PathBuf};
 
 /// Documents that are checked.
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 18] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/ARCHITECTURE.md",
     "docs/api.md",
+    "docs/clients.md",
     "docs/cli.md",
     "docs/config.md",
     "docs/errors.md",
+    "docs/migration.md",
     "docs/modules-c.md",
+    "docs/modules-go.md",
     "docs/modules-python.md",
     "docs/modules-rust.md",
     "docs/modules-typescript.md",
     "docs/modules-wasi.md",
+    "docs/projects.md",
     "bench/README.md",
     "plugins/README.md",
 ];
@@ -35,8 +39,17 @@ const ROOTS: [&str; 12] = [
     ".ci/",
 ];
 
+/// What must be the same in two places, since each is used without the other.
+const COPIES: [(&str, &str); 2] = [
+    ("wit/task.wit", "sdk/wit/deps/tasklane-task/task.wit"),
+    ("dashboard/src/lib/api/schema.d.ts", "sdk/client-ts/schema.d.ts"),
+];
+
 /// Looks at every document.
 pub(crate) fn documents() -> anyhow::Result<()> {
+    for (one, copy) in COPIES {
+        anyhow::ensure!(std::fs::read(one)? == std::fs::read(copy)?, "{copy} is not {one}: copy it");
+    }
     let mut missing = Vec::new();
     for document in DOCUMENTS {
         let text = std::fs::read_to_string(document)?;

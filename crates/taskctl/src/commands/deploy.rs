@@ -61,7 +61,12 @@ pub(crate) async fn run(client: &Client, format: Format, args: DeployArgs) -> an
 
 /// A file as it is named, or what a project builds.
 fn said(args: &DeployArgs) -> anyhow::Result<Said> {
-    let said = Said { name: args.name.clone(), version: args.version.clone(), manifest: args.manifest.clone(), ..Said::default() };
+    let said = Said {
+        name: args.name.clone(),
+        version: args.version.clone(),
+        manifest: args.manifest.clone(),
+        ..Said::default()
+    };
     match &args.file {
         Some(file) if !file.is_dir() => Ok(Said { file: file.clone(), ..said }),
         dir => {

@@ -27,7 +27,8 @@ pub(crate) async fn run(format: Format, args: RunArgs) -> anyhow::Result<ExitCod
     let ready = ready(&args)?;
     let payload = payload(args.task.input.as_deref())?;
     let stand_in = Arc::new(StandIn::new(&args.secrets)?);
-    let module = load(&ready, stand_in.clone()).map_err(|why| Failure::new(USAGE, format!("the module cannot run: {why}")))?;
+    let module =
+        load(&ready, stand_in.clone()).map_err(|why| Failure::new(USAGE, format!("the module cannot run: {why}")))?;
     let ran = module.run(payload, limits(&args, &ready.manifest)?).await?;
     match format {
         Format::Json => output::json(&as_json(&ran, &stand_in))?,
@@ -44,9 +45,12 @@ fn ready(args: &RunArgs) -> anyhow::Result<deploy::Ready> {
         return deploy::ready(&Said { file: project.wasm(), manifest: Some(project.manifest()), ..Said::default() });
     }
     if !named.exists() {
-        return Err(Failure::new(USAGE, format!("--local runs a file or a project, and there is no {}", named.display()))
-            .hint("name a .wasm file, or a directory with a tasklane.toml")
-            .into());
+        return Err(Failure::new(
+            USAGE,
+            format!("--local runs a file or a project, and there is no {}", named.display()),
+        )
+        .hint("name a .wasm file, or a directory with a tasklane.toml")
+        .into());
     }
     deploy::ready(&Said { file: PathBuf::from(named), ..Said::default() })
 }

@@ -20,7 +20,8 @@ pub(crate) fn new(format: Format, args: &NewArgs) -> anyhow::Result<()> {
     })?;
     let dir = args.dir.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
     // A directory that was made for it, perhaps with a repository in it, is as good as none.
-    let is_taken = dir.read_dir().is_ok_and(|mut found| found.any(|one| one.is_ok_and(|one| one.file_name() != ".git")));
+    let is_taken =
+        dir.read_dir().is_ok_and(|mut found| found.any(|one| one.is_ok_and(|one| one.file_name() != ".git")));
     if is_taken || dir.is_file() {
         return Err(Failure::new(CONFLICT, format!("{} is there already", dir.display()))
             .hint("choose another name, or an empty directory with --dir")
@@ -66,7 +67,9 @@ pub(crate) fn build(format: Format, args: &BuildArgs) -> anyhow::Result<()> {
     let wasm = project.wasm();
     let size = wasm.metadata().with_context(|| format!("cannot read {}", wasm.display()))?.len();
     if format == Format::Json {
-        return output::json(&json!({"name": project.name, "wasm": wasm, "bytes": size, "fresh": built == Built::Fresh}));
+        return output::json(
+            &json!({"name": project.name, "wasm": wasm, "bytes": size, "fresh": built == Built::Fresh}),
+        );
     }
     output::data(&wasm.display().to_string());
     let how = if built == Built::Fresh { ", nothing had changed" } else { "" };

@@ -10,7 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tasklane_domain::call::{Call, CallAnswer, CallError, CallRequest, Called, Caller};
 use tasklane_domain::children::{ChildRequest, EnqueueRequest, Enqueued, Enqueuer};
-use tasklane_domain::kv::{Change, Entry, Key, KeyPage, KeyQuery, KvAnswer, KvAsk, KvLimits, KvName, Totals, Write, write};
+use tasklane_domain::kv::{
+    Change, Entry, Key, KeyPage, KeyQuery, KvAnswer, KvAsk, KvLimits, KvName, Totals, Write, write,
+};
 use tasklane_domain::secret::{SecretValue, context};
 use tasklane_domain::{Clock, SystemClock, TaskId, Timestamp};
 
@@ -57,7 +59,9 @@ impl StandIn {
         match ask {
             KvAsk::Get { key } => Ok(KvAnswer::Entry(store.live(&key, now))),
             KvAsk::Keys(query) => Ok(KvAnswer::Keys(store.page(&query, now))),
-            KvAsk::Set { key, value, ttl_ms } => store.write(key, &Write::Set { value, expires_at: expiry(now, ttl_ms) }, now),
+            KvAsk::Set { key, value, ttl_ms } => {
+                store.write(key, &Write::Set { value, expires_at: expiry(now, ttl_ms) }, now)
+            }
             KvAsk::Swap { key, expected, value, ttl_ms } => {
                 store.write(key, &Write::Swap { expected, value, expires_at: expiry(now, ttl_ms) }, now)
             }
@@ -68,7 +72,12 @@ impl StandIn {
         }
     }
 
-    fn secret(&self, request: TaskId, name: &tasklane_domain::name::SecretName, to: tasklane_domain::secret::PublicKey) -> Called {
+    fn secret(
+        &self,
+        request: TaskId,
+        name: &tasklane_domain::name::SecretName,
+        to: tasklane_domain::secret::PublicKey,
+    ) -> Called {
         let Some(value) = self.secrets.get(name.as_str()) else { return Ok(CallAnswer::Secret(None)) };
         let value = SecretValue::new(value.clone().into_bytes());
         let sealed = tasklane_seal::envelope(to, context(request, name).as_bytes(), &value);
@@ -86,7 +95,8 @@ impl Store {
     }
 
     fn page(&self, query: &KeyQuery, now: Timestamp) -> KeyPage {
-        let fits = |key: &&String| key.starts_with(&query.prefix) && query.after.as_ref().is_none_or(|after| *key > after);
+        let fits =
+            |key: &&String| key.starts_with(&query.prefix) && query.after.as_ref().is_none_or(|after| *key > after);
         let live = self.entries.iter().filter(|(_, (_, entry))| !entry.is_expired(now)).map(|(key, _)| key);
         let limit = usize::try_from(query.bounded()).unwrap_or(usize::MAX);
         let mut keys: Vec<String> = live.filter(fits).take(limit.saturating_add(1)).cloned().collect();
@@ -115,7 +125,9 @@ impl Caller for StandIn {
         match request.call {
             Call::Kv { store, ask } => self.kv(&store, ask).map(CallAnswer::Kv),
             Call::Secret { name, to } => self.secret(request.task, &name, to),
-            Call::Blob { of } => Err(CallError::Denied(format!("a local run waits for no other task, so not for `{of}`"))),
+            Call::Blob { of } => {
+                Err(CallError::Denied(format!("a local run waits for no other task, so not for `{of}`")))
+            }
         }
     }
 }

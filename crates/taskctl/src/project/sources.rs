@@ -10,8 +10,7 @@ use anyhow::{Context, ensure};
 use sha2::{Digest as _, Sha256};
 
 /// Directories that are made, not written.
-const MADE: [&str; 8] =
-    ["dist", "target", "node_modules", ".git", ".venv", ".tasklane", "__pycache__", ".zig-cache"];
+const MADE: [&str; 8] = ["dist", "target", "node_modules", ".git", ".venv", ".tasklane", "__pycache__", ".zig-cache"];
 /// Most files of a project. More are a sign that it is none, such as a home directory.
 const FILES_MAX: usize = 20_000;
 

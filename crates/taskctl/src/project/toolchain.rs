@@ -31,11 +31,17 @@ pub(super) fn typescript(project: &Project) -> anyhow::Result<()> {
     let node = version(Path::new("node"), &["--version"]);
     let is_new_enough = node.as_deref().is_some_and(|text| numbers(text).first() >= Some(&NODE_MAJOR_MIN));
     if !is_new_enough {
-        return Err(missing("Node.js 20 or newer", "install Node.js with npm, for example `apt-get install nodejs npm`"));
+        return Err(missing(
+            "Node.js 20 or newer",
+            "install Node.js with npm, for example `apt-get install nodejs npm`",
+        ));
     }
     let script = project.dir.join("node_modules/tasklane-sdk/bin/tasklane.mjs");
     if !script.exists() {
-        return Err(missing("the package tasklane-sdk", format!("cd {} && npm install --ignore-scripts", project.dir.display())));
+        return Err(missing(
+            "the package tasklane-sdk",
+            format!("cd {} && npm install --ignore-scripts", project.dir.display()),
+        ));
     }
     let engine = match project.settings.engine {
         Engine::QuickJs => "quickjs",

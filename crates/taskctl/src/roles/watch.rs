@@ -145,7 +145,8 @@ impl Watch {
         let ids = ended.iter().map(|task| task.id.clone()).collect();
         let Some(seen) = self.seen_tasks.replace(ids) else { return };
         for task in ended.iter().rev().filter(|task| !seen.contains(&task.id)) {
-            let kind = task.outcome.as_ref().map_or_else(|| task.state.to_string(), |outcome| outcome.kind().to_string());
+            let kind =
+                task.outcome.as_ref().map_or_else(|| task.state.to_string(), |outcome| outcome.kind().to_string());
             let message = task.outcome.as_ref().and_then(|outcome| outcome.message()).unwrap_or_default();
             output::note(&format!("task {} {kind} {}", task.id, output::inert(message)));
             self.show_log(&task.id).await;

@@ -120,7 +120,8 @@ fn a_local_run_ends_as_one_on_a_server_would() {
     let ran = project.taskctl(&["run", ".", "--local", "--input", "-"], "grüße".as_bytes());
     assert_eq!((ran.code, ran.out().as_str()), (0, "grüße"), "{ran:?}");
     assert!(ran.err.contains("fuel"), "{ran:?}");
-    let told = project.taskctl(&["run", "dist/copied.wasm", "--local", "-o", "json", "--input", "{\"a\":1}"], b"").json();
+    let told =
+        project.taskctl(&["run", "dist/copied.wasm", "--local", "-o", "json", "--input", "{\"a\":1}"], b"").json();
     assert_eq!((&told["outcome"]["kind"], &told["result"]["a"]), (&Value::from("ok"), &Value::from(1)));
     project.source(&wasm::fail("it is full", 75));
     let failed = project.taskctl(&["run", ".", "--local"], b"");

@@ -53,7 +53,8 @@ impl Events {
     /// `outer{a=1}:inner`, if it is in any.
     fn around(&self) -> Option<String> {
         let inside = INSIDE.with_borrow(Clone::clone);
-        let names = self.with(|spans| inside.iter().filter_map(|id| Some(spans.get(id)?.0.clone())).collect::<Vec<_>>());
+        let names =
+            self.with(|spans| inside.iter().filter_map(|id| Some(spans.get(id)?.0.clone())).collect::<Vec<_>>());
         (!names.is_empty()).then(|| names.join(":"))
     }
 }

@@ -55,7 +55,9 @@ impl Sandbox {
         let mut command = Command::new(taskctl);
         command.arg("run").arg(&self.project).args(["--local", "-o", "json", "--input", "-"]).args(&self.args);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let mut child = child.unwrap_or_else(|error| panic!("taskctl cannot be started ({error}): put it on PATH, or its path into TASKCTL"));
+        let mut child = child.unwrap_or_else(|error| {
+            panic!("taskctl cannot be started ({error}): put it on PATH, or its path into TASKCTL")
+        });
         if let Some(mut stdin) = child.stdin.take() {
             // One that does not read its payload says why.
             drop(std::io::Write::write_all(&mut stdin, payload));
@@ -76,7 +78,9 @@ fn end(told: &Value) -> Result<Vec<u8>, TaskError> {
     let outcome = &told["outcome"];
     let (kind, message) = (text(&outcome["kind"]), text(&outcome["message"]));
     match kind.as_str() {
-        "ok" => Ok(told.get("result").map_or_else(|| text(&told["result_text"]).into_bytes(), |value| value.to_string().into_bytes())),
+        "ok" => Ok(told
+            .get("result")
+            .map_or_else(|| text(&told["result_text"]).into_bytes(), |value| value.to_string().into_bytes())),
         "task_error" => {
             let is_retryable = outcome["retryability"] == "retryable";
             let code = text(&outcome["code"]);
