@@ -1,16 +1,27 @@
 """The host from inside of a module: the interfaces of `wit/`, as `componentize-py` binds them."""
 
+import importlib
+import pkgutil
 import re
 from typing import Any, Callable, TypeVar
 
+import wit_world.imports
 from componentize_py_types import Err
-from wit_world.imports import (
-    config, kv, log, monotonic_clock, outgoing_handler, progress, secrets, streams, tasks,
-    tasklane_task_types as task_types, wasi_http_types as http_types,
-)
+from wit_world.imports import config, kv, log, monotonic_clock, outgoing_handler, progress, secrets, streams, tasks
 
 from tasklane._errors import HostError, HttpError
 from tasklane._task import Context, Failure
+
+
+
+def _module_with(name: str) -> Any:
+    """The interface that has a type of this name. Two are called `types`, and what they are bound as depends on the compiler's version."""
+    names = (found.name for found in pkgutil.iter_modules(wit_world.imports.__path__))
+    modules = (importlib.import_module(f"wit_world.imports.{found}") for found in names)
+    return next(module for module in modules if hasattr(module, name))
+
+
+task_types, http_types = _module_with("TaskError_Permanent"), _module_with("OutgoingRequest")
 
 _T = TypeVar("_T")
 _CODES = {
