@@ -72,23 +72,20 @@ async function quickjs(source) {
   return component;
 }
 
-async function starlingmonkey(source, scratch) {
+async function starlingmonkey(source) {
   // The package that jco itself calls; it comes with jco.
   const { componentize } = await needed("@bytecodealliance/componentize-js");
-  const file = join(scratch, "main.js");
-  writeFileSync(file, source);
-  const { component } = await componentize({ sourcePath: file, witPath: WIT, worldName: WORLD, disableFeatures: ["http", "fetch-event"] });
+  const disableFeatures = ["http", "fetch-event"];
+  const { component } = await componentize(source, { sourceName: "main.js", witPath: WIT, worldName: WORLD, disableFeatures });
   return component;
 }
 
 async function build(entry, out, engine) {
   const path = resolve(entry);
   if (!existsSync(path)) throw new Refused(`the entry ${entry} does not exist: write it, or set [build] entry in tasklane.toml`);
-  const scratch = join(dirname(out), ".bundle");
-  mkdirSync(scratch, { recursive: true });
   const source = await bundle(path, engine);
-  const component = engine === "quickjs" ? await quickjs(source) : await starlingmonkey(source, scratch);
-  rmSync(scratch, { recursive: true });
+  const component = await (engine === "quickjs" ? quickjs(source) : starlingmonkey(source));
+  mkdirSync(dirname(out), { recursive: true });
   writeFileSync(out, component);
 }
 

@@ -43,14 +43,14 @@ declare module "tasklane:task/blobs@0.1.0" {
   export function openResult(of: string): Blob | null | undefined;
   export function create(): Writer;
 }
-declare module "wasi:clocks/monotonic-clock@0.2.12" {
+declare module "wasi:clocks/monotonic-clock@0.2.10" {
   export function now(): number | bigint;
   export function subscribeDuration(nanoseconds: number | bigint): { block(): void };
 }
-declare module "wasi:random/random@0.2.12" {
+declare module "wasi:random/random@0.2.10" {
   export function getRandomBytes(length: number | bigint): Uint8Array;
 }
-declare module "wasi:http/types@0.2.12" {
+declare module "wasi:http/types@0.2.10" {
   type Disposable = { [Symbol.dispose]?(): void };
   export class Fields {
     static fromList(entries: [string, Uint8Array][]): Fields;
@@ -71,6 +71,6 @@ declare module "wasi:http/types@0.2.12" {
     static finish(body: unknown): unknown;
   }
 }
-declare module "wasi:http/outgoing-handler@0.2.12" {
+declare module "wasi:http/outgoing-handler@0.2.10" {
   export function handle(request: unknown, options: undefined): { get(): unknown; subscribe(): { block(): void; [Symbol.dispose]?(): void } };
 }

@@ -1,7 +1,7 @@
 //! One request and its whole answer over `wasi:http`.
 
-import { handle } from "wasi:http/outgoing-handler@0.2.12";
-import { Fields, IncomingBody, OutgoingBody, OutgoingRequest } from "wasi:http/types@0.2.12";
+import { handle } from "wasi:http/outgoing-handler@0.2.10";
+import { Fields, IncomingBody, OutgoingBody, OutgoingRequest } from "wasi:http/types@0.2.10";
 import { isBig } from "#engine";
 import { HttpError } from "../errors.ts";
 import { encode } from "../text.ts";
