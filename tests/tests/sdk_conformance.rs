@@ -277,7 +277,7 @@ async fn tell(client: &Client, sdk: &Sdk, api: &str) -> anyhow::Result<()> {
 /// Tasks that are measured.
 const MEASURED: usize = 31;
 
-/// What a task that does next to nothing costs, after the first ones: the figures of `docs/languages.md`.
+/// What a task that does next to nothing costs, after the first ones.
 async fn cost(client: &Client, sdk: &Sdk, bytes: u64) -> anyhow::Result<()> {
     let mut usages = Vec::new();
     for _ in 0..MEASURED {
