@@ -1,5 +1,5 @@
 -- The same indexes under conditions that cost less. SQLite makes a table of a list of more than two states and looks each row's state up
--- in it, at every insert and update; a comparison after the other costs a quarter of that, and mostly the first one decides.
+-- in it, at every insert and update; of comparisons one after the other, mostly the first decides.
 DROP INDEX tasks_ended;
 CREATE INDEX tasks_ended ON tasks (ended_at, id) WHERE state <> 'queued' AND state <> 'running' AND state <> 'scheduled'
     AND state <> 'blocked' AND state <> 'retrying';
