@@ -3,8 +3,9 @@
 //! Each attempt begins on the guests' threads, an urgent one on threads of its own. Once it has used [`SHORT_CPU`] of processor time, its
 //! future goes on, on threads of lower priority ([`LONG_NICE`]), where all that are long share the rest. So an attempt of microseconds never
 //! waits behind loops that use up every core: the feedback queue of operating systems. Nor does an urgent one wait for the slices of others,
-//! which can be long: a guest that touches 64 MiB of fresh memory holds its thread for tens of milliseconds. Long attempts do not starve: the
-//! kernel gives them about a tenth of a core that urgent ones would take whole. Called by [`crate::receive`]; attempts without a cluster
+//! which can be long: a guest that touches 64 MiB of fresh memory holds its thread for tens of milliseconds. Threads of guests that are not
+//! urgent have long slices ([`slice::COMPUTES`]), so that whatever answers, in whichever process, has its turn at once when it wakes; their share
+//! of the processors stays. Long attempts do not starve: the kernel gives them about a tenth of a core that urgent ones would take whole. Called by [`crate::receive`]; attempts without a cluster
 //! ([`crate::local`]) have one level only.
 
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tasklane_jail::slice;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
@@ -34,19 +36,36 @@ pub(crate) struct GuestThreads {
     pub(crate) long: Runtime,
 }
 
-fn runtime(name: &str, threads: usize, nice: i32) -> std::io::Result<Runtime> {
-    let begin = move || {
-        // Without it, all attempts are equally important: slower for urgent and short ones, and no reason not to run.
-        if let Err(error) = rustix::process::setpriority_process(None, nice) {
+/// What the kernel is told of the threads of a level.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    nice: i32,
+    slice: Option<Duration>,
+}
+
+impl Share {
+    const URGENT: Self = Self { nice: 0, slice: None };
+    const SHORT: Self = Self { nice: 0, slice: Some(slice::COMPUTES) };
+    const LONG: Self = Self { nice: LONG_NICE, slice: Some(slice::COMPUTES) };
+
+    /// Without it, all threads are equally important: slower for urgent and short attempts, and no reason not to run.
+    fn take(self) {
+        if self.nice != 0
+            && let Err(error) = rustix::process::setpriority_process(None, self.nice)
+        {
             tracing::warn!(%error, "the threads of guests keep their priority");
         }
-    };
+        if let Some(Err(error)) = self.slice.map(slice::set) {
+            tracing::warn!(%error, "the threads of guests keep their slice");
+        }
+    }
+}
+
+fn runtime(name: &str, threads: usize, share: Share) -> std::io::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(threads).thread_name(name).enable_all();
     builder.global_queue_interval(ARRIVALS_INTERVAL).event_interval(EVENTS_INTERVAL);
-    if nice != 0 {
-        builder.on_thread_start(begin);
-    }
+    builder.on_thread_start(move || share.take());
     builder.build()
 }
 
@@ -54,9 +73,9 @@ impl GuestThreads {
     /// Starts `threads` threads for each level.
     pub(crate) fn start(threads: usize) -> std::io::Result<Self> {
         Ok(Self {
-            urgent: runtime("guest-urgent", threads, 0)?,
-            short: runtime("guest", threads, 0)?,
-            long: runtime("guest-long", threads, LONG_NICE)?,
+            urgent: runtime("guest-urgent", threads, Share::URGENT)?,
+            short: runtime("guest", threads, Share::SHORT)?,
+            long: runtime("guest-long", threads, Share::LONG)?,
         })
     }
 
@@ -183,6 +202,17 @@ mod tests {
         let threads = threads();
         let nice = async { rustix::process::getpriority_process(None).unwrap() };
         assert_eq!(threads.long.block_on(threads.long.spawn(nice)).unwrap(), LONG_NICE);
+        threads.end();
+    }
+
+    /// Kernels before 6.12 do not keep slices.
+    #[test]
+    fn threads_of_guests_that_are_not_urgent_have_long_slices() {
+        let threads = threads();
+        let of = |runtime: &Runtime| runtime.block_on(runtime.spawn(async { slice::get().unwrap() })).unwrap();
+        let (urgent, short, long) = (of(&threads.urgent), of(&threads.short), of(&threads.long));
+        assert_eq!(short, long);
+        assert!(short == slice::COMPUTES && urgent < short || short.is_zero(), "{urgent:?} {short:?}");
         threads.end();
     }
 

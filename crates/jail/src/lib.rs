@@ -1,5 +1,7 @@
 //! Walls around a process that handles code nobody trusts: a host, and the child that compiles modules.
 //!
+//! Beside them, how long a thread may have a processor at a time ([`slice`]).
+//!
 //! Called by `taskctl` before a host's threads start, by the compile child before it reads its module, and by `taskctl doctor`.
 //! Walls are raised once and stay for the life of the process and of its children. Guarantees: what [`Walls`] calls `on` the
 //! kernel has accepted. Not guaranteed: that walls hold against a hole in the kernel itself.
@@ -8,6 +10,7 @@ mod capabilities;
 mod files;
 pub mod kernel;
 mod limits;
+pub mod slice;
 mod syscalls;
 mod wall;
 

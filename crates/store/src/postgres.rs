@@ -156,6 +156,13 @@ impl WriteConnection {
         Ok(self.connection.insert(connection))
     }
 
+    /// Nothing: this server's writers do not exclude each other.
+    #[expect(clippy::unused_async, reason = "SQLite's file of this name waits here")]
+    pub(crate) async fn begin_turn(&mut self) {}
+
+    /// Nothing.
+    pub(crate) fn end_turn(&mut self) {}
+
     /// Called after a failed transaction: whatever the connection's state, a new one has none.
     pub(crate) async fn recover(&mut self) {
         self.connection = None;

@@ -1,7 +1,7 @@
 //! SQLite: one file, WAL, `synchronous=FULL`, exactly one write connection in this process.
 //!
-//! Another process may have the same file open (an API and a scheduler, say): write transactions begin `IMMEDIATE` and wait for
-//! each other up to [`BUSY_TIMEOUT`].
+//! Another process may have the same file open (an API and a scheduler, say): their write transactions take turns ([`turn`]), begin
+//! `IMMEDIATE` and wait for each other up to [`BUSY_TIMEOUT`].
 
 use std::path::Path;
 use std::time::Duration;
@@ -116,6 +116,8 @@ mod secrets;
 mod settle;
 #[path = "shared/submit.rs"]
 mod submit;
+#[path = "sqlite/turn.rs"]
+mod turn;
 #[path = "shared/unblock.rs"]
 mod unblock;
 #[path = "shared/unique.rs"]
@@ -157,18 +159,30 @@ pub(crate) async fn open(path: &str) -> Result<Stores, StoreError> {
     let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).test_before_acquire(false);
     let readers = readers.connect_with(options(path)).await.map_err(unavailable)?;
     let commits = Commits::new()?;
-    let store = adapter::Store::start(WriteConnection { connection }, readers, commits.clone());
+    let store =
+        adapter::Store::start(WriteConnection { connection, turns: turn::Turns::new(path) }, readers, commits.clone());
     Ok(crate::stores(store, commits))
 }
 
 /// The one connection that writes. A file cannot go away as a server can: it is opened once.
 pub(crate) struct WriteConnection {
     connection: SqliteConnection,
+    turns: turn::Turns,
 }
 
 impl WriteConnection {
     pub(crate) async fn get(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
         Ok(&mut self.connection)
+    }
+
+    /// Waits until no other process writes.
+    pub(crate) async fn begin_turn(&mut self) {
+        self.turns.begin().await;
+    }
+
+    /// Lets others write.
+    pub(crate) fn end_turn(&mut self) {
+        self.turns.end();
     }
 
     /// Called after a failed transaction.

@@ -197,6 +197,12 @@ pub(crate) type Answered = Result<Answer, StoreError>;
 /// A write connection.
 #[async_trait]
 pub(crate) trait Backend: Send + 'static {
+    /// Waits until transactions of this connection have their turn: what comes meanwhile goes into the same transaction.
+    async fn begin_turn(&mut self);
+
+    /// Lets others have theirs.
+    fn end_turn(&mut self);
+
     /// Applies all in one transaction and commits it. `Err` means that nothing of it happened.
     async fn transact(&mut self, ops: &[Op]) -> Result<Vec<Answered>, sqlx::Error>;
 }
@@ -231,8 +237,9 @@ impl Writer {
 
 async fn run(mut backend: impl Backend, mut queue: mpsc::Receiver<Waiting>, commits: Commits) {
     while let Some(first) = queue.recv().await {
-        let (ops, callers) = gather(first, &mut queue);
         let begun = Instant::now();
+        backend.begin_turn().await;
+        let (ops, callers) = gather(first, &mut queue);
         let answers = match backend.transact(&ops).await {
             Ok(answers) => answers,
             Err(error) => {
@@ -240,6 +247,7 @@ async fn run(mut backend: impl Backend, mut queue: mpsc::Receiver<Waiting>, comm
                 one_by_one(&mut backend, &ops, error).await
             }
         };
+        backend.end_turn();
         commits.note(begun.elapsed(), ops.len());
         for (caller, answer) in callers.into_iter().zip(answers) {
             // A caller that has gone away does not need to know.

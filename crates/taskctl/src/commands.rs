@@ -42,6 +42,7 @@ use crate::roles;
 pub(crate) fn alone(cli: &Cli) -> Option<anyhow::Result<ExitCode>> {
     match &cli.command {
         Command::CompileModule { order } => {
+            let _kept = tasklane_jail::slice::set(tasklane_jail::slice::COMPUTES);
             tasklane_jail::close_inherited();
             let compiled = ChildOrder::from_args(order).and_then(|order| tasklane_host::child_main(&order));
             Some(compiled.map(|()| ExitCode::SUCCESS).map_err(|why| Failure::new(FAILED, why).into()))
@@ -57,10 +58,20 @@ pub(crate) fn alone(cli: &Cli) -> Option<anyhow::Result<ExitCode>> {
 
 /// What has to be done before there are threads.
 pub(crate) fn before_threads(cli: &mut Cli) -> anyhow::Result<Walls> {
+    if matches!(cli.command, Command::Serve(_) | Command::Dev(_)) {
+        answer_soon();
+    }
     match &mut cli.command {
         Command::Serve(args) => roles::walls::prepare(args),
         _ => Ok(Walls::default()),
     }
+}
+
+/// Threads of servers that wake have their turn before those that compute.
+fn answer_soon() {
+    use tasklane_jail::slice;
+    // Before there is a log to write to; without it, answers come later on a busy machine.
+    let _kept = slice::set(slice::ANSWERS);
 }
 
 /// Carries out the command line: once, or again and again where that is asked for.

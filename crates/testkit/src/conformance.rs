@@ -75,6 +75,7 @@ macro_rules! store_conformance {
             reads::a_walk_over_pages_meets_every_task_once,
             reads::filters_select_and_combine,
             reads::labels_find_tasks,
+            reads::labels_are_each_tasks_own_in_a_batch,
             reads::counts_are_by_state_and_lane,
             reads::what_is_not_there_is_none,
             retention::rules_are_set_read_back_and_unset,

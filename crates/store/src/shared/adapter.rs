@@ -48,6 +48,14 @@ impl Store {
 
 #[async_trait]
 impl Backend for WriteConnection {
+    async fn begin_turn(&mut self) {
+        WriteConnection::begin_turn(self).await;
+    }
+
+    fn end_turn(&mut self) {
+        WriteConnection::end_turn(self);
+    }
+
     async fn transact(&mut self, ops: &[Op]) -> Result<Vec<Answered>, sqlx::Error> {
         let conn = self.get().await?;
         let answers = transaction(conn, ops).await;

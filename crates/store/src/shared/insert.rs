@@ -19,8 +19,9 @@ type Conn = <Db as sqlx::Database>::Connection;
 /// Groups that a task is compared with; where there are more kinds of tasks in turn, groups become smaller.
 const GROUPS_COMPARED_MAX: usize = 8;
 
-/// What each row has of its own: id, payload, time of its submission, when it is due, its deadline.
-const KINDS: [&str; 5] = ["bytes", "bytes", "int", "int", "int"];
+/// What each row has of its own: id, payload, time of its submission, when it is due, its deadline, and its spec where that is not the
+/// first row's (labels or a trace's context of its own).
+const KINDS: [&str; 6] = ["bytes", "bytes", "int", "int", "int", "text"];
 /// What the rows have in common: the columns of [`bind`], in its order.
 const COMMON: [(&str, &str); 9] = [
     ("module_name", "text"),
@@ -73,9 +74,12 @@ impl Way {
             Self::Waiting => ("NULL", "NULL"),
         };
         let names: Vec<&str> = COMMON.iter().map(|(name, _)| *name).collect();
-        let parameters = COMMON.iter().zip(1..).map(|((_, kind), number)| rows::parameter(KINDS.len(), number, kind));
+        let parameters = COMMON.iter().zip(1..).map(|((name, kind), number)| {
+            let common = rows::parameter(KINDS.len(), number, kind);
+            if *name == "spec" { format!("COALESCE(v.spec, {common})") } else { common }
+        });
         format!(
-            "WITH v (id, payload, created_at, due_at, deadline) AS ({}) \
+            "WITH v (id, payload, created_at, due_at, deadline, spec) AS ({}) \
              INSERT INTO tasks (id, payload, created_at, due_at, deadline, queued_at, published_at, attempt, delivery, {}) \
              SELECT v.id, v.payload, v.created_at, v.due_at, v.deadline, {queued_at}, {published_at}, {}, {}, {} FROM v \
              WHERE TRUE ON CONFLICT (id) DO NOTHING",
@@ -124,13 +128,13 @@ fn alike(one: &Fresh<'_>, other: &Fresh<'_>) -> bool {
         && a.priority == b.priority
         && a.payload.kind == b.payload.kind
         && a.lineage.batch == b.lineage.batch
-        && one.waits.names == other.waits.names
-        && same_spec(a, b)
 }
 
 /// Whether [`spec_of`] says the same of both.
-fn same_spec(a: &NewTask, b: &NewTask) -> bool {
-    a.limits == b.limits
+fn same_spec(one: &Fresh<'_>, other: &Fresh<'_>) -> bool {
+    let (a, b) = (one.task, other.task);
+    one.waits.names == other.waits.names
+        && a.limits == b.limits
         && a.retry == b.retry
         && a.labels == b.labels
         && a.traceparent == b.traceparent
@@ -143,7 +147,7 @@ async fn insert_alike(conn: &mut Conn, piece: &[&Fresh<'_>]) -> Result<(), Store
     let way = Way::of(first);
     let task = first.task;
     let query = sqlx::query::<Db>(way.texts().of(piece.len(), |rows| way.sql(rows)));
-    rows::bind(query, own(piece))
+    rows::bind(query, own(first, piece)?)
         .bind(task.module.name.as_str().to_owned())
         .bind(task.module.version.to_string())
         .bind(task.module.digest.as_bytes().to_vec())
@@ -159,14 +163,20 @@ async fn insert_alike(conn: &mut Conn, piece: &[&Fresh<'_>]) -> Result<(), Store
         .map_err(unavailable)
 }
 
-fn own(piece: &[&Fresh<'_>]) -> Vec<Column> {
+/// What the rows have of their own; a spec only where it is not `first`'s.
+fn own(first: &Fresh<'_>, piece: &[&Fresh<'_>]) -> Result<Vec<Column>, StoreError> {
+    let specs: Result<Vec<Option<String>>, StoreError> = piece
+        .iter()
+        .map(|one| if same_spec(first, one) { Ok(None) } else { spec_of(one.task, &one.waits.names).map(Some) })
+        .collect();
     let tasks = || piece.iter().map(|one| one.task);
     let due = |task: &NewTask| task.run_at.filter(|_| task.initial_state() == StateKind::Scheduled);
-    vec![
+    Ok(vec![
         Column::Bytes(tasks().map(|task| Some(id_bytes(task.id))).collect()),
         Column::Bytes(tasks().map(|task| Some(task.payload.bytes.to_vec())).collect()),
         Column::Int(tasks().map(|task| Some(task.created_at.as_micros())).collect()),
         Column::Int(tasks().map(|task| due(task).map(|due| due.as_micros())).collect()),
         Column::Int(tasks().map(|task| task.deadline.map(|deadline| deadline.as_micros())).collect()),
-    ]
+        Column::Text(specs?),
+    ])
 }

@@ -86,6 +86,23 @@ pub async fn labels_find_tasks(world: World) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Tasks of one batch that differ in labels and the context of their trace keep their own, whatever statements they share.
+pub async fn labels_are_each_tasks_own_in_a_batch(world: World) -> anyhow::Result<()> {
+    let context = |n: usize| format!("00-0af7651916cd43dd8448eb211c80319c-{n:016x}-01");
+    let own = |n: usize| -> anyhow::Result<NewTask> {
+        let number = n.to_string();
+        Ok(NewTask { labels: labels(&[("n", number.as_str())])?, traceparent: Some(context(n + 1)), ..task()? })
+    };
+    let mixed = |n: usize| if n.is_multiple_of(3) { task() } else { own(n) };
+    let batch: Vec<NewTask> = (0..70).map(mixed).collect::<anyhow::Result<_>>()?;
+    world.stores.tasks.submit(batch.clone()).await?;
+    for new in batch {
+        let read = world.task(new.id).await?;
+        ensure!(read.labels == new.labels && read.traceparent == new.traceparent, "{new:?}: {read:?}");
+    }
+    Ok(())
+}
+
 /// Lanes count queued rows only and tell how long the oldest has waited.
 pub async fn counts_are_by_state_and_lane(world: World) -> anyhow::Result<()> {
     let done = world.submit(task()?).await?;
