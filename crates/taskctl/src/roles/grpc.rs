@@ -21,7 +21,8 @@ pub(crate) async fn serve(listener: Option<TcpListener>, api: &Api, shutdown: Ca
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "answering gRPC");
     }
-    if let Err(error) = tasklane_grpc::serve(listener, api.router(), GrpcSettings::default(), shutdown).await {
+    if let Err(error) = tasklane_grpc::serve(listener, api.in_process_router(), GrpcSettings::default(), shutdown).await
+    {
         tracing::error!(%error, "gRPC is no longer answered");
     }
 }
