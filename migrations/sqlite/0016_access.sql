@@ -14,7 +14,7 @@ CREATE TABLE tokens (
     last_used_at BIGINT
 );
 
--- Never changed and never removed, which the database itself sees to. `namespace` is empty for what is the cluster's.
+-- Never changed, and removed only behind the floor, which the database itself sees to. `namespace` is empty for what is the cluster's.
 CREATE TABLE audit (
     seq       INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     at        BIGINT  NOT NULL,
@@ -33,6 +33,19 @@ CREATE INDEX audit_actor ON audit (actor, seq);
 CREATE TRIGGER audit_keeps_what_it_says BEFORE UPDATE ON audit BEGIN
     SELECT RAISE(ABORT, 'the audit log is append-only');
 END;
-CREATE TRIGGER audit_keeps_what_it_has BEFORE DELETE ON audit BEGIN
+
+-- One row: what is not younger may go. It only rises.
+CREATE TABLE audit_floor (
+    before BIGINT NOT NULL
+);
+INSERT INTO audit_floor (before) VALUES (0);
+CREATE TRIGGER audit_floor_only_rises BEFORE UPDATE ON audit_floor WHEN NEW.before < OLD.before BEGIN
+    SELECT RAISE(ABORT, 'the floor of the audit log only rises');
+END;
+CREATE TRIGGER audit_floor_stays BEFORE DELETE ON audit_floor BEGIN
+    SELECT RAISE(ABORT, 'the floor of the audit log only rises');
+END;
+CREATE TRIGGER audit_keeps_what_it_has BEFORE DELETE ON audit
+WHEN OLD.at > (SELECT before FROM audit_floor) BEGIN
     SELECT RAISE(ABORT, 'the audit log is append-only');
 END;

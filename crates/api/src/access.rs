@@ -13,16 +13,17 @@ mod limit;
 mod local;
 mod place;
 mod record;
+mod source;
 pub(crate) mod table;
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use http::request::Parts;
 use tasklane_api_types::ErrorCode;
 use tasklane_domain::Timestamp;
 use tasklane_domain::access::{Grants, Role, TokenId};
+use tasklane_domain::egress::Network;
 use tasklane_domain::flow::Rate;
 
 use crate::error::ApiError;
@@ -55,6 +56,8 @@ pub struct AccessSettings {
     pub namespace_rate: Option<Rate>,
     /// Whose JWTs are taken, besides tokens. Default: nobody's.
     pub jwt: Option<JwtSettings>,
+    /// Proxies whose `X-Forwarded-For` is believed, in the audit log and where addresses are limited. Default: none.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// What access control remembers in one process.
@@ -114,11 +117,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         let missing = || ApiError::new(ErrorCode::Internal, "the request went past the access check");
         parts.extensions.get::<Self>().cloned().ok_or_else(missing)
     }
-}
-
-fn source(extensions: &http::Extensions) -> Option<IpAddr> {
-    // The accept loops put it into each request.
-    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical())
 }
 
 fn unauthenticated(detail: &str) -> ApiError {

@@ -90,6 +90,11 @@ impl Api {
         self.router().layer(axum::Extension(access::InProcess))
     }
 
+    /// The certificate, where one is set.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.state.settings.tls.clone()
+    }
+
     /// Serves until `shutdown`; then readiness drops and what is under way is finished.
     pub async fn serve(&self, listener: TcpListener, shutdown: CancellationToken) {
         let background = self.run_background(shutdown.clone());

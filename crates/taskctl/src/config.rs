@@ -177,6 +177,9 @@ pub(crate) struct Settings {
     /// How long their logs stay. Default 7d.
     #[arg(long, env = "TASKLANE_KEEP_LOGS", value_name = "TIME")]
     pub(crate) keep_logs: Option<Keep>,
+    /// How long entries of the audit log stay. Default `forever`.
+    #[arg(long, env = "TASKLANE_KEEP_AUDIT", value_name = "TIME")]
+    pub(crate) keep_audit: Option<Keep>,
     /// How often the leader looks for what has stayed long enough. Default 30s, for `dev` 2s.
     #[arg(long, env = "TASKLANE_RETENTION_INTERVAL", value_name = "TIME")]
     pub(crate) retention_interval: Option<Time>,
@@ -261,7 +264,10 @@ pub(crate) struct Settings {
     /// Requests about one namespace, of all together, in each API process. Default: no limit.
     #[arg(long, env = "TASKLANE_NAMESPACE_RATE", value_name = "RATE")]
     pub(crate) namespace_rate: Option<String>,
-    /// The API's certificate, PEM, read anew when it changes. Default: none, plain HTTP.
+    /// Proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8. Default: none.
+    #[arg(long, env = "TASKLANE_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR")]
+    pub(crate) trusted_proxies: Option<Vec<String>>,
+    /// The certificate of API and gRPC, PEM, read anew when it changes. Default: none, plain HTTP.
     #[arg(long, env = "TASKLANE_TLS_CERT", value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// The key of that certificate, PEM.
@@ -323,14 +329,14 @@ impl Settings {
         fill!(self, file: data_dir listen grpc_listen ops_listen database_url nats_url nats_credentials nats_user nats_password
             nats_token nats_nkey_file nats_ca nats_cert nats_key nats_tls_required nats_server replicas name slots slots_max urgent_slots
             queues cache_dir ack_wait_ms host_ttl_ms deliveries_max drain_timeout_ms lease_ttl_ms rescue_interval_ms
-            rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max keep_tasks keep_payloads keep_results keep_logs
+            rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max keep_tasks keep_payloads keep_results keep_logs keep_audit
             retention_interval idempotency_ttl log log_format limits public_url webhook_allow webhook_grant_networks
             webhook_timeout_ms webhook_attempts_max webhook_retry_ms module_key_file sandbox sandbox_without
             compile_memory_bytes compile_cpu_seconds compile_timeout_ms egress_allow
             egress_grant_networks egress_dns egress_ca_file egress_concurrent_max egress_connections_max
             egress_connect_timeout_ms egress_answer_timeout_ms kv_value_bytes_max kv_store_keys_max
             kv_store_bytes_max secrets_key_file secrets_key host_units_max spool_bytes_max
-            assets_bytes_max insecure bootstrap_token_file token_rate namespace_rate tls_cert tls_key tls_client_ca
+            assets_bytes_max insecure bootstrap_token_file token_rate namespace_rate trusted_proxies tls_cert tls_key tls_client_ca
             oidc_issuer oidc_audience oidc_jwks_url oidc_grant otlp_endpoint otlp_sample_ratio);
         Ok(self)
     }
@@ -403,6 +409,7 @@ impl Settings {
             payloads: self.keep_payloads.unwrap_or(default.payloads),
             results: self.keep_results.unwrap_or(default.results),
             logs: self.keep_logs.unwrap_or(default.logs),
+            audit: self.keep_audit.unwrap_or(default.audit),
         }
     }
 

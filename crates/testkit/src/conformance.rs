@@ -99,6 +99,7 @@ macro_rules! store_conformance {
             access::a_token_reads_back_and_is_revoked,
             access::the_last_use_of_a_token_is_kept,
             access::audit_entries_are_found,
+            access::audit_entries_go_when_they_are_old,
             access::roles_of_a_token_hold_where_they_were_given,
             assets::assets_lie_beside_the_version_that_has_them,
             assets::other_assets_under_one_version_are_a_conflict,

@@ -1,7 +1,7 @@
 //! Tokens as one process knows them: a bounded cache in front of the rows, and when each was last used.
 //!
 //! Called by [`super::guard`] and by the routes of tokens. Guarantees: a token that was revoked anywhere opens nothing here after
-//! [`FRESH`]; what does not exist is remembered as long, so that guessing costs the database little; last uses are written together,
+//! [`STALE_MAX`]; what does not exist is remembered as long, so that guessing costs the database little; last uses are written together,
 //! at most every [`WRITE_INTERVAL`]. What was used since the last writing is not known after a crash.
 
 use std::collections::HashMap;
@@ -18,8 +18,10 @@ use tasklane_domain::error::StoreError;
 use super::{Pass, Principal};
 use crate::state::State;
 
-/// How long a row counts as read.
-pub(crate) const FRESH: Duration = Duration::from_secs(2);
+/// How long a row counts as read: one request of a second reads it, whatever their number.
+pub(crate) const FRESH: Duration = Duration::from_secs(1);
+/// How long others go on with a row while one request reads it anew.
+const STALE_MAX: Duration = Duration::from_secs(2);
 /// Tokens that are remembered.
 const TOKENS_KNOWN_MAX: NonZeroUsize = match NonZeroUsize::new(10_000) {
     Some(most) => most,
@@ -34,6 +36,8 @@ const USES_WAITING_MAX: usize = 10_000;
 #[derive(Clone)]
 struct Known {
     read: Instant,
+    /// When somebody last went to read it.
+    asked: Instant,
     holder: Option<Arc<Holder>>,
 }
 
@@ -97,14 +101,26 @@ impl TokenBook {
     }
 
     async fn look(&self, state: &State, id: TokenId) -> Result<Option<Arc<Holder>>, StoreError> {
-        let known = self.known.lock().get(&id).cloned();
-        if let Some(known) = known.filter(|known| known.read.elapsed() < FRESH) {
-            return Ok(known.holder);
+        if let Some(known) = self.fresh(id) {
+            return Ok(known);
         }
         let read = Instant::now();
         let holder = state.ports.tokens.token(id).await?.map(holder);
-        self.known.lock().put(id, Known { read, holder: holder.clone() });
+        self.known.lock().put(id, Known { read, asked: read, holder: holder.clone() });
         Ok(holder)
+    }
+
+    /// What is known and young enough. Of those who find it older than [`FRESH`] one reads; others go on with it, up to [`STALE_MAX`].
+    fn fresh(&self, id: TokenId) -> Option<Option<Arc<Holder>>> {
+        let mut all = self.known.lock();
+        let known = all.get_mut(&id)?;
+        let age = known.read.elapsed();
+        let is_read_by_another = age < STALE_MAX && known.asked.elapsed() < FRESH;
+        if age < FRESH || is_read_by_another {
+            return Some(known.holder.clone());
+        }
+        known.asked = Instant::now();
+        None
     }
 
     /// Waits until what let somebody in does so no more: for streams, which no later request asks for.

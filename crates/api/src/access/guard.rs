@@ -15,7 +15,8 @@ use super::book::Shut;
 use super::limit::{Whose, limited};
 use super::record::{self, Visit};
 use super::table::{Audit, Found, Need, Rule, find};
-use super::{AccessMode, Caller, InProcess, Principal, denied, jwt, local, place, source, unauthenticated};
+use super::source::source;
+use super::{AccessMode, Caller, InProcess, Principal, denied, jwt, local, place, unauthenticated};
 use crate::error::{ApiError, ApiResult};
 use crate::routes::REQUEST_ID;
 use crate::state::State;
@@ -37,7 +38,7 @@ pub(crate) async fn guard(AxumState(state): AxumState<Arc<State>>, request: Requ
     };
     let mut visit = Visit {
         principal: principal.clone(),
-        source: source(request.extensions()),
+        source: source(&state.settings.access.trusted_proxies, request.extensions(), request.headers()),
         rule,
         path: request.uri().path().to_owned(),
         namespace: None,
@@ -123,7 +124,8 @@ fn bearer(headers: &HeaderMap) -> ApiResult<&str> {
 }
 
 async fn authenticate(state: &State, parts: &Parts) -> ApiResult<Arc<Principal>> {
-    let (from, now) = (source(&parts.extensions), state.clock.now());
+    let from = source(&state.settings.access.trusted_proxies, &parts.extensions, &parts.headers);
+    let now = state.clock.now();
     let text = bearer(&parts.headers)?;
     if let Some(from) = from {
         state.access.rates.may_guess(from, now)?;

@@ -1,7 +1,7 @@
-//! TLS of the API: certificate and key out of files, read anew when they change.
+//! TLS of the API and of gRPC: certificate and key out of files, read anew when they change.
 //!
-//! Called by the accept loop. Guarantees: connections begun before a change go on with what they began with; a file that cannot be
-//! read or does not fit changes nothing, is logged, and is tried again when it changes next. TLS 1.2 and 1.3, HTTP/1.1.
+//! Called by the accept loops; that of HTTP watches the files. Guarantees: connections begun before a change go on with what they began with; a file that cannot be
+//! read or does not fit changes nothing, is logged, and is tried again when it changes next. TLS 1.2 and 1.3.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +17,10 @@ use tokio_rustls::TlsAcceptor;
 
 /// How often the files are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
-/// The only protocol that is spoken.
-const ALPN: &[u8] = b"http/1.1";
+/// The only protocol that the API speaks.
+const HTTP: &[u8] = b"http/1.1";
+/// That of gRPC.
+const HTTP2: &[u8] = b"h2";
 
 /// Where certificates and keys are, PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +56,26 @@ type Stamp = Vec<Option<(SystemTime, u64)>>;
 #[derive(Debug)]
 pub struct Tls {
     files: TlsFiles,
-    config: RwLock<Arc<ServerConfig>>,
+    configs: RwLock<Configs>,
     seen: Mutex<Stamp>,
+}
+
+/// The same, for each door.
+#[derive(Debug, Clone)]
+struct Configs {
+    http: Arc<ServerConfig>,
+    grpc: Arc<ServerConfig>,
+}
+
+impl Configs {
+    fn of(config: &ServerConfig) -> Self {
+        let speaking = |protocol: &[u8]| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![protocol.to_vec()];
+            Arc::new(config)
+        };
+        Self { http: speaking(HTTP), grpc: speaking(HTTP2) }
+    }
 }
 
 impl TlsFiles {
@@ -68,7 +88,7 @@ impl TlsFiles {
         all.into_iter().flatten().map(one).collect()
     }
 
-    fn read(&self) -> Result<ServerConfig, TlsError> {
+    fn read(&self) -> Result<Configs, TlsError> {
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Unfit)?;
@@ -77,9 +97,8 @@ impl TlsFiles {
             Some(file) => builder.with_client_cert_verifier(verifier(file)?),
         };
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|why| wrong(&self.key, &why))?;
-        let mut config = builder.with_single_cert(certificates(&self.cert)?, key).map_err(TlsError::Unfit)?;
-        config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(config)
+        let config = builder.with_single_cert(certificates(&self.cert)?, key).map_err(TlsError::Unfit)?;
+        Ok(Configs::of(&config))
     }
 }
 
@@ -109,12 +128,18 @@ impl Tls {
     /// [`TlsError`], which names the file.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         let seen = files.stamp();
-        let config = RwLock::new(Arc::new(files.read()?));
-        Ok(Self { files, config, seen: Mutex::new(seen) })
+        let configs = RwLock::new(files.read()?);
+        Ok(Self { files, configs, seen: Mutex::new(seen) })
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.config.read().clone())
+        TlsAcceptor::from(self.configs.read().http.clone())
+    }
+
+    /// For the next connection of gRPC: the certificate that is in force now.
+    #[must_use]
+    pub fn grpc_acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.configs.read().grpc.clone())
     }
 
     /// Reads the files anew when they change, until it is dropped.
@@ -131,8 +156,8 @@ impl Tls {
             return;
         }
         match self.files.read() {
-            Ok(config) => {
-                *self.config.write() = Arc::new(config);
+            Ok(configs) => {
+                *self.configs.write() = configs;
                 tracing::info!(cert = %self.files.cert.display(), "the certificate was read anew");
             }
             Err(error) => tracing::error!(%error, "a changed certificate cannot be used; the former one stays"),

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod access_grpc;
+#[cfg(test)]
 mod access_jwt;
 #[cfg(test)]
 mod access_limits;

@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use crate::support::Room;
 
 /// Ends a test that would hang.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who signs, and what was signed.
 struct Authority {
@@ -50,8 +50,8 @@ impl Authority {
     }
 }
 
-struct Secured {
-    room: Room,
+pub(crate) struct Secured {
+    pub(crate) room: Room,
     address: std::net::SocketAddr,
     authority: Authority,
     dir: TempDir,
@@ -73,7 +73,7 @@ fn files(dir: &Path, client_ca: bool) -> TlsFiles {
     TlsFiles { cert: dir.join("tls.crt"), key: dir.join("tls.key"), client_ca }
 }
 
-async fn secured(client_ca: bool, serve: ServeSettings) -> Secured {
+pub(crate) async fn secured(client_ca: bool, serve: ServeSettings) -> Secured {
     let (dir, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     write_pair(dir.path(), &authority.sign("localhost", ExtendedKeyUsagePurpose::ServerAuth));
     std::fs::write(dir.path().join("clients.pem"), &authority.pem).unwrap();
@@ -87,7 +87,17 @@ async fn secured(client_ca: bool, serve: ServeSettings) -> Secured {
 }
 
 impl Secured {
-    fn config(&self, identity: Option<(String, String)>) -> ClientConfig {
+    /// Another certificate in the files.
+    pub(crate) fn renew(&self) {
+        write_pair(self.dir.path(), &self.authority.sign("localhost", ExtendedKeyUsagePurpose::ServerAuth));
+    }
+
+    /// A certificate that the server knows.
+    pub(crate) fn client(&self) -> (String, String) {
+        self.authority.sign("somebody", ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    pub(crate) fn config(&self, identity: Option<(String, String)>) -> ClientConfig {
         let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -124,7 +134,7 @@ async fn a_certificate_is_read_anew_without_a_restart() {
     std::fs::write(server.dir.path().join("tls.crt"), "nonsense").unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(server.ask(server.config(None)).await.unwrap().1, first);
-    write_pair(server.dir.path(), &server.authority.sign("localhost", ExtendedKeyUsagePurpose::ServerAuth));
+    server.renew();
     let begun = Instant::now();
     while server.ask(server.config(None)).await.unwrap().1 == first {
         assert!(begun.elapsed() < PATIENCE, "the former certificate stays");
@@ -135,8 +145,7 @@ async fn a_certificate_is_read_anew_without_a_restart() {
 #[tokio::test]
 async fn where_clients_have_certificates_each_has_to_show_one() {
     let server = secured(true, ServeSettings::default()).await;
-    let known = server.authority.sign("somebody", ExtendedKeyUsagePurpose::ClientAuth);
-    let (answer, _) = server.ask(server.config(Some(known))).await.unwrap();
+    let (answer, _) = server.ask(server.config(Some(server.client()))).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let stranger = Authority::new().sign("somebody", ExtendedKeyUsagePurpose::ClientAuth);
     for identity in [None, Some(stranger)] {

@@ -56,6 +56,13 @@ pub(super) async fn append(conn: &mut Conn, entries: &[AuditEntry]) -> Result<()
     Ok(())
 }
 
+/// Lets the database remove what is not younger than `before`; everything else it keeps.
+pub(super) async fn let_go(conn: &mut Conn, before: Timestamp) -> Result<(), StoreError> {
+    let query = sqlx::query::<Db>("UPDATE audit_floor SET before = $1 WHERE before < $2");
+    query.bind(before.as_micros()).bind(before.as_micros()).execute(conn).await.map_err(unavailable)?;
+    Ok(())
+}
+
 #[async_trait]
 impl AuditStore for Store {
     async fn append(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use tasklane_api::{AccessMode, AccessSettings, ClaimGrant, ClaimGrantError, JwtSettings, Tls, TlsFiles};
 use tasklane_domain::access::Credential;
+use tasklane_domain::egress::{NETWORKS_MAX, Network};
 
 use super::{Settings, read_secret};
 use crate::failure::{Failure, USAGE};
@@ -27,7 +28,16 @@ impl Settings {
             token_rate: rate("`token_rate`", &self.token_rate)?,
             namespace_rate: rate("`namespace_rate`", &self.namespace_rate)?,
             jwt: self.jwt()?,
+            trusted_proxies: self.proxies()?,
         })
+    }
+
+    /// Who is believed where requests come from.
+    fn proxies(&self) -> anyhow::Result<Vec<Network>> {
+        let networks = self.trusted_proxies.iter().flatten().map(|text| text.trim().parse());
+        let networks: Vec<Network> = networks.collect::<Result<_, _>>().context("`trusted_proxies`")?;
+        ensure!(networks.len() <= NETWORKS_MAX, "`trusted_proxies`: at most {NETWORKS_MAX} networks");
+        Ok(networks)
     }
 
     /// Whose JWTs are taken, where somebody's are.

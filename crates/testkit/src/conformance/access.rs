@@ -3,6 +3,7 @@
 use anyhow::{Context, ensure};
 use tasklane_domain::Timestamp;
 use tasklane_domain::access::{AuditEntry, AuditFilter, Credential, Grants, NewToken, Role, Token, TokenStanding};
+use tasklane_domain::retention::Leftover;
 
 use super::World;
 use super::world::{NOW, at};
@@ -86,6 +87,20 @@ pub async fn audit_entries_are_found(world: World) -> anyhow::Result<()> {
     ensure!(found(of("acme")?).await?.len() == 2 && found(of("nobody")?).await?.is_empty());
     ensure!(found(AuditFilter { actor: Some("b".to_owned()), ..of("acme")? }).await?.len() == 1);
     ensure!(found(AuditFilter { since: Some(at(3)), ..AuditFilter::default() }).await?.len() == 2);
+    Ok(())
+}
+
+/// What has stayed long enough goes, and nothing else.
+pub async fn audit_entries_go_when_they_are_old(world: World) -> anyhow::Result<()> {
+    let (audit, term) = (&world.stores.audit, world.lead().await?);
+    audit.append(vec![entry(1, None, "a")?, entry(2, None, "a")?, entry(3, None, "a")?]).await?;
+    let purge = async |time| world.stores.retention.purge(term, Leftover::AuditEntry, time).await;
+    ensure!(purge(at(0)).await? == 0);
+    ensure!(purge(at(2)).await? == 2);
+    // The floor does not sink again.
+    ensure!(purge(at(1)).await? == 0);
+    let left = audit.page(&AuditFilter::default(), None, 10).await?;
+    ensure!(left.len() == 1 && left.first().context("one")?.entry == entry(3, None, "a")?, "{left:?}");
     Ok(())
 }
 
