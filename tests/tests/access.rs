@@ -10,16 +10,18 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tasklane_testkit::nats::NatsServer;
-use tasklane_tests::{Process, Role, taskctl, wait_for};
+use tasklane_tests::{Process, Role, taskctl, wait_for, workspace};
+use tokio::io::AsyncWriteExt;
 
 /// An API that asks for tokens, on a database of its own.
 struct Guarded {
     api: Process,
     url: String,
+    grpc: String,
     http: reqwest::Client,
     env: Vec<(String, String)>,
     dir: tempfile::TempDir,
-    _nats: NatsServer,
+    nats: NatsServer,
 }
 
 fn free_address() -> anyhow::Result<String> {
@@ -39,7 +41,8 @@ impl Guarded {
     /// Starts one with the first admin's token out of a file, which is in the answer.
     async fn start() -> anyhow::Result<(Self, String)> {
         drop(rustls::crypto::ring::default_provider().install_default());
-        let (dir, nats, listen) = (tempfile::tempdir()?, NatsServer::start().await?, free_address()?);
+        let (dir, nats, listen, grpc) =
+            (tempfile::tempdir()?, NatsServer::start().await?, free_address()?, free_address()?);
         let (_, token, _) = run(dir.path(), &[], &["tokens", "generate"]).await?;
         let token = token.trim().to_owned();
         let file: PathBuf = dir.path().join("admin.token");
@@ -49,6 +52,7 @@ impl Guarded {
             pair("TASKLANE_DATA_DIR", dir.path().join("data").display().to_string()),
             pair("TASKLANE_NATS_URL", nats.url()),
             pair("TASKLANE_LISTEN", listen.clone()),
+            pair("TASKLANE_GRPC_LISTEN", grpc.clone()),
         ];
         let refused = run(dir.path(), &env, &["serve", "api"]).await?;
         ensure!(
@@ -59,7 +63,7 @@ impl Guarded {
         with_file.push(pair("TASKLANE_BOOTSTRAP_TOKEN_FILE", file.display().to_string()));
         let api = Process::start(Role::GuardedApi, "api", dir.path(), listen.clone(), &with_file)?;
         let http = reqwest::Client::builder().no_proxy().build()?;
-        let this = Self { api, url: format!("http://{listen}"), http, env, dir, _nats: nats };
+        let this = Self { api, url: format!("http://{listen}"), grpc, http, env, dir, nats };
         let ready = wait_for("the API to be ready", || async {
             Ok(this.http.get(format!("{}/readyz", this.url)).send().await?.status().is_success().then_some(()))
         });
@@ -71,6 +75,21 @@ impl Guarded {
         let request = self.http.request(method.parse()?, format!("{}{path}", self.url)).bearer_auth(token).json(body);
         let answer = request.send().await?;
         Ok((answer.status().as_u16(), answer.json().await.unwrap_or_default()))
+    }
+
+    /// A new token of `acme`, or of another place.
+    async fn token(&self, admin: &str, place: &str, role: &str) -> anyhow::Result<String> {
+        let body = json!({"name": role, "grants": {place: role}});
+        let (status, made) = self.ask(admin, "POST", "/api/v1/tokens", &body).await?;
+        ensure!(status == 201, "{made}");
+        Ok(made["token"].as_str().context("a token")?.to_owned())
+    }
+
+    async fn revoke(&self, admin: &str, token: &str) -> anyhow::Result<()> {
+        let id = token.rsplit_once('_').context("an id")?.0;
+        let (status, answer) = self.ask(admin, "DELETE", &format!("/api/v1/tokens/{id}"), &json!({})).await?;
+        ensure!(status == 204, "{answer}");
+        Ok(())
     }
 
     async fn cli(&self, token: &str, args: &[&str]) -> anyhow::Result<(i32, String, String)> {
@@ -154,13 +173,7 @@ async fn set_quotas(server: &Guarded, admin: &str) -> anyhow::Result<Infallible>
 #[tokio::test]
 async fn a_feed_tells_what_its_reader_may_see_and_ends_with_the_token() -> anyhow::Result<()> {
     let (server, admin) = Guarded::start().await?;
-    let make = async |grants: Value| {
-        let (status, made) =
-            server.ask(&admin, "POST", "/api/v1/tokens", &json!({"name": "feed", "grants": grants})).await?;
-        ensure!(status == 201, "{made}");
-        Ok(made["token"].as_str().context("a token")?.to_owned())
-    };
-    let viewer = make(json!({"acme": "viewer"})).await?;
+    let viewer = server.token(&admin, "acme", "viewer").await?;
     let open = async |token: &str| {
         let request = server.http.get(format!("{}/api/v1/events", server.url)).bearer_auth(token);
         anyhow::Ok(request.send().await?.error_for_status()?)
@@ -182,8 +195,7 @@ async fn a_feed_tells_what_its_reader_may_see_and_ends_with_the_token() -> anyho
         }
     };
     tokio::time::timeout(tasklane_tests::PATIENCE, both).await??;
-    let id = viewer.rsplit_once('_').context("an id")?.0;
-    ensure!(server.ask(&admin, "DELETE", &format!("/api/v1/tokens/{id}"), &json!({})).await?.0 == 204);
+    server.revoke(&admin, &viewer).await?;
     let mut heard = String::new();
     let rest = async {
         while let Ok(Some(piece)) = own.chunk().await {
@@ -192,5 +204,37 @@ async fn a_feed_tells_what_its_reader_may_see_and_ends_with_the_token() -> anyho
     };
     tokio::time::timeout(tasklane_tests::PATIENCE, rest).await.context("the feed of a revoked token goes on")?;
     ensure!(heard.contains("event: hello") && !heard.contains("event: audit"), "{heard}");
+    Ok(())
+}
+
+/// The other doors ask the same: clients of another language, over gRPC and NATS.
+#[tokio::test]
+async fn grpc_and_nats_let_in_whom_http_lets_in() -> anyhow::Result<()> {
+    let (server, admin) = Guarded::start().await?;
+    let revoked = server.token(&admin, "acme", "submitter").await?;
+    server.revoke(&admin, &revoked).await?;
+    let tokens = json!({
+        "revoked": revoked,
+        "viewer": server.token(&admin, "acme", "viewer").await?,
+        "submitter": server.token(&admin, "acme", "submitter").await?,
+        "other": server.token(&admin, "beta", "admin").await?,
+    });
+    let packages = workspace().join(".tools/clients");
+    ensure!(packages.exists(), "{} is missing: run `cargo xtask test --only build`", packages.display());
+    let mut command = tokio::process::Command::new("python3");
+    command
+        .env("PYTHONPATH", packages)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .arg(workspace().join("tests/clients/with_tokens.py"))
+        .args([server.grpc.as_str(), &workspace().join("proto").display().to_string(), &server.nats.url()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let mut child = command.spawn()?;
+    child.stdin.take().context("its standard input")?.write_all(tokens.to_string().as_bytes()).await?;
+    let output = tokio::time::timeout(tasklane_tests::PATIENCE, child.wait_with_output()).await??;
+    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success() && said.contains("all is well"), "{said}\n{errors}\n{}", server.api.output());
     Ok(())
 }

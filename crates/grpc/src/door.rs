@@ -68,7 +68,9 @@ impl Caller {
     pub(crate) fn of(metadata: &MetadataMap, extensions: &Extensions) -> Self {
         let given = metadata.clone().into_headers();
         // Each value: what is there twice is the routes' to refuse.
-        let values = |name: HeaderName| given.get_all(&name).iter().cloned().map(move |value| (name.clone(), value)).collect::<Vec<_>>();
+        let values = |name: HeaderName| {
+            given.get_all(&name).iter().cloned().map(move |value| (name.clone(), value)).collect::<Vec<_>>()
+        };
         let passed = PASSED_ON.into_iter().flat_map(values);
         let from = extensions.get::<crate::connection::Peer>().map(|peer| peer.0);
         Self { headers: passed.collect(), from, until: until(metadata) }

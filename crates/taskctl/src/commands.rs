@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use tasklane_host::ChildOrder;
 use tasklane_jail::Walls;
 
-use crate::cli::{Cli, Command, Format};
+use crate::cli::{Cli, Command, Format, Tokens};
 use crate::client::Client;
 use crate::connection;
 use crate::doctor;

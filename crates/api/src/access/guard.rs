@@ -8,14 +8,15 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, header};
 use tasklane_api_types::ErrorCode;
+use tasklane_domain::Namespace;
 use tasklane_domain::access::{Asked, Credential};
 use tasklane_domain::flow::Rate;
 
 use super::book::Shut;
 use super::limit::{Whose, limited};
 use super::record::{self, Visit};
-use super::table::{Audit, Found, Need, Rule, find};
 use super::source::source;
+use super::table::{Audit, Found, Need, Rule, find};
 use super::{AccessMode, Caller, InProcess, Principal, denied, jwt, local, place, unauthenticated};
 use crate::error::{ApiError, ApiResult};
 use crate::routes::REQUEST_ID;
@@ -36,24 +37,30 @@ pub(crate) async fn guard(AxumState(state): AxumState<Arc<State>>, request: Requ
         Ok(None) => return next.run(request).await,
         Err(refused) => return refuse(&state, refused),
     };
-    let mut visit = Visit {
+    let visit = (rule.audit == Audit::Written).then(|| visit(&state, rule, &principal, &request));
+    request.extensions_mut().insert(Caller(principal.clone()));
+    let mut namespace = None;
+    let response = match admit(&state, &principal, needed, request, &mut namespace).await {
+        Ok(request) => next.run(request).await,
+        Err(refused) => refuse(&state, refused),
+    };
+    if let Some(visit) = visit.filter(|_| is_worth_it(&response)) {
+        let entry = record::entry(Visit { namespace, ..visit }, &response, state.clock.now());
+        record::write(&state, entry).await;
+    }
+    response
+}
+
+/// What is written down of a request before it is known whose it is.
+fn visit(state: &State, rule: &'static Rule, principal: &Arc<Principal>, request: &Request) -> Visit {
+    Visit {
         principal: principal.clone(),
         source: source(&state.settings.access.trusted_proxies, request.extensions(), request.headers()),
         rule,
         path: request.uri().path().to_owned(),
         namespace: None,
         request: request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned(),
-    };
-    request.extensions_mut().insert(Caller(principal));
-    let response = match admit(&state, needed, request, &mut visit).await {
-        Ok(request) => next.run(request).await,
-        Err(refused) => refuse(&state, refused),
-    };
-    if rule.audit == Audit::Written && is_worth_it(&response) {
-        let entry = record::entry(visit, &response, state.clock.now());
-        record::write(&state, entry).await;
     }
-    response
 }
 
 /// What could not be read, or came too often, changed nothing and is no deed; what was refused for want of a role is.
@@ -155,15 +162,21 @@ async fn open(state: &State, text: &str) -> ApiResult<Arc<Principal>> {
 }
 
 /// Whether they may, and not too often; the request as the handler gets it.
-async fn admit(state: &State, needed: Needed, request: Request, visit: &mut Visit) -> ApiResult<Request> {
-    let principal = &visit.principal.clone();
-    count(state, Whose::Caller(principal.actor.clone()), principal.rate.or(state.settings.access.token_rate))?;
+async fn admit(
+    state: &State,
+    principal: &Principal,
+    needed: Needed,
+    request: Request,
+    namespace: &mut Option<Namespace>,
+) -> ApiResult<Request> {
+    let settings = &state.settings.access;
+    count(state, principal.rate.or(settings.token_rate), || Whose::Caller(principal.actor.clone()))?;
     let placed = place::find(state, principal, needed, request).await?;
-    visit.namespace = placed.namespace().cloned();
+    *namespace = placed.namespace().cloned();
     for asked in &placed.asked {
         principal.grants.permit(needed.0, asked).map_err(|why| denied(&why).hint(hint(principal)))?;
         if let Asked::Namespace(name) = asked {
-            count(state, Whose::Namespace(name.clone()), state.settings.access.namespace_rate)?;
+            count(state, settings.namespace_rate, || Whose::Namespace(name.clone()))?;
         }
     }
     Ok(placed.request)
@@ -177,8 +190,9 @@ fn hint(principal: &Principal) -> String {
     )
 }
 
-fn count(state: &State, whose: Whose, rate: Option<Rate>) -> ApiResult<()> {
+fn count(state: &State, rate: Option<Rate>, whose: impl FnOnce() -> Whose) -> ApiResult<()> {
     let Some(rate) = rate else { return Ok(()) };
+    let whose = whose();
     let what = match &whose {
         Whose::Namespace(name) => format!("namespace `{name}` may have {rate} requests"),
         Whose::Caller(_) | Whose::Guesses(_) => format!("this caller may make {rate} requests"),

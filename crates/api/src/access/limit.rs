@@ -69,7 +69,7 @@ impl RateBook {
     /// An address has guessed wrong.
     pub(super) fn guessed(&self, from: IpAddr, now: Timestamp) {
         // Whether there was room is asked before the next one.
-        drop(self.take(Whose::Guesses(from), GUESSES, now));
+        self.take(Whose::Guesses(from), GUESSES, now).unwrap_or_default();
     }
 }
 

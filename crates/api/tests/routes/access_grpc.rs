@@ -50,9 +50,8 @@ fn methods() -> BTreeSet<String> {
 
 /// Fields of a message: number and text, each short.
 fn message(fields: &[(u8, &[u8])]) -> Vec<u8> {
-    let field = |(number, value): &(u8, &[u8])| {
-        [&[number << 3 | 2, u8::try_from(value.len()).unwrap()], *value].concat()
-    };
+    let field =
+        |(number, value): &(u8, &[u8])| [&[number << 3 | 2, u8::try_from(value.len()).unwrap()], *value].concat();
     fields.iter().flat_map(field).collect()
 }
 
@@ -135,7 +134,8 @@ async fn every_method_may_be_called_by_whom_the_table_says_and_nobody_else() {
     for (method, operation) in doors() {
         let row = &table[&operation];
         for who in &people {
-            let told = call(&mut calls, &method, who.credential.as_deref(), &example(&method));
+            let example = example(&method);
+            let told = call(&mut calls, &method, who.credential.as_deref(), &example);
             let (status, code) = tokio::time::timeout(PATIENCE, told).await.unwrap();
             let what = format!("{method} with {}: {status} {code}", who.what);
             match expected(row, who) {
@@ -204,7 +204,10 @@ async fn those_who_ask_in_this_process_show_a_token_too() {
     let inside = room.api.inside();
     let submit = async |credential: Option<String>| {
         let headers = credential.map(|text| ("authorization", format!("Bearer {text}"))).into_iter().collect();
-        inside.ask("POST", "/api/v1/tasks", headers, Bytes::from_static(br#"{"module":"own","namespace":"acme"}"#)).await.0
+        inside
+            .ask("POST", "/api/v1/tasks", headers, Bytes::from_static(br#"{"module":"own","namespace":"acme"}"#))
+            .await
+            .0
     };
     assert_eq!(submit(None).await, 401);
     let role = tasklane_domain::access::Role::Viewer;

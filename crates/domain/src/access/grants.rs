@@ -236,7 +236,8 @@ mod tests {
         for text in ["{}", r#"{"acme": "king"}"#, r#"{"A": "viewer"}"#, "[]", r#"{"": "viewer"}"#] {
             assert!(serde_json::from_str::<Grants>(text).is_err(), "{text}");
         }
-        let many = (0..=GRANTS_MAX).map(|n| (Scope::Namespace(name(&format!("n{n}"))), Role::Viewer)).collect();
+        let many: BTreeMap<_, _> =
+            (0..=GRANTS_MAX).map(|n| (Scope::Namespace(name(&format!("n{n}"))), Role::Viewer)).collect();
         assert_eq!(Grants::try_from(many), Err(GrantsError::TooMany(GRANTS_MAX + 1)));
     }
 

@@ -49,7 +49,7 @@ pub async fn the_last_use_of_a_token_is_kept(world: World) -> anyhow::Result<()>
 
 fn entry(number: u16, namespace: Option<&str>, actor: &str) -> anyhow::Result<AuditEntry> {
     Ok(AuditEntry {
-        at: at(i64::from(number)),
+        at: at(u64::from(number)),
         actor: actor.to_owned(),
         name: "ci".to_owned(),
         source: (number % 2 == 0).then(|| "127.0.0.1".to_owned()),
