@@ -263,7 +263,9 @@ async fn what_names_no_namespace_is_of_the_only_one() {
     let room = Guarded::new().await;
     let one = room.token("acme", Role::Operator).await;
     let several = room.token_of(&json!({"acme": "operator", "beta": "operator"})).await;
-    let task = id(&room.submit(&one, &json!({"module": "own", "payload": {"namespace": "beta", "n": 1.50}})).await);
+    // As text: the payload is to stay as it was written.
+    let body = r#"{"module": "own", "payload": {"namespace":"beta","n":1.50}}"#;
+    let task = id(&room.ask(&one, "POST", "/api/v1/tasks", Some(body)).await);
     let view = room.read(&one, &format!("/api/v1/tasks/{task}")).await.json();
     assert_eq!((&view["namespace"], &view["module"]), (&json!("acme"), &json!("acme/own")));
     assert_eq!(

@@ -119,6 +119,11 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         let row = &table[&(method.to_owned(), template.to_owned())];
         for who in &people {
             let mut request = about_acme(method, template, &path, &row.place).await;
+            if (method, template) == ("post", "/api/v1/tokens") {
+                // What a token gives, its maker has to have: tried in `access.rs`.
+                let place = who.has.map_or("acme", |(_, place)| place);
+                *request.body_mut() = json!({"name": "ci", "grants": {place: "viewer"}}).to_string().into();
+            }
             if let Some(credential) = &who.credential {
                 request.headers_mut().insert(header::AUTHORIZATION, bearer(credential));
             }
