@@ -1,5 +1,5 @@
 //! Clients that mean harm, all at once against one live API: connections that never say what they want, answers that nobody reads, bodies
-//! that are not what they say. Canaries go on succeeding, and the process's memory stays flat.
+//! that are not what they say, calls of gRPC that are reset at once. Canaries go on succeeding, and the process's memory stays flat.
 
 use std::convert::Infallible;
 use std::io::Write as _;
@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Connections of each kind that only hold on.
 const HELD: usize = 150;
+/// Connections that open calls of gRPC and reset them.
+const RESETTING: usize = 10;
 /// Bad bodies of each kind.
 const BAD: usize = 100;
 /// How long they are at it.
@@ -69,6 +71,36 @@ async fn no_reader(to: SocketAddr, path: &str, until: CancellationToken) {
         }
     }
     until.cancelled().await;
+}
+
+/// What opens a connection of HTTP/2: the preface, and settings that say nothing.
+const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+/// Calls that are opened and reset in one write.
+const RESETS: u32 = 500;
+
+/// `POST /` and its reset at once, on that stream.
+fn call_and_reset(stream: u32) -> Vec<u8> {
+    let id = stream.to_be_bytes();
+    // The table of HPACK: POST, http, /, and an authority of one letter.
+    let headers: &[u8] = b"\x83\x86\x84\x41\x01x";
+    [b"\0\0\x06\x01\x05".as_slice(), &id, headers, b"\0\0\x04\x03\0", &id, b"\0\0\0\x08"].concat()
+}
+
+/// Calls of gRPC that are reset as soon as they are opened (rapid reset), on one connection after the other.
+async fn rapid_reset(to: SocketAddr, until: CancellationToken) {
+    while !until.is_cancelled() {
+        let Ok(mut stream) = connect(to).await else { continue };
+        let mut next = 1;
+        let mut bytes = HTTP2.to_vec();
+        while !until.is_cancelled() {
+            bytes.extend((0..RESETS).flat_map(|number| call_and_reset(next + 2 * number)));
+            if stream.write_all(&bytes).await.is_err() {
+                break;
+            }
+            next += 2 * RESETS;
+            bytes.clear();
+        }
+    }
 }
 
 /// Sends one request, and answers the status line; nothing where the connection was closed.
@@ -160,7 +192,10 @@ fn resident(pid: u32) -> anyhow::Result<u64> {
     Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? * 1024)
 }
 
-fn hold(attackers: &mut JoinSet<()>, to: SocketAddr, until: &CancellationToken) {
+fn hold(attackers: &mut JoinSet<()>, to: SocketAddr, grpc: SocketAddr, until: &CancellationToken) {
+    for _ in 0..RESETTING {
+        attackers.spawn(rapid_reset(grpc, until.clone()));
+    }
     for _ in 0..HELD {
         attackers.spawn(slow_headers(to, until.clone()));
         attackers.spawn(slow_body(to, until.clone()));
@@ -171,7 +206,9 @@ fn hold(attackers: &mut JoinSet<()>, to: SocketAddr, until: &CancellationToken) 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn canaries_go_on_and_memory_stays_flat() -> anyhow::Result<()> {
-    let cluster = Cluster::start(ClusterSettings::default()).await?;
+    let grpc = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let env = vec![("TASKLANE_GRPC_LISTEN".to_owned(), grpc.to_string())];
+    let cluster = Cluster::start(ClusterSettings { env, ..ClusterSettings::default() }).await?;
     deploy(&cluster.client).await?;
     let to: SocketAddr = cluster.api.ops.parse()?;
     // Once, so that what is only made once is there before memory is looked at.
@@ -179,7 +216,7 @@ async fn canaries_go_on_and_memory_stays_flat() -> anyhow::Result<()> {
     let before = resident(cluster.api.pid())?;
     let (until, mut attackers) = (CancellationToken::new(), JoinSet::new());
     let watching = tokio::spawn(canaries(cluster.client.clone(), until.clone()));
-    hold(&mut attackers, to, &until);
+    hold(&mut attackers, to, grpc, &until);
     if let Ok(ended) = tokio::time::timeout(ATTACK, bad_for_ever(to)).await {
         match ended? {}
     }
