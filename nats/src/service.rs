@@ -251,6 +251,20 @@ mod tests {
         assert!(path(Verb::Get, "").unwrap_err().contains("id"));
     }
 
+    /// What a caller needs for it is what the operation needs.
+    #[test]
+    fn each_verb_is_the_operation_that_the_table_of_access_says() {
+        let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/access.md");
+        let text = std::fs::read_to_string(docs).unwrap();
+        for verb in Verb::ALL {
+            let asked = request(verb, None, &Bytes::from(format!(r#"{{"id":"{ID}"}}"#))).unwrap();
+            let operation = format!("`{} {}`", asked.method, asked.path.replace(ID, "{id}"));
+            let subject = format!("`{SERVICE}.{}`", verb.name());
+            let row = text.lines().find(|line| line.starts_with('|') && line.contains(&subject));
+            assert!(row.is_some_and(|row| row.contains(&operation)), "{subject} is {operation}, not {row:?}");
+        }
+    }
+
     #[test]
     fn a_wait_is_plain_or_nothing() {
         let mut headers = HeaderMap::new();

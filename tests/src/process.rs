@@ -10,8 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 /// What a process is in its cluster; also the name of its log file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// `taskctl serve api`.
+    /// `taskctl serve api --insecure`.
     Api,
+    /// `taskctl serve api`, which asks for tokens.
+    GuardedApi,
     /// `taskctl serve scheduler`.
     Scheduler,
     /// `taskctl serve host --no-supervisor`: this process is the host.
@@ -25,7 +27,9 @@ pub enum Role {
 impl Role {
     fn args(self) -> &'static [&'static str] {
         match self {
-            Self::Api => &["serve", "api"],
+            // Stories without an interest in access ask as anybody.
+            Self::Api => &["serve", "api", "--insecure"],
+            Self::GuardedApi => &["serve", "api"],
             Self::Scheduler => &["serve", "scheduler"],
             Self::Host => &["serve", "host", "--no-supervisor"],
             Self::SupervisedHost => &["serve", "host"],

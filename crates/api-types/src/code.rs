@@ -236,14 +236,28 @@ codes! {
     RequestTimeout = "request_timeout", 408, "Send the whole request at once.";
     /// As many live feeds are open on this process as there may be.
     FeedsFull = "feeds_full", 503, "Close feeds that nobody reads, or ask another API process.";
-    /// A page of another origin asks for the live feed.
-    OriginRefused = "origin_refused", 403, "Open the feed from the dashboard's own address, or from a program that is no browser.";
+    /// A page of another origin asks.
+    OriginRefused = "origin_refused", 403, "Use the dashboard at its own address, or a program that is no browser.";
     /// The path is for WebSockets, and the request asks for none.
     UpgradeRequired = "upgrade_required", 426, "Open it as a WebSocket; /api/v1/events has the same events over plain HTTP.";
     /// The database does not answer.
     DatabaseUnavailable = "database_unavailable", 503, "Try again in a few seconds; use an Idempotency-Key so that a repeat is safe.";
     /// NATS does not answer, and this cannot be done without.
     NatsUnavailable = "nats_unavailable", 503, "Try again in a few seconds; tasks are accepted meanwhile.";
+    /// The request shows no credential, or one that opens nothing.
+    Unauthenticated = "unauthenticated", 401, "Send `Authorization: Bearer TOKEN`; with taskctl, set TASKLANE_TOKEN. An admin makes tokens with `taskctl tokens create`.";
+    /// Who asks has not the role that this needs.
+    PermissionDenied = "permission_denied", 403, "Ask an admin for a token with the role that the detail names.";
+    /// The request names a host that `taskctl dev` is not.
+    HostRefused = "host_refused", 403, "Open it as http://localhost or http://127.0.0.1; for others to reach it, run `taskctl serve`.";
+    /// Requests come faster than the caller or the namespace may make them.
+    RateLimited = "rate_limited", 429, "Wait as many seconds as the header Retry-After says.";
+    /// No token has this id.
+    TokenNotFound = "token_not_found", 404, "GET /api/v1/tokens lists those that you may see.";
+    /// A token cannot be made so.
+    TokenInvalid = "token_invalid", 422, "Correct what the detail names; write {\"name\": \"ci\", \"grants\": {\"acme\": \"deployer\"}}.";
+    /// The cluster has as many tokens as it may have.
+    TokensFull = "tokens_full", 422, "Revoke tokens that nobody needs; 10,000 that open something is the limit.";
     /// Something is wrong on our side.
     Internal = "internal", 500, "Try again; if it stays, report it with the request id.";
 }

@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC; durations and sizes carry their unit in the name. Requests refuse unknown fields; answers may gain
 //! fields within v1.
 
+mod access;
 mod code;
 mod feed;
 mod kv;
@@ -15,6 +16,7 @@ mod system;
 mod view;
 mod webhook;
 
+pub use access::{AuditList, AuditView, TokenList, TokenRequest, TokenView, WhoAmI};
 pub use code::ErrorCode;
 pub use feed::{FeedChange, FeedTask, HistorySecond, HistoryView};
 pub use kv::{KvEntryView, KvKeyList, KvRequest, KvStoreList, KvStoreView};

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::state::State;
-use crate::{blobs, calls, children, quarantine};
+use crate::{access, blobs, calls, children, quarantine};
 
 /// Orders that may wait to be published; beyond that they are left to rescue. Bounds how late an order can be published, which the
 /// rescue loop's margin relies on.
@@ -53,7 +53,9 @@ pub(crate) async fn run(state: Arc<State>, orders: Orders, shutdown: Cancellatio
             children::serve(&state),
             calls::serve(&state),
             blobs::supply(&state),
-            quarantine::serve(&state)
+            quarantine::serve(&state),
+            state.access.book.write_uses(&state),
+            access::follow(&state)
         );
     };
     tokio::select! {

@@ -19,6 +19,7 @@ pub(crate) struct ApiError {
     detail: String,
     hint: Option<String>,
     errors: Vec<String>,
+    retry_after: Option<u64>,
     /// Whether its cause is in the log.
     told: bool,
 }
@@ -36,7 +37,7 @@ impl std::fmt::Display for ApiError {
 
 impl ApiError {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), hint: None, errors: Vec::new(), told: false }
+        Self { code, detail: detail.into(), hint: None, errors: Vec::new(), retry_after: None, told: false }
     }
 
     /// A failure on our side: its cause is for the log alone.
@@ -53,6 +54,12 @@ impl ApiError {
     /// Something better than the code's own hint.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Seconds after which it may work.
+    pub(crate) const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -85,6 +92,12 @@ impl IntoResponse for ApiError {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tasklane\""));
         }
         response.extensions_mut().insert(problem);
         response
@@ -132,6 +145,7 @@ impl From<StoreError> for ApiError {
                 Self::new(ErrorCode::KvInvalid, error.to_string())
             }
             StoreError::KvRefused(_) => Self::new(ErrorCode::KvLimit, error.to_string()),
+            StoreError::TokensFull(_) => Self::new(ErrorCode::TokensFull, error.to_string()),
             StoreError::SecretsFull(_) => Self::new(ErrorCode::SecretsFull, error.to_string()),
             StoreError::NotAllowed { .. } => Self::new(ErrorCode::TaskNotWaiting, error.to_string()),
             StoreError::Removed { kind, .. } => Self::new(removed_code(kind), error.to_string()),

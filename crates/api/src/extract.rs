@@ -41,7 +41,7 @@ pub(crate) async fn in_time<T>(limit: Duration, arriving: impl Future<Output = T
     tokio::time::timeout(limit, arriving).await.map_err(late)
 }
 
-fn check_media_type(headers: &HeaderMap) -> ApiResult<()> {
+pub(crate) fn check_media_type(headers: &HeaderMap) -> ApiResult<()> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = given.split(';').next().unwrap_or_default().trim();
     if media_type.eq_ignore_ascii_case("application/json") {

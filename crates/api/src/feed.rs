@@ -10,23 +10,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tasklane_api_types::{FeedChange, FeedTask, HistorySecond, HistoryView};
+use tasklane_api_types::{AuditView, FeedChange, HistorySecond, HistoryView};
+use tasklane_domain::access::AuditRecord;
 use tasklane_domain::ports::TaskNews;
-use tasklane_domain::{Clock, Timestamp};
+use tasklane_domain::{Clock, Namespace, Timestamp};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+
+mod window;
+
+use window::{Shares, Window};
 
 /// How long changes are gathered after one was told.
 const WINDOW: Duration = Duration::from_millis(100);
-/// Tasks that one change names.
-const TASKS_NAMED_MAX: usize = 50;
 /// Changes that are kept for readers who come back: about a minute under constant load.
 const CHANGES_KEPT_MAX: usize = 512;
 /// Seconds of history.
 pub(crate) const HISTORY_SECONDS_MAX: u32 = 900;
 /// Readers at once, in one process.
 const READERS_MAX: usize = 1_000;
-/// What submits are counted as.
-const SUBMITTED: &str = "submitted";
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// The feed of one process.
@@ -39,23 +40,47 @@ pub(crate) struct Feed {
     /// `false` when the process ends; touched at each change.
     open: watch::Sender<bool>,
     places: Arc<Semaphore>,
+    /// How many readers are shown the audit log.
+    auditors: watch::Sender<usize>,
+}
+
+/// What a reader may see.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sight {
+    /// Of this namespace only.
+    pub(crate) namespace: Option<Namespace>,
+    /// And what was done there.
+    pub(crate) audit: bool,
+}
+
+/// What is kept for readers.
+enum Event {
+    Changed(Shares),
+    Done(Arc<AuditView>),
+}
+
+impl Event {
+    /// What a reader is told of it.
+    fn told_to(&self, sight: &Sight) -> Option<Told> {
+        match self {
+            Self::Changed(shares) => shares.told_to(sight.namespace.as_ref()),
+            Self::Done(entry) => {
+                let is_theirs =
+                    sight.namespace.as_ref().is_none_or(|name| entry.namespace.as_deref() == Some(name.as_str()));
+                (sight.audit && is_theirs).then(|| Told::Done(entry.clone()))
+            }
+        }
+    }
 }
 
 #[derive(Default)]
 struct Kept {
     window: Window,
-    changes: VecDeque<Arc<FeedChange>>,
+    changes: VecDeque<Event>,
     /// Number of the newest change; the first is 1.
     newest: u64,
     seconds: VecDeque<(i64, BTreeMap<&'static str, u64>)>,
     since: Option<Timestamp>,
-}
-
-#[derive(Default)]
-struct Window {
-    counts: BTreeMap<&'static str, u64>,
-    tasks: Vec<FeedTask>,
-    more: bool,
 }
 
 /// What a reader is told.
@@ -67,6 +92,8 @@ pub(crate) enum Told {
     Resync,
     /// This has changed.
     Change(Arc<FeedChange>),
+    /// Somebody has done this.
+    Done(Arc<AuditView>),
 }
 
 impl Told {
@@ -76,6 +103,7 @@ impl Told {
             Self::Hello => "hello",
             Self::Resync => "resync",
             Self::Change(_) => "tasks",
+            Self::Done(_) => "audit",
         }
     }
 }
@@ -116,6 +144,7 @@ impl Default for Feed {
             waiting: Notify::new(),
             open: watch::Sender::new(true),
             places: Arc::new(Semaphore::new(READERS_MAX)),
+            auditors: watch::Sender::new(0),
         }
     }
 }
@@ -144,10 +173,34 @@ impl Feed {
         self.waiting.notify_one();
     }
 
-    /// Takes the number of tasks that were just submitted here.
-    pub(crate) fn note_submitted(&self, count: u64) {
-        *self.kept.lock().window.counts.entry(SUBMITTED).or_default() += count;
+    /// Takes the number of tasks that were just submitted here, to one namespace.
+    pub(crate) fn note_submitted(&self, namespace: &Namespace, count: u64) {
+        self.kept.lock().window.take_submitted(namespace, count);
         self.waiting.notify_one();
+    }
+
+    /// Takes what was done, for those who may see it.
+    pub(crate) fn note_audit(&self, records: &[AuditRecord]) {
+        if records.is_empty() {
+            return;
+        }
+        let mut kept = self.kept.lock();
+        for record in records {
+            kept.keep(Event::Done(Arc::new(crate::routes::audit_entry(record.clone()))));
+        }
+        drop(kept);
+        self.open.send_replace(true);
+    }
+
+    /// Whether somebody is shown the audit log.
+    pub(crate) fn has_auditors(&self) -> bool {
+        *self.auditors.borrow() > 0
+    }
+
+    /// Waits until somebody is.
+    pub(crate) async fn until_auditors(&self) {
+        // The sender is this feed's own: it is there as long as this waits.
+        drop(self.auditors.subscribe().wait_for(|count| *count > 0).await);
     }
 
     /// Tells what waits: at once where nothing was told of late, else when the window is over. Runs until it is dropped, which
@@ -169,26 +222,32 @@ impl Feed {
     }
 
     /// A new reader, behind `after` if that is given.
-    pub(crate) fn reader(self: &Arc<Self>, after: Option<&Place>) -> Result<Reader, NoPlace> {
+    pub(crate) fn reader(self: &Arc<Self>, after: Option<&Place>, sight: Sight) -> Result<Reader, NoPlace> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| NoPlace)?;
         let open = self.open.subscribe();
         let newest = self.kept.lock().newest;
         let (at, told) = match after {
             None => (newest, Told::Hello),
-            Some(after) if after.life == self.life && self.since(after.number).is_some() => (after.number, Told::Hello),
+            Some(after) if after.life == self.life && self.since(after.number, &sight).is_some() => {
+                (after.number, Told::Hello)
+            }
             Some(_) => (newest, Told::Resync),
         };
-        Ok(Reader { feed: self.clone(), at, ready: VecDeque::from([(at, told)]), open, _place: place })
+        if sight.audit {
+            self.auditors.send_modify(|count| *count += 1);
+        }
+        Ok(Reader { feed: self.clone(), at, sight, ready: VecDeque::from([(at, told)]), open, _place: place })
     }
 
-    /// The changes behind number `at`; `None` if some of them are no longer kept.
-    fn since(&self, at: u64) -> Option<Vec<(u64, Told)>> {
+    /// The newest number, and what a reader is told behind number `at`; `None` if some of that is no longer kept.
+    fn since(&self, at: u64, sight: &Sight) -> Option<(u64, Vec<(u64, Told)>)> {
         let kept = self.kept.lock();
         let missed = usize::try_from(kept.newest.checked_sub(at)?).ok()?;
         let skipped = kept.changes.len().checked_sub(missed)?;
         let numbers = at.saturating_add(1)..;
-        let changes = kept.changes.iter().skip(skipped).cloned().map(Told::Change);
-        Some(numbers.zip(changes).collect())
+        let events = numbers.zip(kept.changes.iter().skip(skipped));
+        let told = events.filter_map(|(number, event)| Some((number, event.told_to(sight)?))).collect();
+        Some((kept.newest, told))
     }
 
     fn newest(&self) -> u64 {
@@ -219,22 +278,6 @@ fn owned(counts: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
     counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
 }
 
-impl Window {
-    fn take(&mut self, task: &TaskNews) {
-        *self.counts.entry(task.state.as_str()).or_default() += 1;
-        if self.tasks.len() >= TASKS_NAMED_MAX {
-            self.more = true;
-            return;
-        }
-        self.tasks.push(FeedTask {
-            id: task.task.to_string(),
-            state: task.state,
-            module: task.module.to_string(),
-            queue: task.queue.to_string(),
-        });
-    }
-}
-
 impl Kept {
     fn count_ended(&mut self, news: &[TaskNews], now: Timestamp) {
         let second = second_of(now);
@@ -253,16 +296,17 @@ impl Kept {
 
     /// Makes a change of what was gathered; whether there was something.
     fn close_window(&mut self, now: Timestamp) -> bool {
-        let Window { counts, tasks, more } = std::mem::take(&mut self.window);
-        if counts.is_empty() {
-            return false;
-        }
-        self.changes.push_back(Arc::new(FeedChange { at: now, counts: owned(&counts), tasks, more }));
+        let Some(shares) = std::mem::take(&mut self.window).close(now) else { return false };
+        self.keep(Event::Changed(shares));
+        true
+    }
+
+    fn keep(&mut self, event: Event) {
+        self.changes.push_back(event);
         self.newest += 1;
         if self.changes.len() > CHANGES_KEPT_MAX {
             self.changes.pop_front();
         }
-        true
     }
 }
 
@@ -270,9 +314,18 @@ impl Kept {
 pub(crate) struct Reader {
     feed: Arc<Feed>,
     at: u64,
+    sight: Sight,
     ready: VecDeque<(u64, Told)>,
     open: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if self.sight.audit {
+            self.feed.auditors.send_modify(|count| *count -= 1);
+        }
+    }
 }
 
 impl Reader {
@@ -292,10 +345,10 @@ impl Reader {
 
     fn look(&mut self) {
         let newest = self.feed.newest();
-        match self.feed.since(self.at) {
-            Some(changes) => {
-                self.at = changes.last().map_or(self.at, |(number, _)| *number);
-                self.ready.extend(changes);
+        match self.feed.since(self.at, &self.sight) {
+            Some((seen, told)) => {
+                self.at = seen;
+                self.ready.extend(told);
             }
             None => {
                 self.at = newest;
@@ -309,6 +362,7 @@ impl Reader {
 mod tests {
     use tasklane_domain::{StateKind, TaskId};
 
+    use super::window::TASKS_NAMED_MAX;
     use super::*;
 
     fn news(state: StateKind, count: usize) -> Vec<TaskNews> {
@@ -338,11 +392,11 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_comes_back_gets_what_it_missed() {
         let feed = Arc::new(Feed::default());
-        let (hello, told) = place(&mut feed.reader(None).unwrap()).await;
+        let (hello, told) = place(&mut feed.reader(None, Sight::default()).unwrap()).await;
         assert!(matches!(told, Told::Hello));
         changed(&feed, 3);
         changed(&feed, 4);
-        let mut back = feed.reader(Some(&hello)).unwrap();
+        let mut back = feed.reader(Some(&hello), Sight::default()).unwrap();
         assert!(matches!(place(&mut back).await.1, Told::Hello));
         for count in [3, 4] {
             let Told::Change(change) = place(&mut back).await.1 else { panic!("no change") };
@@ -354,15 +408,15 @@ mod tests {
     #[tokio::test]
     async fn a_place_that_is_not_kept_any_more_is_told_once() {
         let feed = Arc::new(Feed::default());
-        let mut slow = feed.reader(None).unwrap();
+        let mut slow = feed.reader(None, Sight::default()).unwrap();
         let (begun, _) = place(&mut slow).await;
         for _ in 0..=CHANGES_KEPT_MAX {
             changed(&feed, 1);
         }
         assert!(matches!(place(&mut slow).await.1, Told::Resync));
-        assert!(matches!(place(&mut feed.reader(Some(&begun)).unwrap()).await.1, Told::Resync));
+        assert!(matches!(place(&mut feed.reader(Some(&begun), Sight::default()).unwrap()).await.1, Told::Resync));
         let elsewhere = Place { life: "ab".to_owned(), number: 1 };
-        assert!(matches!(place(&mut feed.reader(Some(&elsewhere)).unwrap()).await.1, Told::Resync));
+        assert!(matches!(place(&mut feed.reader(Some(&elsewhere), Sight::default()).unwrap()).await.1, Told::Resync));
         changed(&feed, 1);
         assert!(matches!(place(&mut slow).await.1, Told::Change(_)));
     }
@@ -370,9 +424,9 @@ mod tests {
     #[tokio::test]
     async fn a_window_counts_all_and_names_some() {
         let feed = Arc::new(Feed::default());
-        let mut reader = feed.reader(None).unwrap();
+        let mut reader = feed.reader(None, Sight::default()).unwrap();
         place(&mut reader).await;
-        feed.note_submitted(7);
+        feed.note_submitted(&Namespace::default(), 7);
         changed(&feed, TASKS_NAMED_MAX + 1);
         let Told::Change(change) = place(&mut reader).await.1 else { panic!("no change") };
         assert_eq!(change.counts["succeeded"], TASKS_NAMED_MAX as u64 + 1);
@@ -382,16 +436,80 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_reader_of_one_namespace_hears_of_no_other() {
+        let feed = Arc::new(Feed::default());
+        let of = |name: &str| Sight { namespace: Some(name.parse().unwrap()), audit: false };
+        let (mut acme, mut idle) = (feed.reader(None, of("acme")).unwrap(), feed.reader(None, of("idle")).unwrap());
+        place(&mut acme).await;
+        place(&mut idle).await;
+        let mut mixed = news(StateKind::Succeeded, 3);
+        mixed[1].module = "acme/own".parse().unwrap();
+        feed.note(&mixed, at(1));
+        feed.note_submitted(&"idle".parse().unwrap(), 2);
+        feed.tell(at(1));
+        let Told::Change(change) = place(&mut acme).await.1 else { panic!("no change") };
+        assert_eq!(change.counts, BTreeMap::from([("succeeded".to_owned(), 1)]));
+        assert_eq!(change.tasks.len(), 1);
+        let Told::Change(change) = place(&mut idle).await.1 else { panic!("no change") };
+        assert_eq!((change.counts["submitted"], change.tasks.len()), (2, 0));
+        changed(&feed, 1);
+        feed.note(&mixed, at(2));
+        feed.tell(at(2));
+        let Told::Change(change) = place(&mut acme).await.1 else { panic!("no change") };
+        assert_eq!(change.at, at(2), "what is not theirs is passed over");
+    }
+
+    #[tokio::test]
+    async fn what_was_done_is_told_to_those_who_may_see_it() {
+        use tasklane_domain::access::AuditEntry;
+        let feed = Arc::new(Feed::default());
+        let sight =
+            |namespace: Option<&str>, audit| Sight { namespace: namespace.map(|name| name.parse().unwrap()), audit };
+        assert!(!feed.has_auditors());
+        let mut all = feed.reader(None, sight(None, true)).unwrap();
+        let mut acme = feed.reader(None, sight(Some("acme"), true)).unwrap();
+        let mut viewer = feed.reader(None, sight(None, false)).unwrap();
+        for reader in [&mut all, &mut acme, &mut viewer] {
+            place(reader).await;
+        }
+        let record = |seq, namespace: Option<&str>| {
+            let text = || "x".to_owned();
+            let (source, namespace) = (None, namespace.map(|name| name.parse().unwrap()));
+            let entry = AuditEntry {
+                at: at(1),
+                actor: text(),
+                name: text(),
+                source,
+                action: text(),
+                target: text(),
+                namespace,
+                status: 200,
+                request: text(),
+            };
+            AuditRecord { seq, entry }
+        };
+        feed.note_audit(&[record(1, None), record(2, Some("beta")), record(3, Some("acme"))]);
+        for seq in 1..=3 {
+            assert!(matches!(place(&mut all).await.1, Told::Done(entry) if entry.seq == seq));
+        }
+        assert!(matches!(place(&mut acme).await.1, Told::Done(entry) if entry.seq == 3));
+        changed(&feed, 1);
+        assert!(matches!(place(&mut viewer).await.1, Told::Change(_)));
+        drop((all, acme));
+        assert!(!feed.has_auditors());
+    }
+
+    #[tokio::test]
     async fn readers_end_with_the_process_and_are_bounded() {
         let feed = Arc::new(Feed::default());
-        let mut readers: Vec<Reader> = (0..READERS_MAX).map(|_| feed.reader(None).unwrap()).collect();
-        assert_eq!(feed.reader(None).err(), Some(NoPlace));
+        let mut readers: Vec<Reader> = (0..READERS_MAX).map(|_| feed.reader(None, Sight::default()).unwrap()).collect();
+        assert_eq!(feed.reader(None, Sight::default()).err(), Some(NoPlace));
         drop(Closing(&feed));
         let last = readers.last_mut().unwrap();
         assert!(last.next().await.is_some(), "its greeting");
         assert!(last.next().await.is_none());
         readers.pop();
-        assert!(feed.reader(None).is_ok());
+        assert!(feed.reader(None, Sight::default()).is_ok());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! a restart would lose.
 
 mod about;
+mod access;
 mod assets;
 mod background;
 mod blobs;
@@ -46,9 +47,10 @@ use tasklane_metrics::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use access::{AccessMode, AccessSettings, ClaimGrant, ClaimGrantError, JwtSettings, KeySource};
 pub use inside::Inside;
 pub use machine::{Doctor, Machine};
-pub use serve::ServeSettings;
+pub use serve::{ServeSettings, Tls, TlsError, TlsFiles};
 pub use state::{ApiPorts, ApiSettings};
 
 /// An API process's work.
@@ -80,13 +82,24 @@ impl Api {
 
     /// The routes for those who ask in this process.
     pub fn inside(&self) -> Inside {
-        Inside(self.router())
+        Inside(self.in_process_router())
+    }
+
+    /// Every route, for other protocols that are served by this process: no browser asks there, so no page is kept out.
+    pub fn in_process_router(&self) -> Router {
+        self.router().layer(axum::Extension(access::InProcess))
+    }
+
+    /// The certificate, where one is set.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.state.settings.tls.clone()
     }
 
     /// Serves until `shutdown`; then readiness drops and what is under way is finished.
     pub async fn serve(&self, listener: TcpListener, shutdown: CancellationToken) {
         let background = self.run_background(shutdown.clone());
-        let serving = serve::serve(listener, self.router(), self.state.settings.serve, shutdown.clone());
+        let settings = &self.state.settings;
+        let serving = serve::serve(listener, self.router(), settings.serve, settings.tls.clone(), shutdown.clone());
         tokio::join!(background, serving);
     }
 

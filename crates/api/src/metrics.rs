@@ -17,6 +17,8 @@ const LANES_MAX: usize = 200;
 pub(crate) struct Metrics {
     pub(crate) requests: IntCounterVec,
     pub(crate) request_seconds: HistogramVec,
+    pub(crate) refused: IntCounterVec,
+    pub(crate) audit_lost: IntCounter,
     pub(crate) tasks: TaskMetrics,
     pub(crate) dispatched: IntCounter,
     pub(crate) dispatch_dropped: IntCounter,
@@ -40,6 +42,13 @@ impl Metrics {
                 times(0.000_5, 2.5, 12)?,
                 &["route"],
             )?,
+            refused: counters(
+                registry,
+                "tasklane_access_refused_total",
+                "Requests that access control refused, by error code.",
+                &["code"],
+            )?,
+            audit_lost: counter(registry, "tasklane_audit_lost_total", "Audit entries that could only be logged.")?,
             tasks: registry.tasks()?,
             dispatched: counter(registry, "tasklane_dispatched_total", "Orders that JetStream has acknowledged.")?,
             dispatch_dropped: counter(

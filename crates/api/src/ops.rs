@@ -50,7 +50,7 @@ pub async fn serve(
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .with_state(Ops { registry, ready, facts });
-    serve::serve(listener, router, ServeSettings::default(), shutdown).await;
+    serve::serve(listener, router, ServeSettings::default(), None, shutdown).await;
 }
 
 async fn readyz(State(ops): State<Ops>, RawQuery(query): RawQuery) -> (StatusCode, Json<HealthView>) {

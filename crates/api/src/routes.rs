@@ -1,5 +1,6 @@
 //! Every route. Files mirror the paths.
 
+mod access;
 mod batches;
 mod blobs;
 mod cluster;
@@ -34,12 +35,14 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use self::access::entry as audit_entry;
 use crate::about::{About, about};
+use crate::access::guard::guard;
 use crate::dashboard;
 use crate::error::ApiError;
 use crate::state::State;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken from a client, in bytes.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 /// Bytes of a module upload beside the module: the manifest, the assets and the multipart frame.
@@ -135,7 +138,8 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(blobs::put, blobs::get))
         .merge(cluster())
         .layer(DefaultBodyLimit::max(body_bytes_max));
-    uploads.merge(rest).merge(of_guests().layer(DefaultBodyLimit::max(body_bytes_max)))
+    let others = of_guests().merge(access());
+    uploads.merge(rest).merge(others.layer(DefaultBodyLimit::max(body_bytes_max)))
 }
 
 /// What concerns the whole.
@@ -169,6 +173,15 @@ fn of_guests() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(secrets::put, secrets::delete))
 }
 
+/// Who may do what, and who did.
+fn access() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .routes(routes!(access::who_am_i))
+        .routes(routes!(access::tokens, access::create_token))
+        .routes(routes!(access::revoke_token))
+        .routes(routes!(access::audit))
+}
+
 /// The OpenAPI document.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
     OpenApiRouter::with_openapi(Document::openapi()).merge(api(0, 0)).to_openapi()
@@ -182,7 +195,9 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/", get(home))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(state.clone());
+        .with_state(state.clone())
+        // Around everything that has a handler; the API's own description is for everybody.
+        .layer(middleware::from_fn_with_state(state.clone(), guard));
     let docs = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/api/v1/openapi.json", document);
     router.merge(docs).layer(middleware::from_fn_with_state(state, identify))
 }
@@ -214,11 +229,12 @@ fn request_id(request: &Request) -> HeaderValue {
 }
 
 /// Gives each request an id, counts it, and puts the id into problems.
-async fn identify(AxumState(state): AxumState<Arc<State>>, request: Request, next: Next) -> Response {
+async fn identify(AxumState(state): AxumState<Arc<State>>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let id = request_id(&request);
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let method = request.method().clone();
+    request.headers_mut().insert(REQUEST_ID, id.clone());
     let mut response = about(About::Request(id.clone()), next.run(request)).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = with_id(problem, &id, response);

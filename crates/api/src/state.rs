@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tasklane_domain::access::{AuditStore, TokenStore};
 use tasklane_domain::blob::{BLOB_BYTES_DEFAULT, BlobCache, BlobStore};
 use tasklane_domain::call::CallSource;
 use tasklane_domain::children::EnqueueSource;
@@ -26,6 +27,7 @@ use tasklane_seal::KeyRing;
 use tasklane_trace::Tracing;
 use tokio::sync::Semaphore;
 
+use crate::access::{Access, AccessSettings, Principal};
 use crate::background::DispatchQueue;
 use crate::blobs::UPLOADS_AT_ONCE_MAX;
 use crate::counts::Counts;
@@ -34,7 +36,7 @@ use crate::machine::{Findings, Machine};
 use crate::metrics::Metrics;
 use crate::modules::ModuleBook;
 use crate::schemas::SchemaBook;
-use crate::serve::ServeSettings;
+use crate::serve::{ServeSettings, Tls};
 use crate::waiters::Waiters;
 
 /// What can be set about an API process.
@@ -62,10 +64,14 @@ pub struct ApiSettings {
     pub kv: KvLimits,
     /// What seals secrets. Default: nothing, so that none can be set.
     pub secret_keys: KeyRing,
+    /// Who is let in. Default: who shows a token.
+    pub access: AccessSettings,
     /// Spans of submits. Default: off.
     pub tracing: Tracing,
     /// How connections are served.
     pub serve: ServeSettings,
+    /// Certificates. Default: none, plain HTTP.
+    pub tls: Option<Arc<Tls>>,
     /// Version shown to clients.
     pub version: String,
     /// The program around it. Default: one that says nothing of itself.
@@ -86,8 +92,10 @@ impl Default for ApiSettings {
             egress: Policy::default(),
             kv: KvLimits::default(),
             secret_keys: KeyRing::default(),
+            access: AccessSettings::default(),
             tracing: Tracing::default(),
             serve: ServeSettings::default(),
+            tls: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             machine: Machine::default(),
         }
@@ -137,6 +145,10 @@ pub struct ApiPorts {
     pub secrets: Arc<dyn SecretStore>,
     /// Quotas of namespaces.
     pub namespaces: Arc<dyn NamespaceStore>,
+    /// API tokens.
+    pub tokens: Arc<dyn TokenStore>,
+    /// Who did what.
+    pub audit: Arc<dyn AuditStore>,
     /// What guests ask while they run.
     pub calls: Arc<dyn CallSource>,
     /// What guests enqueue.
@@ -160,6 +172,9 @@ pub(crate) struct State {
     pub(crate) feed: Arc<Feed>,
     pub(crate) findings: Findings,
     pub(crate) dispatch: DispatchQueue,
+    pub(crate) access: Access,
+    /// Whoever asks where nobody shows a token.
+    pub(crate) anonymous: Arc<Principal>,
     /// Places of uploads of blobs.
     pub(crate) uploads: Semaphore,
 }
@@ -186,6 +201,8 @@ impl State {
             feed: Arc::default(),
             findings: Findings::default(),
             dispatch,
+            access: Access::default(),
+            anonymous: Arc::new(Principal::anonymous()),
             uploads: Semaphore::new(UPLOADS_AT_ONCE_MAX),
         })
     }

@@ -186,6 +186,8 @@ pub(crate) async fn commit(state: &State, mut tasks: Vec<NewTask>) -> ApiResult<
     schemas::check(state, &tasks).await?;
     blobs::keep_large(state, &mut tasks).await?;
     let count = tasks.len() as u64;
+    // All tasks of one submit are of one namespace.
+    let namespace = tasks.first().map(|task| task.namespace.clone()).unwrap_or_default();
     let counted: Vec<Arc<TaskSeries>> =
         tasks.iter().map(|task| state.metrics.tasks.of(&task.queue, task.priority, &task.module.name)).collect();
     let states: Vec<StateKind> = tasks.iter().map(NewTask::initial_state).collect();
@@ -198,7 +200,7 @@ pub(crate) async fn commit(state: &State, mut tasks: Vec<NewTask>) -> ApiResult<
     for (series, _) in counted.iter().zip(&answer.tasks).filter(|(_, task)| matches!(task, Submitted::Fresh(_))) {
         series.submitted();
     }
-    state.feed.note_submitted(count);
+    state.feed.note_submitted(&namespace, count);
     announce(state, &answer.settled).await;
     nudge(state, first_due).await;
     if !answer.held.is_empty() {

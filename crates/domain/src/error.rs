@@ -102,6 +102,9 @@ pub enum StoreError {
     /// A payload binds to a result that was removed.
     #[error("the payload binds to the result of task {0}, which was removed by the rules of retention")]
     BoundResultRemoved(TaskId),
+    /// The cluster has as many tokens as it may have.
+    #[error("there are {0} tokens already that open something, which is the limit")]
+    TokensFull(u32),
     /// The cluster has as many rules of retention as it may have.
     #[error("there are {0} rules of retention already, which is the limit")]
     RulesFull(u32),

@@ -4,6 +4,7 @@
 //! and does no I/O. State changes are pure functions here; adapters only compare-and-set what they decide.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod access;
 pub mod assets;
 pub mod binding;
 pub mod blob;
@@ -53,7 +54,7 @@ pub use limits::{Limits, LimitsPatch, LimitsPolicy};
 pub use module::{Manifest, ModuleKind, ModuleRecord, ModuleRef};
 pub use name::{
     AliasName, Labels, ModuleName, ModuleVersion, Namespace, QueueName, ScheduleName, SecretName, StoreName, TaskName,
-    WebhookName,
+    TokenName, WebhookName,
 };
 pub use outcome::{Outcome, OutcomeKind, Usage};
 pub use payload::{Payload, PayloadKind};

@@ -115,6 +115,11 @@ token_name!(
     "task name"
 );
 token_name!(
+    /// What people call an API token. Same rule as [`QueueName`].
+    TokenName,
+    "token name"
+);
+token_name!(
     /// What a recurring schedule is called. Same rule as [`QueueName`].
     ScheduleName,
     "schedule name"

@@ -2,7 +2,7 @@
 //!
 //! A namespace is there as soon as something names it; a row is only made for its quotas. Called by the API (routes, answers) and by the
 //! store, which compares in the transaction that would exceed one. Guarantees: a namespace without quotas has the cluster's limits and
-//! pays nothing. It does not say who may speak for a namespace: there is no authentication here.
+//! pays nothing. It does not say who may speak for a namespace: that is [`crate::access`].
 
 use std::fmt;
 

@@ -84,12 +84,14 @@ pub struct KeepTimes {
     pub results: Keep,
     /// Logs. Default 7 days.
     pub logs: Keep,
+    /// Entries of the audit log, which belong to no task. Default: for ever.
+    pub audit: Keep,
 }
 
 impl Default for KeepTimes {
     fn default() -> Self {
         let days = |days| Keep::from_ms(days * DAY_MS);
-        Self { tasks: days(14), payloads: Keep::FOREVER, results: days(7), logs: days(7) }
+        Self { tasks: days(14), payloads: Keep::FOREVER, results: days(7), logs: days(7), audit: Keep::FOREVER }
     }
 }
 
@@ -192,6 +194,8 @@ impl Rules {
             Leftover::Operation => usual,
             // A schedule may look back as far as its window: what it has handled must be known that long.
             Leftover::Firing => usual.map(|cutoff| cutoff.min(now.minus(FIRING_KEEP_MIN))),
+            // No rule reaches it: who may set rules could remove what was written down of them.
+            Leftover::AuditEntry => base.audit.cutoff(now),
         }
     }
 }
@@ -211,11 +215,13 @@ pub enum Leftover {
     Firing,
     /// Bulk operations that are done.
     Operation,
+    /// Entries of the audit log.
+    AuditEntry,
 }
 
 impl Leftover {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::IdempotencyKey, Self::Firing, Self::Operation];
+    pub const ALL: [Self; 4] = [Self::IdempotencyKey, Self::Firing, Self::Operation, Self::AuditEntry];
 
     /// The name in metrics.
     #[must_use]
@@ -224,6 +230,7 @@ impl Leftover {
             Self::IdempotencyKey => "idempotency_key",
             Self::Firing => "firing",
             Self::Operation => "operation",
+            Self::AuditEntry => "audit_entry",
         }
     }
 }
@@ -342,6 +349,14 @@ mod tests {
         assert!(rules.leftover_cutoff(&base, Leftover::IdempotencyKey, NOW).unwrap() < NOW);
         let for_ever = KeepTimes { tasks: Keep::FOREVER, ..base };
         assert_eq!(Rules::default().leftover_cutoff(&for_ever, Leftover::Firing, NOW), None);
+    }
+
+    #[test]
+    fn no_rule_removes_the_audit_log() {
+        let rules = Rules(BTreeMap::from([(Scope::Default, rule(1_000))]));
+        assert_eq!(rules.leftover_cutoff(&KeepTimes::default(), Leftover::AuditEntry, NOW), None);
+        let year = KeepTimes { audit: Keep::from_ms(365 * DAY_MS), ..KeepTimes::default() };
+        assert_eq!(rules.leftover_cutoff(&year, Leftover::AuditEntry, NOW), year.audit.cutoff(NOW));
     }
 
     proptest! {

@@ -23,11 +23,13 @@ use crate::status;
 /// Largest JSON answer that is read, in bytes: a page of 200 tasks with labels is well below.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What a route may know of the caller.
-const PASSED_ON: [HeaderName; 4] = [
+const PASSED_ON: [HeaderName; 5] = [
     header::AUTHORIZATION,
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("tracestate"),
     HeaderName::from_static("x-request-id"),
+    // Believed where the connection is of a trusted proxy.
+    HeaderName::from_static("x-forwarded-for"),
 ];
 
 /// Where calls go.
@@ -65,8 +67,12 @@ fn until(metadata: &MetadataMap) -> Option<Instant> {
 impl Caller {
     pub(crate) fn of(metadata: &MetadataMap, extensions: &Extensions) -> Self {
         let given = metadata.clone().into_headers();
-        let passed = PASSED_ON.into_iter().filter_map(|name| Some((name.clone(), given.get(&name)?.clone())));
-        let from = extensions.get::<crate::serve::Peer>().map(|peer| peer.0);
+        // Each value: what is there twice is the routes' to refuse.
+        let values = |name: HeaderName| {
+            given.get_all(&name).iter().cloned().map(move |value| (name.clone(), value)).collect::<Vec<_>>()
+        };
+        let passed = PASSED_ON.into_iter().flat_map(values);
+        let from = extensions.get::<crate::connection::Peer>().map(|peer| peer.0);
         Self { headers: passed.collect(), from, until: until(metadata) }
     }
 }

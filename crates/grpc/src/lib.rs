@@ -6,6 +6,7 @@
 //! restart would lose. What it costs: one JSON document each way, a few microseconds (docs/grpc.md).
 
 mod cluster;
+mod connection;
 mod door;
 mod modules;
 mod serve;
@@ -14,6 +15,7 @@ mod submit;
 mod tasks;
 mod view;
 
+pub use connection::Acceptor;
 pub use serve::{GrpcSettings, serve};
 
 /// What `proto/` says.

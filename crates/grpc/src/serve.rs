@@ -1,21 +1,14 @@
 //! The listener: connections, streams, headers and messages are bounded, and the end is orderly.
 
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use tonic::transport::server::Connected;
 
 use crate::cluster::ClusterService;
+use crate::connection::{Acceptor, connections};
 use crate::door::Door;
 use crate::modules::ModulesService;
 use crate::proto;
@@ -52,73 +45,10 @@ const RESETS_MAX: usize = 20;
 /// A silent connection is asked for a sign of life this often, and closed if none comes in [`KEEPALIVE_TIMEOUT`].
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Wait after an accept that failed, for example because no file descriptor was left.
-const ERROR_PAUSE: Duration = Duration::from_millis(100);
-
-/// Where a call comes from.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
-
-/// A connection and its place.
-struct Connection {
-    stream: TcpStream,
-    peer: SocketAddr,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
-        Peer(self.peer)
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, into)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-/// One connection after the other, as long as there are places. An accept that failed ends none of those that are there.
-fn connections(listener: TcpListener, most: usize) -> impl futures::Stream<Item = io::Result<Connection>> {
-    let places = Arc::new(Semaphore::new(most));
-    futures::stream::unfold((listener, places), |(listener, places)| async move {
-        loop {
-            let place = places.clone().acquire_owned().await.ok()?;
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "a connection went away at once");
-                    }
-                    return Some((Ok(Connection { stream, peer, _place: place }), (listener, places)));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a gRPC connection could not be accepted");
-                    tokio::time::sleep(ERROR_PAUSE).await;
-                }
-            }
-        }
-    })
-}
 
 /// Serves until `shutdown`; then health says so and what is under way is finished.
 ///
-/// `router` is that of the API in this process.
+/// `router` is that of the API in this process; without `tls` connections are plain.
 ///
 /// # Errors
 /// When the descriptors of the services cannot be read, or the listener is broken.
@@ -126,6 +56,7 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     settings: GrpcSettings,
+    tls: Option<Acceptor>,
     shutdown: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let door = Door(router);
@@ -157,7 +88,7 @@ pub async fn serve(
             reporter.set_not_serving::<proto::tasks_server::TasksServer<TasksService>>().await;
         }
     };
-    let incoming = connections(listener, settings.connections_max);
+    let incoming = connections(listener, settings.connections_max, tls);
     let serving = server.serve_with_incoming_shutdown(incoming, drained);
     tokio::select! {
         served = serving => Ok(served?),

@@ -18,6 +18,7 @@ pub use look::{DatabaseLook, look};
 
 use std::sync::Arc;
 
+use tasklane_domain::access::{AuditStore, TokenStore};
 use tasklane_domain::blob::BlobStore;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::FlowStore;
@@ -65,6 +66,10 @@ pub struct Stores {
     pub secrets: Arc<dyn SecretStore>,
     /// Quotas of namespaces.
     pub namespaces: Arc<dyn NamespaceStore>,
+    /// API tokens.
+    pub tokens: Arc<dyn TokenStore>,
+    /// Who did what.
+    pub audit: Arc<dyn AuditStore>,
     commits: Commits,
 }
 
@@ -113,6 +118,8 @@ where
         + KeyValueStore
         + SecretStore
         + NamespaceStore
+        + TokenStore
+        + AuditStore
         + BlobStore,
 {
     let store = Arc::new(store);
@@ -130,6 +137,8 @@ where
         kv: store.clone(),
         secrets: store.clone(),
         namespaces: store.clone(),
+        tokens: store.clone(),
+        audit: store.clone(),
         blobs: store,
         commits,
     }

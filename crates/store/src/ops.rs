@@ -1,5 +1,6 @@
-//! What the writer is told about keys and values, and about secrets: the same for both databases.
+//! What the writer is told about keys and values, about secrets and about tokens: the same for both databases.
 
+use tasklane_domain::access::{Token, TokenId};
 use tasklane_domain::kv::{Key, KvLimits, Place, Write};
 use tasklane_domain::secret::{Sealed, SecretInfo};
 use tasklane_domain::{Namespace, SecretName, Timestamp};
@@ -34,4 +35,12 @@ pub(crate) enum SecretChange {
     Put(Namespace, SecretName, Sealed, Timestamp),
     Reseal(SecretInfo, Sealed),
     Remove(Namespace, SecretName),
+}
+
+/// One change of tokens.
+#[derive(Debug, Clone)]
+pub(crate) enum TokenChange {
+    Create(Token),
+    Revoke(TokenId, Timestamp),
+    Used(Vec<(TokenId, Timestamp)>),
 }

@@ -52,6 +52,8 @@ mod adapter;
 mod admit;
 #[path = "shared/assets.rs"]
 mod assets;
+#[path = "shared/audit.rs"]
+mod audit;
 #[path = "shared/blob_port.rs"]
 mod blob_port;
 #[path = "shared/blob_sweep.rs"]
@@ -116,6 +118,8 @@ mod secrets;
 mod settle;
 #[path = "shared/submit.rs"]
 mod submit;
+#[path = "shared/tokens.rs"]
+mod tokens;
 #[path = "sqlite/turn.rs"]
 mod turn;
 #[path = "shared/unblock.rs"]

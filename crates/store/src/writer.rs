@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tasklane_domain::access::AuditEntry;
 use tasklane_domain::blob::{Finished, SweepPlan, Swept, UploadId, Verified};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::flow::{Admitted, ModuleFlow, Pass, QueueChange, QueueRule};
@@ -30,7 +31,7 @@ use tasklane_domain::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::commits::Commits;
-use crate::ops::{KvWrite, SecretChange};
+use crate::ops::{KvWrite, SecretChange, TokenChange};
 
 /// Operations that wait; a caller beyond that waits to be taken in.
 const WAITING_MAX: usize = 8_192;
@@ -94,6 +95,8 @@ pub(crate) enum Op {
     SweepKv(Term, Timestamp, u32),
     ChangeSecret(Arc<SecretChange>),
     SetQuotas(Namespace, Option<Quotas>),
+    ChangeTokens(Arc<TokenChange>),
+    AppendAudit(Arc<[AuditEntry]>),
 }
 
 impl Op {
@@ -115,7 +118,8 @@ impl Op {
             Self::Died(deaths, _) => deaths.iter().map(|death| death.modules.len()).sum(),
             Self::WriteKv(write) => write.rows(),
             Self::SweepKv(_, _, limit) => usize::try_from(*limit).unwrap_or(usize::MAX),
-            Self::ChangeSecret(_) => 1,
+            Self::ChangeSecret(_) | Self::ChangeTokens(_) => 1,
+            Self::AppendAudit(entries) => entries.len(),
             Self::AnnounceBatches(..) | Self::KeepHouse(..) => ROWS_PER_TRANSACTION_MAX,
             Self::Cancel(..)
             | Self::Reschedule(..)
@@ -189,6 +193,9 @@ pub(crate) enum Answer {
     SecretChanged(Option<SecretInfo>),
     /// Whether there were some.
     QuotasSet(bool),
+    /// Whether there was something to change.
+    TokenChanged(bool),
+    AuditAppended,
 }
 
 /// An operation's own failure, which leaves its neighbours alone, or its answer.

@@ -19,6 +19,7 @@ mod retention;
 mod schedules;
 mod secrets;
 mod tasks;
+mod tokens;
 mod webhooks;
 
 pub(crate) use blobs::Blobs;
@@ -34,6 +35,7 @@ pub(crate) use retention::{Retention, RuleScope, RuleTimes};
 pub(crate) use schedules::{ScheduleArgs, ScheduleChangeArgs, Schedules};
 pub(crate) use secrets::{SecretArgs, Secrets};
 pub(crate) use tasks::{Batches, Bulk, Change, Operations, SubmitArgs, TaskArgs, Tasks};
+pub(crate) use tokens::{AuditArgs, BootstrapArgs, TokenArgs, Tokens};
 pub(crate) use webhooks::{WebhookArgs, Webhooks};
 
 /// Run background tasks as WebAssembly modules.
@@ -115,6 +117,11 @@ pub(crate) enum Command {
     /// What each namespace may have at most, and what it has.
     #[command(subcommand)]
     Namespaces(Namespaces),
+    /// Who may use the server: make, list and revoke tokens.
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// Who did what: changes, and what was refused.
+    Audit(AuditArgs),
     /// List the living hosts; drain, resume and scale them.
     Hosts {
         #[command(subcommand)]

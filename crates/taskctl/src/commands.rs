@@ -22,6 +22,7 @@ mod run;
 mod schedule;
 mod secret;
 mod task;
+pub(crate) mod token;
 mod wait;
 mod watch;
 mod webhook;
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 use tasklane_host::ChildOrder;
 use tasklane_jail::Walls;
 
-use crate::cli::{Cli, Command, Format};
+use crate::cli::{Cli, Command, Format, Tokens};
 use crate::client::Client;
 use crate::connection;
 use crate::doctor;
@@ -90,6 +91,8 @@ async fn once(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
         Command::Context(command) => context::run(&cli.global, command)?,
         Command::Completions { shell } => crate::complete::script(shell)?,
         Command::Man { dir } => man::write(&dir)?,
+        Command::Tokens(Tokens::Bootstrap(args)) => Box::pin(token::bootstrap(*args)).await?,
+        Command::Tokens(Tokens::Generate) => token::generate(),
         Command::CompileModule { .. } | Command::RaiseWalls(_) => anyhow::bail!("this is done without threads"),
         command => {
             let client = Client::new(&connection::resolve(&cli.global)?)?;
@@ -118,6 +121,8 @@ async fn asked(client: &Client, format: Format, command: Command) -> anyhow::Res
         Command::Secrets(command) => secret::run(client, format, command).await?,
         Command::Kv(command) => kv::run(client, format, command).await?,
         Command::Namespaces(command) => namespace::run(client, format, command).await?,
+        Command::Tokens(command) => token::run(client, format, command).await?,
+        Command::Audit(args) => token::audit(client, format, args).await?,
         Command::Hosts { command, watch: _ } => host::run(client, format, command).await?,
         Command::Cluster { watch: _ } => look::cluster(client, format).await?,
         Command::Top(args) => return Box::pin(crate::top::run(client, format, args)).await,

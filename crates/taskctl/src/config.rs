@@ -3,6 +3,7 @@
 //! One struct is both the flags and the file, so that they cannot differ. `docs/config.md` documents each key, and a test keeps that
 //! complete. This is the only place that reads the environment.
 
+mod access;
 mod egress;
 mod guests;
 mod jail;
@@ -176,6 +177,9 @@ pub(crate) struct Settings {
     /// How long their logs stay. Default 7d.
     #[arg(long, env = "TASKLANE_KEEP_LOGS", value_name = "TIME")]
     pub(crate) keep_logs: Option<Keep>,
+    /// How long entries of the audit log stay. Default `forever`.
+    #[arg(long, env = "TASKLANE_KEEP_AUDIT", value_name = "TIME")]
+    pub(crate) keep_audit: Option<Keep>,
     /// How often the leader looks for what has stayed long enough. Default 30s, for `dev` 2s.
     #[arg(long, env = "TASKLANE_RETENTION_INTERVAL", value_name = "TIME")]
     pub(crate) retention_interval: Option<Time>,
@@ -248,6 +252,42 @@ pub(crate) struct Settings {
     /// Most bytes of modules' assets on a host's disk that nothing needs. Default 1073741824.
     #[arg(long, env = "TASKLANE_ASSETS_BYTES_MAX", value_name = "BYTES")]
     pub(crate) assets_bytes_max: Option<u64>,
+    /// Serve whoever connects, without asking for a token: only where something else keeps strangers out. Default false.
+    #[arg(long, env = "TASKLANE_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub(crate) insecure: Option<bool>,
+    /// A file with a token that is an admin of everything from the first start on.
+    #[arg(long, env = "TASKLANE_BOOTSTRAP_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) bootstrap_token_file: Option<PathBuf>,
+    /// Requests of one token, such as `100/1s` or `600/1m burst 50`, in each API process. Default: no limit.
+    #[arg(long, env = "TASKLANE_TOKEN_RATE", value_name = "RATE")]
+    pub(crate) token_rate: Option<String>,
+    /// Requests about one namespace, of all together, in each API process. Default: no limit.
+    #[arg(long, env = "TASKLANE_NAMESPACE_RATE", value_name = "RATE")]
+    pub(crate) namespace_rate: Option<String>,
+    /// Proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8. Default: none.
+    #[arg(long, env = "TASKLANE_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR")]
+    pub(crate) trusted_proxies: Option<Vec<String>>,
+    /// The certificate of API and gRPC, PEM, read anew when it changes. Default: none, plain HTTP.
+    #[arg(long, env = "TASKLANE_TLS_CERT", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The key of that certificate, PEM.
+    #[arg(long, env = "TASKLANE_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Who signs clients' certificates, PEM: then each client has to show one, besides its token. Default: none is asked for.
+    #[arg(long, env = "TASKLANE_TLS_CLIENT_CA", value_name = "FILE")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+    /// Whose JWTs are taken besides tokens: an OpenID Connect issuer, such as https://login.example.com. Default: nobody's.
+    #[arg(long, env = "TASKLANE_OIDC_ISSUER", value_name = "URL")]
+    pub(crate) oidc_issuer: Option<String>,
+    /// Whom they have to be for: one of these in `aud`. Default `tasklane`.
+    #[arg(long, env = "TASKLANE_OIDC_AUDIENCE", value_delimiter = ',', value_name = "NAME")]
+    pub(crate) oidc_audience: Option<Vec<String>>,
+    /// Where the issuer's keys are. Default: where its discovery document says.
+    #[arg(long, env = "TASKLANE_OIDC_JWKS_URL", value_name = "URL")]
+    pub(crate) oidc_jwks_url: Option<String>,
+    /// What a claim gives, such as `groups=devs:acme=deployer`.
+    #[arg(long, env = "TASKLANE_OIDC_GRANT", value_delimiter = ',', value_name = "CLAIM=VALUE:NAMESPACE=ROLE")]
+    pub(crate) oidc_grant: Option<Vec<String>>,
     /// What is logged, such as `info` or `tasklane_host=debug`. Default `info`.
     #[arg(long, env = "TASKLANE_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -289,14 +329,15 @@ impl Settings {
         fill!(self, file: data_dir listen grpc_listen ops_listen database_url nats_url nats_credentials nats_user nats_password
             nats_token nats_nkey_file nats_ca nats_cert nats_key nats_tls_required nats_server replicas name slots slots_max urgent_slots
             queues cache_dir ack_wait_ms host_ttl_ms deliveries_max drain_timeout_ms lease_ttl_ms rescue_interval_ms
-            rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max keep_tasks keep_payloads keep_results keep_logs
+            rescue_margin_ms payload_bytes_max blob_max blob_grace_ms module_bytes_max keep_tasks keep_payloads keep_results keep_logs keep_audit
             retention_interval idempotency_ttl log log_format limits public_url webhook_allow webhook_grant_networks
             webhook_timeout_ms webhook_attempts_max webhook_retry_ms module_key_file sandbox sandbox_without
             compile_memory_bytes compile_cpu_seconds compile_timeout_ms egress_allow
             egress_grant_networks egress_dns egress_ca_file egress_concurrent_max egress_connections_max
             egress_connect_timeout_ms egress_answer_timeout_ms kv_value_bytes_max kv_store_keys_max
             kv_store_bytes_max secrets_key_file secrets_key host_units_max spool_bytes_max
-            assets_bytes_max otlp_endpoint otlp_sample_ratio);
+            assets_bytes_max insecure bootstrap_token_file token_rate namespace_rate trusted_proxies tls_cert tls_key tls_client_ca
+            oidc_issuer oidc_audience oidc_jwks_url oidc_grant otlp_endpoint otlp_sample_ratio);
         Ok(self)
     }
 
@@ -368,6 +409,7 @@ impl Settings {
             payloads: self.keep_payloads.unwrap_or(default.payloads),
             results: self.keep_results.unwrap_or(default.results),
             logs: self.keep_logs.unwrap_or(default.logs),
+            audit: self.keep_audit.unwrap_or(default.audit),
         }
     }
 

@@ -1,9 +1,11 @@
 //! The server's roles: the only place that picks adapters for the ports.
 
+mod access;
 pub(crate) mod collector;
 pub(crate) mod dev;
 mod grpc;
 mod host_child;
+pub(crate) mod issuer;
 mod nats_service;
 mod parts;
 mod signals;
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Role, ServeArgs};
 use crate::config::Settings;
 use parts::{Control, run_host};
+use tasklane_api::AccessMode;
 
 /// `taskctl serve ROLE`, with settings that are complete and walls that stand ([`walls::prepare`]).
 pub(crate) async fn serve(args: ServeArgs, walls: Walls) -> anyhow::Result<()> {
@@ -35,12 +38,13 @@ pub(crate) async fn serve(args: ServeArgs, walls: Walls) -> anyhow::Result<()> {
         Role::Host if is_supervisor => host_child::supervise(settings, drain, stop).await,
         Role::Host => run_host(&settings, &walls, drain, stop).await,
         Role::Api => {
-            let control = Control::open(&settings, "api").await?;
+            let control = Control::open(&settings, access::mode(&settings), "api").await?;
+            access::prepare(&settings, control.stores()).await?;
             Box::pin(control.run_api(listen(&settings.listen()).await?, drain)).await
         }
         Role::Scheduler => {
             let ops = ops_listener(&settings).await?;
-            Control::open(&settings, "scheduler").await?.run_scheduler(ops, drain).await
+            Control::open(&settings, AccessMode::Tokens, "scheduler").await?.run_scheduler(ops, drain).await
         }
         Role::All => Box::pin(all(&settings, drain, stop)).await,
     }
@@ -49,7 +53,8 @@ pub(crate) async fn serve(args: ServeArgs, walls: Walls) -> anyhow::Result<()> {
 /// API and scheduler here, the host in a child.
 async fn all(settings: &Settings, drain: CancellationToken, stop: CancellationToken) -> anyhow::Result<()> {
     let listener = listen(&settings.listen()).await?;
-    let control = Control::open(settings, "api+scheduler").await?;
+    let control = Control::open(settings, access::mode(settings), "api+scheduler").await?;
+    access::prepare(settings, control.stores()).await?;
     let host = host_child::HostChild::new(settings.clone(), drain.clone(), stop);
     let serving = CancellationToken::new();
     let host_first = async {

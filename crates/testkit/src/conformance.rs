@@ -3,6 +3,7 @@
 //! Called by `crates/store/tests` through [`store_conformance!`](crate::store_conformance), which makes one test of each check, so
 //! that a failing check is named. A check gets a [`World`] with an empty database of its own.
 
+pub mod access;
 pub mod assets;
 pub mod blob_tasks;
 pub mod blobs;
@@ -96,6 +97,11 @@ macro_rules! store_conformance {
             retention::a_former_leader_removes_nothing,
             retention::expired_keys_are_purged_and_others_stay,
             retention::operations_that_are_done_are_purged,
+            access::a_token_reads_back_and_is_revoked,
+            access::the_last_use_of_a_token_is_kept,
+            access::audit_entries_are_found,
+            access::audit_entries_go_when_they_are_old,
+            access::roles_of_a_token_hold_where_they_were_given,
             assets::assets_lie_beside_the_version_that_has_them,
             assets::other_assets_under_one_version_are_a_conflict,
             modules::a_deployed_module_reads_back_whole,

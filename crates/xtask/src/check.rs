@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 /// Documents that are checked.
-const DOCUMENTS: [&str; 20] = [
+const DOCUMENTS: [&str; 21] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/ARCHITECTURE.md",
+    "docs/access.md",
     "docs/api.md",
     "docs/cli.md",
     "docs/config.md",

@@ -1,6 +1,9 @@
 // The live feed: what changed, over server-sent events; by asking once a second where there is no feed. Best effort by design:
 // views read the rows again, so that a lost event costs a moment and nothing else. Pauses while the page is hidden.
 
+import { session } from './session.svelte'
+import { events, type Told } from './stream'
+
 export interface Ended {
   id: string
   state: string
@@ -37,7 +40,7 @@ const FEED_AGAIN_MS = 15_000
 class Live {
   connection = $state<Connection>('connecting')
   #listeners = new Set<(change: Change | undefined) => void>()
-  #source: EventSource | undefined
+  #source: AbortController | undefined
   #failed = 0
   #cursor = ''
   #again: ReturnType<typeof setTimeout> | undefined
@@ -82,7 +85,7 @@ class Live {
 
   #close(): void {
     clearTimeout(this.#again)
-    this.#source?.close()
+    this.#source?.abort()
     this.#source = undefined
     this.#feed = false
   }
@@ -90,35 +93,43 @@ class Live {
   #open(): void {
     if (this.#source !== undefined || document.hidden) return
     clearTimeout(this.#again)
-    const source = new EventSource(`/api/v1/events${this.#cursor === '' ? '' : `?cursor=${encodeURIComponent(this.#cursor)}`}`)
+    const source = new AbortController()
     this.#source = source
-    source.onopen = () => {
-      this.#failed = 0
-      this.#feed = true
-      this.#reachable = true
-      this.#show()
+    void this.#read(source)
+    this.#show()
+  }
+
+  async #read(source: AbortController): Promise<void> {
+    try {
+      const where = `/api/v1/events${this.#cursor === '' ? '' : `?cursor=${encodeURIComponent(this.#cursor)}`}`
+      const headers = { Accept: 'text/event-stream', ...session.headers }
+      const response = await fetch(where, { headers, signal: source.signal, cache: 'no-store' })
+      session.saw(response.status)
+      if (response.ok && response.body !== null) {
+        this.#failed = 0
+        this.#feed = true
+        this.#reachable = true
+        this.#show()
+        for await (const told of events(response.body)) this.#take(told)
+      }
+    } catch {
+      // It broke off, or was ended: what follows is the same.
     }
-    source.addEventListener('hello', (event) => {
-      const fresh = this.#cursor === ''
-      this.#cursor = event.lastEventId
-      if (!fresh) return
-      this.#tell(undefined)
-    })
-    source.addEventListener('resync', (event) => {
-      this.#cursor = event.lastEventId
-      this.#tell(undefined)
-    })
-    source.addEventListener('tasks', (event) => {
-      this.#cursor = event.lastEventId
-      this.#tell(JSON.parse(event.data as string) as Change)
-    })
-    source.onerror = () => {
-      const had = this.#feed
-      this.#close()
-      this.#failed = had ? 1 : this.#failed + 1
-      this.#again = setTimeout(() => this.#open(), this.#failed > TRIES_MAX ? FEED_AGAIN_MS : 500 * this.#failed)
-      this.#show()
-    }
+    if (this.#source === source) this.#ended()
+  }
+
+  #take(told: Told): void {
+    const fresh = this.#cursor === ''
+    this.#cursor = told.id
+    if (told.name === 'tasks') this.#tell(JSON.parse(told.data) as Change)
+    else if (told.name === 'resync' || (told.name === 'hello' && fresh)) this.#tell(undefined)
+  }
+
+  #ended(): void {
+    const had = this.#feed
+    this.#close()
+    this.#failed = had ? 1 : this.#failed + 1
+    this.#again = setTimeout(() => this.#open(), this.#failed > TRIES_MAX ? FEED_AGAIN_MS : 500 * this.#failed)
     this.#show()
   }
 

@@ -14,11 +14,14 @@ use futures::stream::{self, Stream};
 use futures::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Serialize;
-use tasklane_api_types::{ErrorCode, FeedChange, HistoryView, Problem};
+use tasklane_api_types::{AuditView, ErrorCode, FeedChange, HistoryView, Problem};
+use tasklane_domain::access::{Asked, Role};
 
+use crate::access::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Params;
-use crate::feed::{HISTORY_SECONDS_MAX, Place, Reader, Told};
+use crate::feed::{HISTORY_SECONDS_MAX, Place, Reader, Sight, Told};
+use crate::namespaces;
 use crate::state::State as Room;
 
 /// Where a browser says which event it saw last.
@@ -33,20 +36,33 @@ const MESSAGE_BYTES_MAX: usize = 1024;
 const HISTORY_SECONDS: u32 = 300;
 
 /// The reader that a request asks for: behind its `cursor`, or what the browser saw last.
-fn reader(room: &Room, headers: &HeaderMap, params: &Params) -> ApiResult<Reader> {
-    params.only(&["cursor"])?;
+fn reader(room: &Room, caller: &Caller, headers: &HeaderMap, params: &Params) -> ApiResult<Reader> {
+    params.only(&["cursor", namespaces::PARAMETER])?;
     let seen = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
     let wrong = |error: crate::feed::PlaceError| ApiError::new(ErrorCode::InvalidCursor, error.to_string());
     let after: Option<Place> = seen.or_else(|| params.get("cursor")).map(str::parse).transpose().map_err(wrong)?;
-    room.feed.reader(after.as_ref()).map_err(|full| ApiError::new(ErrorCode::FeedsFull, full.to_string()))
+    room.feed
+        .reader(after.as_ref(), sight(caller, params)?)
+        .map_err(|full| ApiError::new(ErrorCode::FeedsFull, full.to_string()))
 }
 
-/// What changes, as it changes: `hello` first, `tasks` for changes, `resync` where some are gone. Each event's id is a cursor.
+/// Of one namespace, or of all; and what was done there, to its admins.
+fn sight(Caller(who): &Caller, params: &Params) -> ApiResult<Sight> {
+    let namespace = namespaces::asked(params)?;
+    let asked = namespace.clone().map_or(Asked::Everywhere, Asked::Namespace);
+    Ok(Sight { namespace, audit: who.grants.permit(Role::Admin, &asked).is_ok() })
+}
+
+/// What changes, as it changes: `hello` first, `tasks` for changes, `resync` where some are gone, and for admins `audit` for each new
+/// entry of the audit log. Each event's id is a cursor.
 ///
 /// Best effort: whoever must know reads the rows again.
 #[utoipa::path(
     get, path = "/api/v1/events", tag = "cluster",
-    params(("cursor" = Option<String>, Query, description = "The id of the last event seen; the header `Last-Event-ID` comes first")),
+    params(
+        ("cursor" = Option<String>, Query, description = "The id of the last event seen; the header `Last-Event-ID` comes first"),
+        ("namespace" = Option<String>, Query, description = "Only what is of this one"),
+    ),
     responses(
         (status = 200, description = "A stream that ends only with the process; the data of `tasks`", body = FeedChange,
          content_type = "text/event-stream"),
@@ -54,9 +70,15 @@ fn reader(room: &Room, headers: &HeaderMap, params: &Params) -> ApiResult<Reader
         (status = 503, description = "Too many feeds are open", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn events(State(room): State<Arc<Room>>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
-    let reader = reader(&room, &headers, &params)?;
-    let sse = Sse::new(told(reader)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+pub(crate) async fn events(
+    State(room): State<Arc<Room>>,
+    caller: Caller,
+    headers: HeaderMap,
+    params: Params,
+) -> ApiResult<Response> {
+    let reader = reader(&room, &caller, &headers, &params)?;
+    let shut = async move { room.access.book.until_shut(&room, caller.0.pass).await };
+    let sse = Sse::new(told(reader).take_until(Box::pin(shut))).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     let mut response = sse.into_response();
     // For proxies that would gather the stream before they pass it on.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -70,6 +92,7 @@ fn told(reader: Reader) -> impl Stream<Item = Result<Event, Infallible>> {
         let event = match &told {
             Told::Hello | Told::Resync => event.data("{}"),
             Told::Change(change) => event.data(serde_json::to_string(change.as_ref()).unwrap_or_default()),
+            Told::Done(entry) => event.data(serde_json::to_string(entry.as_ref()).unwrap_or_default()),
         };
         Some((Ok(event), reader))
     })
@@ -81,7 +104,14 @@ struct Said<'a> {
     event: &'static str,
     cursor: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a FeedChange>,
+    data: Option<Data<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Data<'a> {
+    Change(&'a FeedChange),
+    Done(&'a AuditView),
 }
 
 /// The events of `/api/v1/events` over a WebSocket: one JSON message each, `{"event": …, "cursor": …, "data": …}`.
@@ -89,7 +119,10 @@ struct Said<'a> {
 /// Browsers are refused from pages of other origins.
 #[utoipa::path(
     get, path = "/api/v1/events/ws", tag = "cluster",
-    params(("cursor" = Option<String>, Query, description = "The cursor of the last message seen")),
+    params(
+        ("cursor" = Option<String>, Query, description = "The cursor of the last message seen"),
+        ("namespace" = Option<String>, Query, description = "Only what is of this one"),
+    ),
     responses(
         (status = 101, description = "The connection is a WebSocket from now on"),
         (status = "4XX", description = "No upgrade was asked for, the page is another's, or the cursor cannot be read",
@@ -99,15 +132,22 @@ struct Said<'a> {
 )]
 pub(crate) async fn socket(
     State(room): State<Arc<Room>>,
+    caller: Caller,
     headers: HeaderMap,
     params: Params,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> ApiResult<Response> {
     check_origin(&headers)?;
     let upgrade = upgrade.map_err(|error| ApiError::new(ErrorCode::UpgradeRequired, error.body_text()))?;
-    let reader = reader(&room, &headers, &params)?;
+    let reader = reader(&room, &caller, &headers, &params)?;
     let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
-    Ok(upgrade.on_upgrade(move |socket| relay(socket, reader)))
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let shut = room.access.book.until_shut(&room, caller.0.pass);
+        tokio::select! {
+            () = relay(socket, reader) => {}
+            () = shut => {}
+        }
+    }))
 }
 
 /// A WebSocket is not held back by the browser's rules for pages of other origins, so it is checked here. Other clients send none.
@@ -149,7 +189,8 @@ async fn relay(socket: WebSocket, mut reader: Reader) {
 fn message(cursor: &str, told: &Told) -> Message {
     let data = match told {
         Told::Hello | Told::Resync => None,
-        Told::Change(change) => Some(change.as_ref()),
+        Told::Change(change) => Some(Data::Change(change.as_ref())),
+        Told::Done(entry) => Some(Data::Done(entry.as_ref())),
     };
     let text = serde_json::to_string(&Said { event: told.name(), cursor, data }).unwrap_or_default();
     Message::Text(text.into())

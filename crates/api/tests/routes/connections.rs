@@ -87,6 +87,33 @@ async fn beyond_the_cap_connections_wait_for_a_place() {
 }
 
 #[tokio::test]
+async fn one_address_does_not_take_every_place() {
+    let served = serve(ServeSettings { connections_per_address_max: 2, ..ServeSettings::default() }).await;
+    let held = [served.connect().await, served.connect().await];
+    let mut third = served.connect().await;
+    assert_eq!(read_all(&mut third).await, "", "it is closed at once");
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = socket.connect(served.address).await.unwrap();
+    other.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert!(read_some(&mut other).await.contains("200 OK"), "others are served");
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_cut_off() {
+    let settings =
+        ServeSettings { write_timeout: Duration::from_millis(300), connections_max: 1, ..ServeSettings::default() };
+    let served = serve(settings).await;
+    let mut deaf = served.connect().await;
+    let request = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200);
+    drop(tokio::time::timeout(Duration::from_secs(5), deaf.write_all(&request)).await);
+    let mut next = served.connect().await;
+    next.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert!(read_some(&mut next).await.contains("200 OK"), "its place is free again");
+}
+
+#[tokio::test]
 async fn headers_are_bounded() {
     let served = serve(ServeSettings::default()).await;
     let mut many = served.connect().await;

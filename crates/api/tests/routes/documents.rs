@@ -10,7 +10,7 @@ use tasklane_api_types::ErrorCode;
 
 use crate::support::{MULTIPART, Room, form};
 
-fn docs(file: &str) -> PathBuf {
+pub(crate) fn docs(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(file)
 }
 
@@ -43,7 +43,7 @@ fn the_openapi_document_in_docs_is_the_one_that_the_code_makes() {
     assert!(kept == made, "docs/openapi.json is stale: run this test with UPDATE_OPENAPI=1 and look at the difference");
 }
 
-fn operations(document: &Value) -> BTreeSet<(String, String)> {
+pub(crate) fn operations(document: &Value) -> BTreeSet<(String, String)> {
     let paths = document["paths"].as_object().unwrap();
     let each =
         paths.iter().flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |m| (m.clone(), path.clone())));
@@ -55,7 +55,7 @@ const NOTHING: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4
 
 /// One good request for each operation of the document.
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'static str, String, u16)> {
+pub(crate) fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'static str, String, u16)> {
     let task = |rest: &str| format!("/api/v1/tasks/{id}{rest}");
     let batch = |rest: &str| format!("/api/v1/batches/{batch}{rest}");
     vec![
@@ -176,6 +176,11 @@ fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'stat
         ("get", "/api/v1/events", "/api/v1/events?cursor=nonsense".to_owned(), 400),
         ("get", "/api/v1/events/ws", "/api/v1/events/ws".to_owned(), 426),
         ("get", "/api/v1/history", "/api/v1/history".to_owned(), 200),
+        ("get", "/api/v1/access/whoami", "/api/v1/access/whoami".to_owned(), 200),
+        ("post", "/api/v1/tokens", "/api/v1/tokens".to_owned(), 201),
+        ("get", "/api/v1/tokens", "/api/v1/tokens".to_owned(), 200),
+        ("delete", "/api/v1/tokens/{id}", "/api/v1/tokens/tlk_0123456789abcdef".to_owned(), 404),
+        ("get", "/api/v1/audit", "/api/v1/audit".to_owned(), 200),
         ("get", "/livez", "/livez".to_owned(), 200),
         ("get", "/readyz", "/readyz?verbose".to_owned(), 200),
         ("get", "/health", "/health".to_owned(), 200),
@@ -183,7 +188,7 @@ fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static str, &'stat
     ]
 }
 
-fn request(method: &str, template: &str, path: &str) -> Request<Body> {
+pub(crate) fn request(method: &str, template: &str, path: &str) -> Request<Body> {
     let request = Request::builder().method(Method::from_bytes(method.to_uppercase().as_bytes()).unwrap()).uri(path);
     let manifest = br#"{"name":"noop","version":"1.0.0"}"#.as_slice();
     let (media_type, body): (&str, Vec<u8>) = match (method, template) {
@@ -197,6 +202,7 @@ fn request(method: &str, template: &str, path: &str) -> Request<Body> {
         ("post", "/api/v1/schedules") => {
             ("application/json", br#"{"name":"nightly","expression":"@daily","task":{"module":"noop"}}"#.to_vec())
         }
+        ("post", "/api/v1/tokens") => ("application/json", br#"{"name":"ci","grants":{"acme":"viewer"}}"#.to_vec()),
         ("post", "/api/v1/schedules/preview") => ("application/json", br#"{"expression":"@daily"}"#.to_vec()),
         ("post", "/api/v1/tasks/{id}/reschedule") => ("application/json", br#"{"delay":"1h"}"#.to_vec()),
         ("put", template) if template.starts_with("/api/v1/retention/") => {

@@ -3,6 +3,16 @@
 //! Files mirror the routes. Every answer is checked by status and body; what must not be stored is looked for in the store.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
+mod access_grpc;
+#[cfg(test)]
+mod access_jwt;
+#[cfg(test)]
+mod access_limits;
+#[cfg(test)]
+mod access_matrix;
+#[cfg(test)]
 mod assets;
 #[cfg(test)]
 mod bad_input;
@@ -66,5 +76,7 @@ mod tasks_list;
 mod tasks_submit;
 #[cfg(test)]
 mod tasks_unique;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod webhooks;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tasklane_api::{Api, ApiPorts, ApiSettings};
+use tasklane_api::{AccessMode, Api, ApiPorts, ApiSettings};
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::ports::TaskNews;
 use tasklane_domain::work::Ended;
@@ -42,6 +42,7 @@ pub(crate) struct Room {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) deaths: Arc<DeathFeed>,
     pub(crate) background: CancellationToken,
+    mode: AccessMode,
     router: Router,
     dir: Arc<TempDir>,
 }
@@ -93,7 +94,14 @@ impl Room {
         Self::with(ApiSettings::default()).await
     }
 
-    pub(crate) async fn with(settings: ApiSettings) -> Self {
+    /// One that asks nobody for a token.
+    pub(crate) async fn with(mut settings: ApiSettings) -> Self {
+        settings.access.mode = AccessMode::Open;
+        Self::guarded(settings).await
+    }
+
+    /// One that lets in whom the settings say: who shows a token, if they say nothing.
+    pub(crate) async fn guarded(settings: ApiSettings) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let url = format!("sqlite://{}", dir.path().join("tasks.db").display());
         let store = FlakyStore::new(Box::pin(tasklane_store::open(&url)).await.unwrap());
@@ -101,12 +109,14 @@ impl Room {
     }
 
     /// Another process on the same database, with other settings.
-    pub(crate) fn again(&self, settings: ApiSettings) -> Self {
+    pub(crate) fn again(&self, mut settings: ApiSettings) -> Self {
+        settings.access.mode = self.mode;
         Self::over(settings, self.store.clone(), Recorder::new(), self.dir.clone())
     }
 
     fn over(settings: ApiSettings, store: FlakyStore, nats: Arc<Recorder>, dir: Arc<TempDir>) -> Self {
         let clock = Arc::new(ManualClock::default());
+        let mode = settings.access.mode;
         let (connected, deaths) = (nats.clone(), DeathFeed::new());
         let ports = ApiPorts {
             tasks: Arc::new(store.clone()),
@@ -121,6 +131,8 @@ impl Room {
             kv: store.stores.kv.clone(),
             secrets: store.stores.secrets.clone(),
             namespaces: store.stores.namespaces.clone(),
+            tokens: store.stores.tokens.clone(),
+            audit: store.stores.audit.clone(),
             calls: nats.clone(),
             enqueued: nats.clone(),
             modules: Arc::new(store.clone()),
@@ -137,7 +149,7 @@ impl Room {
         let api =
             Arc::new(Api::new(settings, ports, clock.clone(), tasklane_metrics::Registry::new().unwrap()).unwrap());
         let router = api.router();
-        Self { api, nats, store, clock, deaths, background: CancellationToken::new(), router, dir }
+        Self { api, nats, store, clock, deaths, background: CancellationToken::new(), mode, router, dir }
     }
 
     /// With the background loops, and with module `noop` 1.0.0 deployed.

@@ -23,9 +23,9 @@ use tasklane_domain::{
 };
 
 use super::{
-    BEGIN, Db, WriteConnection, admit, assets, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules,
-    namespaces, operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit,
-    webhook_port, webhooks,
+    BEGIN, Db, WriteConnection, admit, assets, audit, blob_port, blob_sweep, cancel, flow, history, kv, leader,
+    modules, namespaces, operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets,
+    settle, submit, tokens, webhook_port, webhooks,
 };
 use crate::commits::Commits;
 use crate::error::corrupt;
@@ -198,6 +198,8 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
             namespaces::set(conn, namespace, quotas.as_ref()).await?.map(Answer::QuotasSet)
         }
         Op::ChangeSecret(change) => secrets::change(conn, change).await?.map(Answer::SecretChanged),
+        Op::ChangeTokens(change) => tokens::change(conn, change).await?.map(Answer::TokenChanged),
+        Op::AppendAudit(entries) => Ok(audit::append(conn, entries).await.map(|()| Answer::AuditAppended)?),
         Op::SweepBlobs(term, plan) => led!(conn, term, Answer::SweptBlobs(blob_sweep::sweep(conn, *plan).await?)),
     })
 }

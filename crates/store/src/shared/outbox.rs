@@ -86,6 +86,7 @@ fn changed(answer: &Answered) -> &[SettledTask] {
             | Answer::QuotasSet(_)
             | Answer::SweptBlobs(_),
         )
+        | Ok(Answer::TokenChanged(_) | Answer::AuditAppended)
         | Err(_) => &[],
     }
 }

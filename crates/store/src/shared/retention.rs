@@ -293,6 +293,11 @@ pub(super) async fn purge(conn: &mut Conn, leftover: Leftover, before: Timestamp
             "DELETE FROM operations WHERE id IN \
              (SELECT id FROM operations WHERE ended_at IS NOT NULL AND ended_at <= $1 ORDER BY ended_at LIMIT $2)"
         }
+        Leftover::AuditEntry => {
+            super::audit::let_go(conn, before).await?;
+            // The first of the log only: they are in order of time but for the clocks of several processes, and need no index.
+            "DELETE FROM audit WHERE at <= $1 AND seq IN (SELECT seq FROM audit ORDER BY seq LIMIT $2)"
+        }
     };
     let query = sqlx::query::<Db>(sql).bind(before.as_micros()).bind(i64::from(REMOVAL_ROWS_MAX));
     Ok(query.execute(conn).await.map_err(unavailable)?.rows_affected())

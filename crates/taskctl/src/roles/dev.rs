@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use tasklane_api::AccessMode;
 use tasklane_nats::server::{ServerProcess, find_server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::access::check_local;
 use super::host_child::HostChild;
 use super::parts::Control;
 use super::{listen, signals, start_log};
@@ -36,6 +38,8 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     if args.fresh {
         forget(&dir)?;
     }
+    check_local(&settings.listen())?;
+    settings.grpc_listen.as_deref().map(check_local).transpose()?;
     let program = find_server(settings.nats_server.as_deref(), &program_dirs());
     let program = program.map_err(|error| Failure::new(USAGE, error.to_string()))?;
     let (drain, stop) = signals::tokens();
@@ -149,7 +153,7 @@ async fn serve(
     life: &Life,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let control = Control::open(settings, "api+scheduler").await?.resettable(life.reset());
+    let control = Control::open(settings, AccessMode::Local, "api+scheduler").await?.resettable(life.reset());
     banner(settings, &address.to_string());
     // The host drains first: what it reports is still settled.
     let serving = CancellationToken::new();

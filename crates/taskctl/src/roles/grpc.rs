@@ -1,7 +1,9 @@
 //! gRPC beside the API's HTTP, where it is asked for.
 
+use std::sync::Arc;
+
 use tasklane_api::Api;
-use tasklane_grpc::GrpcSettings;
+use tasklane_grpc::{Acceptor, GrpcSettings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +23,9 @@ pub(crate) async fn serve(listener: Option<TcpListener>, api: &Api, shutdown: Ca
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "answering gRPC");
     }
-    if let Err(error) = tasklane_grpc::serve(listener, api.router(), GrpcSettings::default(), shutdown).await {
+    let tls = api.tls().map(|tls| -> Acceptor { Arc::new(move || tls.grpc_acceptor()) });
+    let served = tasklane_grpc::serve(listener, api.in_process_router(), GrpcSettings::default(), tls, shutdown);
+    if let Err(error) = served.await {
         tracing::error!(%error, "gRPC is no longer answered");
     }
 }

@@ -95,6 +95,8 @@ impl HostChild {
         if let Some(name) = &self.own_name {
             command.env("TASKLANE_NAME", name);
         }
+        // What opens the API is not the host's.
+        command.env_remove("TASKLANE_BOOTSTRAP_TOKEN_FILE").env_remove("TASKLANE_TLS_KEY").env_remove("TASKLANE_TOKEN");
         // What seals secrets is the API's alone: guests run in that process.
         command.env_remove("TASKLANE_SECRETS_KEY").env_remove("TASKLANE_SECRETS_KEY_FILE");
         // A signal of the terminal goes to the parent, which then asks the child.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::FutureExt as _;
-use tasklane_api::{Api, ApiPorts, ApiSettings, Doctor, Machine, ops};
+use tasklane_api::{AccessMode, Api, ApiPorts, ApiSettings, Doctor, Machine, ops};
 use tasklane_domain::SystemClock;
 use tasklane_domain::compiled::CompiledStore;
 use tasklane_host::{Host, HostPorts, HostSettings, Uploads};
@@ -39,13 +39,14 @@ pub(crate) struct Control {
     stores: Stores,
     nats: Nats,
     registry: Registry,
+    mode: AccessMode,
     tracing: Tracing,
     reset: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Control {
     /// `role` names the process in traces.
-    pub(crate) async fn open(settings: &Settings, role: &'static str) -> anyhow::Result<Self> {
+    pub(crate) async fn open(settings: &Settings, mode: AccessMode, role: &'static str) -> anyhow::Result<Self> {
         let stores = tasklane_store::open(&settings.database_url()).await.map_err(|error| {
             let url = without_password(&settings.database_url());
             let error = anyhow::Error::new(error);
@@ -57,7 +58,12 @@ impl Control {
         stores.register_metrics(&registry)?;
         show_nats(&registry, &nats)?;
         let tracing = settings.start_tracing(role)?;
-        Ok(Self { settings: settings.clone(), stores, nats, registry, tracing, reset: None })
+        Ok(Self { settings: settings.clone(), stores, nats, registry, mode, tracing, reset: None })
+    }
+
+    /// The database.
+    pub(crate) const fn stores(&self) -> &Stores {
+        &self.stores
     }
 
     /// With a way to forget everything.
@@ -96,6 +102,8 @@ impl Control {
             kv: self.stores.kv.clone(),
             secrets: self.stores.secrets.clone(),
             namespaces: self.stores.namespaces.clone(),
+            tokens: self.stores.tokens.clone(),
+            audit: self.stores.audit.clone(),
             calls: Arc::new(self.nats.calls()),
             enqueued: Arc::new(self.nats.enqueue()),
             inspector: Arc::new(Uploads::new(self.settings.uploads()?, shared(&self.settings, &self.nats))?),
@@ -112,6 +120,8 @@ impl Control {
             egress: self.settings.egress()?,
             kv: self.settings.kv()?,
             secret_keys: self.settings.secret_keys()?,
+            access: self.settings.access(self.mode)?,
+            tls: self.settings.tls()?,
             tracing: self.tracing.clone(),
             machine: self.machine(),
             ..default

@@ -107,6 +107,36 @@ fn a_listen_address_that_is_none_or_taken_says_what_to_do() {
     assert!(busy.err.contains("--listen"), "{busy:?}");
 }
 
+/// It asks nobody for a token.
+#[test]
+fn dev_listens_on_this_machine_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:7070"] {
+        let refused = run(&["dev", "--data-dir", dir.path().to_str().unwrap(), "--listen", listen]);
+        refused.fails(2, &["no token", listen, "taskctl serve all"]);
+    }
+}
+
+#[test]
+fn tokens_without_a_server() {
+    let made = run(&["tokens", "generate"]);
+    let text = made.out();
+    assert!(made.code == 0 && text.starts_with("tlk_") && text.trim().len() == 85, "{made:?}");
+    run(&["tokens", "create", "ci"]).fails(2, &["--grant"]);
+    run(&["tokens", "create", "ci", "--grant", "acme=king"]).fails(2, &["king", "deployer"]);
+    run(&["tokens", "create", "ci", "--grant", "a=viewer", "--grant", "a=admin"]).fails(2, &["twice"]);
+    let dir = tempfile::tempdir().unwrap();
+    let first = run(&["tokens", "bootstrap", "--data-dir", dir.path().to_str().unwrap()]);
+    assert!(
+        first.code == 0 && first.out().starts_with("tlk_") && first.err.contains("admin of everything"),
+        "{first:?}"
+    );
+    let file = dir.path().join("no-token");
+    std::fs::write(&file, "hunter2").unwrap();
+    let args = ["serve", "api", "--data-dir", dir.path().to_str().unwrap(), "--tls-cert", file.to_str().unwrap()];
+    assert_ne!(run(&args).code, 0);
+}
+
 #[test]
 fn dev_without_a_nats_server_lists_the_ways_to_get_one() {
     let dir = tempfile::tempdir().unwrap();

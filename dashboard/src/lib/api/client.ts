@@ -1,4 +1,5 @@
 // The API as typed functions: paths, parameters and answers come from the OpenAPI document (`schema.d.ts`, `npm run client`).
+import { session } from '../session.svelte'
 import type { paths } from './schema'
 
 type Verb = 'get' | 'post' | 'put' | 'patch' | 'delete'
@@ -65,11 +66,12 @@ export async function send(verb: string, where: string, init: RequestInit = {}):
   const signal = init.signal ? AbortSignal.any([init.signal, late]) : late
   let response: Response
   try {
-    response = await fetch(where, { ...init, method: verb.toUpperCase(), signal })
+    response = await fetch(where, { ...init, headers: { ...init.headers, ...session.headers }, method: verb.toUpperCase(), signal })
   } catch (error) {
     if (init.signal?.aborted) throw error
     throw new ApiProblem(0, 'unreachable', 'The server cannot be reached.', 'The page tries again by itself.')
   }
+  session.saw(response.status)
   if (!response.ok) throw problemOf(response.status, await response.text().catch(() => ''))
   return response
 }
@@ -111,6 +113,7 @@ export function upload(where: string, form: FormData, progress: (part: number) =
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     request.open('POST', where)
+    for (const [name, value] of Object.entries(session.headers)) request.setRequestHeader(name, value)
     request.upload.onprogress = (event) => progress(event.lengthComputable ? event.loaded / event.total : 0)
     request.onload = () => {
       if (request.status < 300) resolve(JSON.parse(request.responseText))

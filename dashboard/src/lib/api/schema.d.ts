@@ -1,5 +1,106 @@
 // Generated from docs/openapi.json by `npm run client`. Do not edit.
 export interface paths {
+    "/api/v1/access/whoami": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who asks, and what they may do. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As the server sees it */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["WhoAmI"];
+                    };
+                };
+                /** @description Nobody */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what: every change but submits, and what was refused for want of a role. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Of this one */
+                    namespace?: string;
+                    /** @description Of this one, such as `token:tlk_0123456789abcdef` */
+                    actor?: string;
+                    /** @description Not before this time (RFC 3339) */
+                    since?: string;
+                    /** @description `next_cursor` of the page before */
+                    cursor?: string;
+                    /** @description 1 to 500, default 100 */
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The newest first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AuditList"];
+                    };
+                };
+                /** @description A parameter is wrong */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/batches": {
         parameters: {
             query?: never;
@@ -685,7 +786,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What changes, as it changes: `hello` first, `tasks` for changes, `resync` where some are gone. Each event's id is a cursor.
+         * What changes, as it changes: `hello` first, `tasks` for changes, `resync` where some are gone, and for admins `audit` for each new
+         *     entry of the audit log. Each event's id is a cursor.
          * @description Best effort: whoever must know reads the rows again.
          */
         get: {
@@ -693,6 +795,8 @@ export interface paths {
                 query?: {
                     /** @description The id of the last event seen; the header `Last-Event-ID` comes first */
                     cursor?: string;
+                    /** @description Only what is of this one */
+                    namespace?: string;
                 };
                 header?: never;
                 path?: never;
@@ -753,6 +857,8 @@ export interface paths {
                 query?: {
                     /** @description The cursor of the last message seen */
                     cursor?: string;
+                    /** @description Only what is of this one */
+                    namespace?: string;
                 };
                 header?: never;
                 path?: never;
@@ -4414,6 +4520,130 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every token whose roles the caller could give away. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The newest first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TokenList"];
+                    };
+                };
+                /** @description Not shown */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Make a token. Its text is in the answer, and never again. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["TokenRequest"];
+                };
+            };
+            responses: {
+                /** @description Made; `token` is shown this once */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TokenView"];
+                    };
+                };
+                /** @description Not made */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke a token: within two seconds it opens nothing, in any API process. It stays in the list. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description `tlk_` and 16 hexadecimal digits */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Revoked, now or before */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description No such token */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/webhooks": {
         parameters: {
             query?: never;
@@ -5175,6 +5405,48 @@ export interface components {
             /** @description What it used. */
             usage: Record<string, never>;
         };
+        /** @description A page of the audit log, the newest first. */
+        AuditList: {
+            /** @description At most 500. */
+            entries: components["schemas"]["AuditView"][];
+            /** @description For the next page; left out on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description Who did what to which thing from where. */
+        AuditView: {
+            /**
+             * @description What: a method and a path's pattern.
+             * @example POST /api/v1/tasks/{id}/cancel
+             */
+            action: string;
+            /** @description Who: `token:tlk_…`, `jwt:ISSUER|SUBJECT`, `anonymous`, or `operator` for what was done at the database. */
+            actor: string;
+            /**
+             * Format: date-time
+             * @description When it was answered.
+             */
+            at: string;
+            /** @description What people call them. */
+            name: string;
+            /** @description Whose it is; left out where it is the cluster's, or of several. */
+            namespace?: string | null;
+            /** @description The request's id. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Rises; some numbers may be left out.
+             */
+            seq: number;
+            /** @description From which address. */
+            source?: string | null;
+            /**
+             * Format: int32
+             * @description The status that it was answered with.
+             */
+            status: number;
+            /** @description To which thing: its path. */
+            target: string;
+        };
         /** @description The answer to an accepted batch, in the order of the request. */
         BatchAccepted: {
             /** @description The batch's id. */
@@ -5412,7 +5684,7 @@ export interface components {
          * @description A stable, readable error code.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "invalid_request" | "unsupported_media_type" | "body_too_large" | "payload_too_large" | "blob_not_found" | "blob_digest_invalid" | "blob_digest_mismatch" | "blob_incomplete" | "invalid_payload" | "payload_schema_mismatch" | "limit_out_of_bounds" | "retry_out_of_bounds" | "deadline_passed" | "batch_size" | "duration_invalid" | "dependency_cycle" | "dependency_invalid" | "dependency_not_found" | "binding_invalid" | "unique_invalid" | "flow_invalid" | "flow_rules_full" | "flow_rule_not_found" | "task_not_waiting" | "task_not_replayable" | "batch_not_found" | "batch_not_replayable" | "schedule_not_found" | "schedule_exists" | "schedules_full" | "cron_invalid" | "timezone_unknown" | "schedule_invalid" | "retention_invalid" | "retention_rule_not_found" | "task_removed" | "payload_removed" | "result_removed" | "log_removed" | "webhook_not_found" | "webhook_exists" | "webhooks_full" | "webhook_invalid" | "webhook_paused" | "delivery_not_found" | "delivery_done" | "egress_refused" | "kv_invalid" | "kv_key_not_found" | "kv_limit" | "secret_not_found" | "secret_invalid" | "secrets_full" | "secrets_not_configured" | "secret_key_unknown" | "operation_not_found" | "filter_missing" | "parent_ended" | "quota_exceeded" | "namespace_crossed" | "namespace_not_found" | "namespace_invalid" | "host_not_found" | "host_slots" | "host_silent" | "reset_refused" | "module_not_found" | "module_version_not_found" | "alias_not_found" | "alias_invalid" | "alias_nothing_before" | "module_quarantined" | "module_disabled" | "module_in_use" | "module_invalid" | "module_wrong_world" | "module_imports_unlisted" | "module_too_large" | "module_over_limits" | "module_not_compiled" | "manifest_invalid" | "assets_invalid" | "assets_too_large" | "module_conflict" | "task_not_found" | "task_already_ended" | "task_not_ended" | "task_has_no_result" | "idempotency_conflict" | "idempotency_key_invalid" | "invalid_id" | "invalid_query" | "invalid_cursor" | "unknown_status" | "not_found" | "method_not_allowed" | "request_timeout" | "feeds_full" | "origin_refused" | "upgrade_required" | "database_unavailable" | "nats_unavailable" | "internal";
+        ErrorCode: "malformed_json" | "invalid_request" | "unsupported_media_type" | "body_too_large" | "payload_too_large" | "blob_not_found" | "blob_digest_invalid" | "blob_digest_mismatch" | "blob_incomplete" | "invalid_payload" | "payload_schema_mismatch" | "limit_out_of_bounds" | "retry_out_of_bounds" | "deadline_passed" | "batch_size" | "duration_invalid" | "dependency_cycle" | "dependency_invalid" | "dependency_not_found" | "binding_invalid" | "unique_invalid" | "flow_invalid" | "flow_rules_full" | "flow_rule_not_found" | "task_not_waiting" | "task_not_replayable" | "batch_not_found" | "batch_not_replayable" | "schedule_not_found" | "schedule_exists" | "schedules_full" | "cron_invalid" | "timezone_unknown" | "schedule_invalid" | "retention_invalid" | "retention_rule_not_found" | "task_removed" | "payload_removed" | "result_removed" | "log_removed" | "webhook_not_found" | "webhook_exists" | "webhooks_full" | "webhook_invalid" | "webhook_paused" | "delivery_not_found" | "delivery_done" | "egress_refused" | "kv_invalid" | "kv_key_not_found" | "kv_limit" | "secret_not_found" | "secret_invalid" | "secrets_full" | "secrets_not_configured" | "secret_key_unknown" | "operation_not_found" | "filter_missing" | "parent_ended" | "quota_exceeded" | "namespace_crossed" | "namespace_not_found" | "namespace_invalid" | "host_not_found" | "host_slots" | "host_silent" | "reset_refused" | "module_not_found" | "module_version_not_found" | "alias_not_found" | "alias_invalid" | "alias_nothing_before" | "module_quarantined" | "module_disabled" | "module_in_use" | "module_invalid" | "module_wrong_world" | "module_imports_unlisted" | "module_too_large" | "module_over_limits" | "module_not_compiled" | "manifest_invalid" | "assets_invalid" | "assets_too_large" | "module_conflict" | "task_not_found" | "task_already_ended" | "task_not_ended" | "task_has_no_result" | "idempotency_conflict" | "idempotency_key_invalid" | "invalid_id" | "invalid_query" | "invalid_cursor" | "unknown_status" | "not_found" | "method_not_allowed" | "request_timeout" | "feeds_full" | "origin_refused" | "upgrade_required" | "database_unavailable" | "nats_unavailable" | "unauthenticated" | "permission_denied" | "host_refused" | "rate_limited" | "token_not_found" | "token_invalid" | "tokens_full" | "internal";
         /** @description What has changed within a moment. */
         FeedChange: {
             /**
@@ -6535,6 +6807,75 @@ export interface components {
              */
             started_at?: string | null;
         };
+        /** @description Tokens, the newest first. */
+        TokenList: {
+            /** @description Those that the caller may see. */
+            tokens: components["schemas"]["TokenView"][];
+        };
+        /** @description A token to be made. */
+        TokenRequest: {
+            /**
+             * @description How long it opens anything, such as `90d`. Default: until it is revoked.
+             * @example 90d
+             */
+            expires_in?: string | null;
+            /** @description Roles by namespace, `*` for all: viewer, submitter, operator, deployer or admin. */
+            grants: {
+                [key: string]: string;
+            };
+            /**
+             * @description What people call it; needs not be unique.
+             * @example ci
+             */
+            name: string;
+            /**
+             * @description How many requests it may make, such as `100/1s`, in each API process. Default: as the server says for all.
+             * @example 100/1s
+             */
+            rate?: string | null;
+        };
+        /** @description A token, without what proves it. */
+        TokenView: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /** @description Who made it. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expires_at?: string | null;
+            /** @description Roles by namespace. */
+            grants: {
+                [key: string]: string;
+            };
+            /**
+             * @description What names it, and how its text begins.
+             * @example tlk_0123456789abcdef
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to within a minute.
+             */
+            last_used_at?: string | null;
+            /** @description What people call it. */
+            name: string;
+            /** @description How many requests it may make, where that was said. */
+            rate?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was revoked.
+             */
+            revoked_at?: string | null;
+            /** @description `active`, `expired` or `revoked`. */
+            state: string;
+            /** @description The whole token: in the answer that made it, and never again. */
+            token?: string | null;
+        };
         /** @description What makes two tasks the same kind, and when the earlier one stands in the way of the later one. */
         UniqueRequest: {
             /** @description Some of `module`, `version`, `queue`, `payload`, `label` (all labels) and `label:KEY`. Default: `module` and `payload`. */
@@ -6652,6 +6993,17 @@ export interface components {
             state: string;
             /** @description Where events go. */
             url: string;
+        };
+        /** @description Who asks, as the server sees it. */
+        WhoAmI: {
+            /** @description What the audit log calls them; `anonymous` where nobody has to say who they are. */
+            actor: string;
+            /** @description Roles by namespace. */
+            grants: {
+                [key: string]: string;
+            };
+            /** @description What people call them. */
+            name: string;
         };
     };
     responses: never;
