@@ -134,6 +134,7 @@ fn same_spec(a: &NewTask, b: &NewTask) -> bool {
         && a.retry == b.retry
         && a.labels == b.labels
         && a.traceparent == b.traceparent
+        && a.tracestate == b.tracestate
         && a.flow == b.flow
         && a.alias == b.alias
 }
