@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use tasklane_domain::ports::SettleAnswer;
 use tasklane_domain::settle::{Refusal, SettledTask};
 use tasklane_domain::work::ReportBody;
-use tasklane_domain::schedule::ScheduleName;
 use tasklane_domain::{Attempt, HostId, NewTask, Report, ScheduleName, TaskId, Timestamp};
 use tasklane_trace::{Begin, Kind, Parent, Span, Tracing};
 
@@ -14,7 +13,12 @@ pub(crate) struct Fired(Vec<Span>);
 
 impl Fired {
     /// Begins them, where the share that is kept has them; their tasks carry their contexts.
-    pub(crate) fn begin(tracing: &Tracing, schedule: &ScheduleName, tasks: &mut [(Timestamp, NewTask)], now: Timestamp) -> Self {
+    pub(crate) fn begin(
+        tracing: &Tracing,
+        schedule: &ScheduleName,
+        tasks: &mut [(Timestamp, NewTask)],
+        now: Timestamp,
+    ) -> Self {
         if !tracing.is_on() {
             return Self(Vec::new());
         }

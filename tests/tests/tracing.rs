@@ -215,7 +215,8 @@ async fn what_vendors_say_of_a_trace_is_handed_on_to_every_span_and_to_the_guest
     let (cluster, collector) = start().await?;
     let context = format!("00-{TRACE}-{CALLER}-01");
     // Two headers are one list.
-    let headers = [("traceparent", context.as_str()), ("tracestate", "rojo=00f067aa0ba902b7"), ("tracestate", "congo=t61")];
+    let headers =
+        [("traceparent", context.as_str()), ("tracestate", "rojo=00f067aa0ba902b7"), ("tracestate", "congo=t61")];
     let accepted = post(&cluster, "/api/v1/tasks", &headers, &json!({"module": "wasm32-wasip2"})).await?;
     let ended = cluster.client.ended(accepted["id"].as_str().context("an id")?).await?;
     let state = "rojo=00f067aa0ba902b7,congo=t61";
@@ -243,7 +244,8 @@ async fn every_firing_of_a_schedule_begins_a_trace() -> anyhow::Result<()> {
     let task = json!({"module": "guest", "payload": {"do": "echo", "value": 1}});
     let schedule = json!({"name": "every-second", "expression": "* * * * * *", "task": task});
     cluster.client.post("/api/v1/schedules", &schedule).await?;
-    let of_schedule = |span: &Span| span.attributes.get("tasklane.schedule.name").is_some_and(|name| name == "every-second");
+    let of_schedule =
+        |span: &Span| span.attributes.get("tasklane.schedule.name").is_some_and(|name| name == "every-second");
     let fired = wait_for("two firings", || async {
         let fired: Vec<Span> = spans(&collector)?.into_iter().filter(|span| of_schedule(span)).collect();
         Ok((fired.len() >= 2).then_some(fired))
@@ -255,9 +257,15 @@ async fn every_firing_of_a_schedule_begins_a_trace() -> anyhow::Result<()> {
         // Producer.
         ensure!(submit.kind == 4 && !submit.is_error, "{submit:?}");
         let spans = trace(&collector, &submit.trace, 4).await?;
-        ensure!(names(&spans) == BTreeMap::from([("submit", 1), ("queue wait", 1), ("run", 1), ("settle", 1)]), "{spans:#?}");
+        ensure!(
+            names(&spans) == BTreeMap::from([("submit", 1), ("queue wait", 1), ("run", 1), ("settle", 1)]),
+            "{spans:#?}"
+        );
         let run = named(&spans, "run")?;
-        ensure!(run.parent == submit.id && run.attributes["tasklane.task.id"] == submit.attributes["tasklane.task.id"], "{spans:#?}");
+        ensure!(
+            run.parent == submit.id && run.attributes["tasklane.task.id"] == submit.attributes["tasklane.task.id"],
+            "{spans:#?}"
+        );
     }
     // By hand, it is a request like any other.
     let by_hand = format!("00-{}a-{CALLER}-01", &TRACE[..31]);

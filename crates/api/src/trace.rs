@@ -11,7 +11,8 @@ use crate::state::State;
 /// The trace context that a request brings, if it is one.
 pub(crate) fn given(headers: &HeaderMap) -> Option<Parent> {
     // Several `tracestate` headers are one list.
-    let states: Vec<&str> = headers.get_all("tracestate").iter().map(HeaderValue::to_str).collect::<Result<_, _>>().unwrap_or_default();
+    let states: Vec<&str> =
+        headers.get_all("tracestate").iter().map(HeaderValue::to_str).collect::<Result<_, _>>().unwrap_or_default();
     Parent::read(Some(headers.get("traceparent")?.to_str().ok()?), Some(&states.join(",")))
 }
 

@@ -14,7 +14,7 @@ pub struct Parent(SpanContext);
 /// Longest text that is looked at, in bytes.
 const BYTES_MAX: usize = 256;
 /// Longest `tracestate` that is handed on, in bytes: what the recommendation asks for at least. A longer one is left out whole.
-pub const STATE_BYTES_MAX: usize = 512;
+const STATE_BYTES_MAX: usize = 512;
 
 fn hex(text: &str, digits: usize) -> Option<&str> {
     let is_lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
@@ -100,7 +100,10 @@ mod tests {
     #[test]
     fn what_vendors_say_goes_with_it() {
         let state = |text| Parent::read(Some(GOOD), Some(text)).unwrap().state();
-        assert_eq!(state("rojo=00f067aa0ba902b7, congo=t61rcWkgMzE").unwrap(), "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE");
+        assert_eq!(
+            state("rojo=00f067aa0ba902b7, congo=t61rcWkgMzE").unwrap(),
+            "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"
+        );
         let long = format!("rojo={}", "x".repeat(STATE_BYTES_MAX));
         for none in ["", "no pair", "UPPER=1", "rojo=1,,=2", &long] {
             assert_eq!(state(none), None, "{none}");

@@ -219,11 +219,7 @@ pub(crate) async fn retry(
 }
 
 /// Commits the new batch.
-async fn again(
-    room: &Room,
-    id: BatchId,
-    trace: &mut SubmitTrace,
-) -> ApiResult<(BatchId, Vec<(Submitted, StateKind)>)> {
+async fn again(room: &Room, id: BatchId, trace: &mut SubmitTrace) -> ApiResult<(BatchId, Vec<(Submitted, StateKind)>)> {
     let all = tasks_of(room, id).await?;
     let mut new = Vec::new();
     let plan = Replan::of(&all);

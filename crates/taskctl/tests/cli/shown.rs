@@ -281,7 +281,8 @@ fn every_command_shows_what_was_agreed() {
 }
 
 /// Those that are no use as a fixed text, and where else they are looked at.
-const ELSEWHERE: [(&str, &str); 2] = [("doctor", "doctor.rs: what it finds is this machine's"), ("top", "top.rs: it goes on")];
+const ELSEWHERE: [(&str, &str); 2] =
+    [("doctor", "doctor.rs: what it finds is this machine's"), ("top", "top.rs: it goes on")];
 
 #[test]
 fn no_command_is_left_out() {
@@ -291,13 +292,23 @@ fn no_command_is_left_out() {
         let names = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.collect()
     };
-    let pages = names(dir.path()).into_iter().filter_map(|name| Some(name.strip_prefix("taskctl-")?.strip_suffix(".1")?.to_owned()));
+    let pages = names(dir.path())
+        .into_iter()
+        .filter_map(|name| Some(name.strip_prefix("taskctl-")?.strip_suffix(".1")?.to_owned()));
     let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/snapshots");
-    let shown: Vec<String> = names(&snapshots).iter().filter(|name| name.starts_with("shown-")).flat_map(|name| {
-        let text = std::fs::read_to_string(snapshots.join(name)).unwrap();
-        text.lines().filter_map(|line| line.strip_prefix("$ taskctl ")).map(|line| format!("{}-", line.replace(' ', "-"))).collect::<Vec<_>>()
-    }).collect();
+    let shown: Vec<String> = names(&snapshots)
+        .iter()
+        .filter(|name| name.starts_with("shown-"))
+        .flat_map(|name| {
+            let text = std::fs::read_to_string(snapshots.join(name)).unwrap();
+            text.lines()
+                .filter_map(|line| line.strip_prefix("$ taskctl "))
+                .map(|line| format!("{}-", line.replace(' ', "-")))
+                .collect::<Vec<_>>()
+        })
+        .collect();
     let is_shown = |page: &String| shown.iter().any(|line| line.starts_with(&format!("{page}-")));
-    let left_out: Vec<String> = pages.filter(|page| !is_shown(page) && !ELSEWHERE.iter().any(|(name, _)| name == page)).collect();
+    let left_out: Vec<String> =
+        pages.filter(|page| !is_shown(page) && !ELSEWHERE.iter().any(|(name, _)| name == page)).collect();
     assert!(left_out.is_empty(), "no snapshot shows {left_out:?}");
 }

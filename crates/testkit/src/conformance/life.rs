@@ -186,7 +186,9 @@ pub async fn a_bulk_retry_submits_what_failed(world: World) -> anyhow::Result<()
     let target = Target::Matching(TaskFilter { module: Some("resize".parse()?), ..TaskFilter::default() });
     let (traceparent, tracestate) = (Some("00-a-b-01".to_owned()), Some("rojo=1".to_owned()));
     let retry = Operation::new(Action::Retry { changes: Changes::default() }, target, at(50));
-    let done = carry_out(&world, Operation { traceparent: traceparent.clone(), tracestate: tracestate.clone(), ..retry }).await?;
+    let done =
+        carry_out(&world, Operation { traceparent: traceparent.clone(), tracestate: tracestate.clone(), ..retry })
+            .await?;
     ensure!(done.total == 12 && done.done == 12, "{done:?}");
     let page = world.stores.tasks.list(&TaskFilter::default(), PageRequest { before: None, limit: 100 }).await?;
     let origins: std::collections::BTreeSet<TaskId> =

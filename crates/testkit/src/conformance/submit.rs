@@ -31,7 +31,12 @@ pub async fn a_submitted_task_reads_back_whole(world: World) -> anyhow::Result<(
     let row = world.task(new.id).await?;
     ensure!(row.id == new.id && row.module == new.module && row.queue == new.queue);
     ensure!(row.priority == new.priority && row.limits == new.limits && row.retry == new.retry);
-    ensure!(row.labels == new.labels && row.deadline == new.deadline && row.traceparent == new.traceparent && row.tracestate == new.tracestate);
+    ensure!(
+        row.labels == new.labels
+            && row.deadline == new.deadline
+            && row.traceparent == new.traceparent
+            && row.tracestate == new.tracestate
+    );
     ensure!(row.state == StateKind::Queued && row.attempt == Attempt::FIRST);
     ensure!(row.delivery == DeliveryId::FIRST_DISPATCH);
     ensure!(row.created_at == NOW && row.queued_at == Some(NOW) && row.due_at.is_none());
