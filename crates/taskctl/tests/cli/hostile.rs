@@ -11,7 +11,7 @@ use crate::wasm;
 const HOSTILE: [&str; 20] = [
     "\u{1b}[2Jerase",
     "\u{1b}[1;1Hmove",
-    "\u{1b}[31mcolour",
+    "\u{1b}[45;97mcolour",
     "\u{1b}[?1049hscreen",
     "\u{1b}]0;title\u{7}title",
     "\u{1b}]52;c;cm0=\u{7}clip",
@@ -31,12 +31,16 @@ const HOSTILE: [&str; 20] = [
     "\u{2028}lines\u{85}",
 ];
 
-/// What no command may write, once its own colours are taken out. Line ends and tabs are layout.
+/// What no command may write: one of the texts as it is; or anything that steers or hides, once its own colours and the line that moves
+/// while something lasts are taken out.
 fn steering(bytes: &str) -> Option<char> {
-    let own = Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
+    if let Some(raw) = HOSTILE.iter().find(|text| bytes.contains(**text)) {
+        return raw.chars().next();
+    }
+    let own = Regex::new("\u{1b}\\[[0-9;]*[mABK]|\u{1b}\\[\\?25[lh]").unwrap();
     let hides = |c: &char| matches!(*c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    let mut left = own.replace_all(bytes, "").replace("\r\n", "\n");
-    left.retain(|c| c != '\n' && c != '\t');
+    let mut left = own.replace_all(bytes, "").into_owned();
+    left.retain(|c| !matches!(c, '\r' | '\n' | '\t'));
     left.chars().find(|c| c.is_control() || hides(c))
 }
 
