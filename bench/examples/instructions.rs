@@ -83,6 +83,7 @@ fn order(payload: Payload) -> anyhow::Result<WorkOrder> {
         queued_at: Timestamp::from_micros(1_780_000_000_000_000),
         deadline: None,
         traceparent: None,
+        tracestate: None,
     })
 }
 

@@ -1,5 +1,5 @@
 // Generates src/lib/api/schema.d.ts from docs/openapi.json: `npm run client`. Operation ids are left out, since several routes
-// share one (`list`), which would give them one type.
+// share one (`list`), which would give them one type. With `--check` nothing is written, and another text is a failure.
 import { readFile, writeFile } from 'node:fs/promises'
 import openapi, { astToString } from 'openapi-typescript'
 
@@ -8,5 +8,11 @@ const document = JSON.parse(await readFile(here('../../docs/openapi.json'), 'utf
 for (const operations of Object.values(document.paths)) {
   for (const operation of Object.values(operations)) delete operation.operationId
 }
+const to = here('../src/lib/api/schema.d.ts')
 const head = '// Generated from docs/openapi.json by `npm run client`. Do not edit.\n'
-await writeFile(here('../src/lib/api/schema.d.ts'), head + astToString(await openapi(document)))
+const text = head + astToString(await openapi(document))
+if (!process.argv.includes('--check')) await writeFile(to, text)
+else if ((await readFile(to, 'utf8')) !== text) {
+  console.error('src/lib/api/schema.d.ts is not that of docs/openapi.json: npm run client')
+  process.exit(1)
+}

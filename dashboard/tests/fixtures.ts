@@ -50,10 +50,12 @@ export const test = base.extend<Own>({
   ],
 })
 
-/** A measured number: into the report, and printed, so that docs/performance.md can have it. */
-export function figure(description: string): void {
-  base.info().annotations.push({ type: 'figure', description })
-  console.log(`figure: ${description}`)
+/** A measured number: into the report, from which `npm run budgets` has it. */
+export function figure(name: string, value: number, unit: string): void {
+  base.info().annotations.push({ type: 'figure', description: JSON.stringify({ name, value: Math.round(value * 10) / 10, unit }) })
 }
+
+/** The middle one, or another part. */
+export const quantile = (of: number[], part = 0.5): number => of.toSorted((a, b) => a - b)[Math.floor(of.length * part)] ?? Infinity
 
 export { expect }

@@ -45,6 +45,32 @@ test('no script of two hundred runs from errors', async ({ page, work }) => {
   }
 })
 
+test('no script of two hundred runs from logs', async ({ page, work }) => {
+  test.setTimeout(300_000)
+  // Its message of the error goes to its standard error, which is its log.
+  await work.deploy('plugins/target/jq/bin/jaq.wasm', { name: 'complains', version: '1.0.0', command: { args: ['error'] } })
+  const tasks = CORPUS.map((text) => ({ module: 'complains', payload: text, labels: { logs: 'yes' }, retry: { max_attempts: 1 } }))
+  const { tasks: made } = await work.post('/api/v1/tasks/batch', { tasks })
+  await work.until('they fail', async () => (await Promise.all([made[0], made.at(-1)].map((one: { id: string }) => work.get(`/api/v1/tasks/${one.id}`)))).every((one) => one.state === 'failed'))
+  for (let at = 0; at < made.length; at += 10) {
+    await page.goto(`/tasks/${made[at].id}`)
+    await expect(page.getByRole('region', { name: 'Log' }).getByRole('listitem').first()).toBeVisible()
+    await inert(page)
+  }
+})
+
+test('no name can hold one', { tag: '@core' }, async ({ work }) => {
+  const asked = async (body: unknown) => {
+    const response = await fetch(`${work.server}/api/v1/tasks`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+    return response.status
+  }
+  for (const text of CORPUS.filter((one) => !/^[\w-]+$/.test(one))) {
+    for (const body of [{ module: text }, { module: 'echo', queue: text }, { module: 'echo', name: text }, { module: 'echo', namespace: text }, { module: 'echo', labels: { [text]: 'x' } }]) {
+      expect(await asked(body), JSON.stringify(body)).toBeGreaterThanOrEqual(400)
+    }
+  }
+})
+
 test('descriptions of modules and names in a workflow are text', async ({ page, work }) => {
   const markup = CORPUS.slice(0, 30).join(' ')
   await work.deploy('plugins/target/jq/bin/jaq.wasm', { name: 'hostile', version: '1.0.0', description: markup.slice(0, 1_000), command: { args: ['-c', '.'] }, input: { type: 'object', title: markup, properties: { [CORPUS[1] ?? '']: { type: 'string', enum: CORPUS.slice(0, 20), description: markup } } } })

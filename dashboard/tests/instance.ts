@@ -22,7 +22,7 @@ const freePort = () =>
     })
   })
 
-const program = () => {
+export const program = () => {
   const found = [process.env.TASKCTL, join(root, 'target/release/taskctl'), join(root, 'bin/taskctl')].find((path) => path && existsSync(path))
   if (!found) throw new Error('there is no taskctl: build it (cargo build --release -p taskctl), or set TASKCTL')
   return found

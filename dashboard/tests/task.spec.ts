@@ -1,6 +1,8 @@
 // One task: what is shown of it, and what is done with it.
 import { execFileSync } from 'node:child_process'
+import { dirname } from 'node:path'
 import { expect, test } from './fixtures'
+import { program } from './instance'
 
 test('a task that was retried shows its path, its attempts and what it used', { tag: '@core' }, async ({ page, work, seed }) => {
   const id = seed.fixture[1] ?? ''
@@ -53,6 +55,39 @@ test('a running task is followed and cancelled', { tag: '@core' }, async ({ page
   expect((await work.get(`/api/v1/tasks/${id}`)).state).toBe('cancelled')
 })
 
+test('a running task says what it does as it does it: its log and its progress', { tag: '@core' }, async ({ page, work }) => {
+  const { id } = await work.submit('fixture', { do: 'steps', count: 40, ms: 150 }, { retry: { max_attempts: 1 } })
+  await page.goto(`/tasks/${id}`)
+  const log = page.getByRole('region', { name: 'Log' })
+  await expect(log).toContainText('as it is said')
+  await expect(log.getByRole('listitem').filter({ hasText: /step 3 of 40$/ })).toBeVisible()
+  const progress = page.getByRole('meter', { name: 'Progress' })
+  await expect(progress).toHaveAttribute('aria-valuetext', /% step \d+ of 40/)
+  const before = Number(await progress.getAttribute('aria-valuenow'))
+  await expect.poll(async () => Number(await progress.getAttribute('aria-valuenow').catch(() => 1))).toBeGreaterThan(before)
+  // What was said last is in sight, unless somebody scrolls away from it.
+  const lines = log.getByRole('list', { name: 'Log lines' })
+  const toTheEnd = () => lines.evaluate((box) => box.scrollHeight - box.clientHeight - box.scrollTop)
+  expect(await toTheEnd()).toBeLessThan(60)
+  expect((await work.get(`/api/v1/tasks/${id}`)).state).toBe('running')
+  // When it is over, the log is whole, and once.
+  await expect(log).toContainText('40 lines kept')
+  await expect(log.getByRole('listitem')).toHaveCount(40)
+  await expect(log).not.toContainText('as it is said')
+  await expect(progress).toHaveCount(0)
+})
+
+test('each attempt of a task has its own log while it runs', async ({ page, work }) => {
+  const { id } = await work.submit('fixture', { do: 'steps', count: 600, ms: 100 }, { limits: { timeout_ms: 1_500 }, retry: { max_attempts: 2, backoff_ms: 500, retry_on: ['timed_out'] } })
+  await page.goto(`/tasks/${id}`)
+  const log = page.getByRole('region', { name: 'Log' })
+  await expect(log).toContainText('attempt 1, as it is said')
+  await expect(log).toContainText('attempt 2, as it is said')
+  await expect(log.getByRole('listitem').first()).toContainText('step 1 of 600')
+  await expect(page.locator('main .page-head [data-state]')).toHaveText('failed')
+  await expect(log).toContainText(/attempt 2, \d+ lines kept/)
+})
+
 test('replay, and replay with edits', { tag: '@core' }, async ({ page, work, seed }) => {
   const id = seed.fixture[0] ?? ''
   await work.ended(id)
@@ -74,7 +109,7 @@ test('replay, and replay with edits', { tag: '@core' }, async ({ page, work, see
   await expect(page.getByLabel('Payload as JSON')).toHaveValue(/"hello"/)
 })
 
-test('what is copied as curl submits the same task', { tag: '@core' }, async ({ page, work, context, seed }) => {
+test('what is copied, as curl or as taskctl, submits the same task', { tag: '@core' }, async ({ page, work, context, seed }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   await page.goto(`/tasks/${seed.echo[4]}`)
   await page.getByRole('button', { name: 'curl' }).click()
@@ -85,6 +120,11 @@ test('what is copied as curl submits the same task', { tag: '@core' }, async ({ 
   expect([again.priority, again.labels, again.module]).toEqual([first.priority, first.labels, first.module])
   await page.getByRole('button', { name: 'taskctl' }).click()
   await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain('taskctl --server')
+  const command = await page.evaluate(() => navigator.clipboard.readText())
+  const path = `${dirname(program())}:${process.env.PATH ?? ''}`
+  const printed = execFileSync('bash', ['-c', command], { encoding: 'utf8', env: { ...process.env, PATH: path } }).trim()
+  const third = await work.ended(printed)
+  expect([third.priority, third.labels, third.module]).toEqual([first.priority, first.labels, first.module])
 })
 
 test('a task that waits for its time is moved', async ({ page, work }) => {

@@ -1,5 +1,5 @@
 // The list: filters, views, keys, many rows, and what is done to all that match.
-import { expect, figure, test } from './fixtures'
+import { expect, test } from './fixtures'
 
 const many = async (work: { post: (path: string, body: unknown) => Promise<unknown> }, count: number, task: Record<string, unknown>) => {
   for (let left = count; left > 0; left -= 10_000) {
@@ -66,50 +66,6 @@ test('a new task is in the list within a moment', { tag: '@core' }, async ({ pag
   const { id } = await work.submit('echo', 'fresh')
   await expect(page.locator(`[data-task="${id}"]`)).toBeVisible({ timeout: 10_000 })
   await expect(page.locator(`[data-task="${id}"] [data-state]`)).toHaveText('succeeded')
-})
-
-test('ten thousand rows scroll, with few of them drawn', async ({ page, work }) => {
-  test.setTimeout(240_000)
-  await work.post('/api/v1/queues/many/pause')
-  await many(work, 10_000, { module: 'echo', queue: 'many' })
-  await page.goto('/tasks?queue=many')
-  await expect(page.locator('[data-task]').first()).toBeVisible()
-  const box = page.locator('[role=rowgroup].box')
-  const toTheEnd = () => box.evaluate((element) => (element.scrollTo({ top: element.scrollHeight }), document.querySelector('main')?.innerText))
-  await expect.poll(toTheEnd, { timeout: 120_000, intervals: [50] }).toContain('10,000 tasks loaded')
-  await expect(page.locator('[data-at="9999"]')).toBeVisible()
-  expect(await page.locator('[data-task]').count()).toBeLessThan(80)
-  // Three screens a second up and down, as a hand scrolls, and a screen in each frame, as one that drags the bar does.
-  const frames = (step: number) => box.evaluate(async (element, pixels) => {
-    const took: number[] = []
-    const frame = () => new Promise<number>((resolve) => requestAnimationFrame(resolve))
-    let before = await frame()
-    for (let at = 0; at < 180; at += 1) {
-      element.scrollTo({ top: 200_000 + at * pixels })
-      const now = await frame()
-      took.push(now - before)
-      before = now
-    }
-    const at = (part: number) => took.toSorted((a, b) => a - b)[Math.floor(took.length * part)] ?? Infinity
-    return { median: at(0.5), p95: at(0.95), late: took.filter((ms) => ms > 25).length }
-  }, step)
-  const idle = await page.evaluate(async () => {
-    const took: number[] = []
-    let before = await new Promise<number>((resolve) => requestAnimationFrame(resolve))
-    for (let at = 0; at < 60; at += 1) {
-      const now = await new Promise<number>((resolve) => requestAnimationFrame(resolve))
-      took.push(now - before)
-      before = now
-    }
-    return took.toSorted((a, b) => a - b)[30] ?? Infinity
-  })
-  const [slow, fast] = [await frames(40), await frames(800)]
-  const said = (what: string, one: typeof slow) => `${what}: median frame ${one.median.toFixed(1)} ms, p95 ${one.p95.toFixed(1)} ms, ${one.late} of 180 over 25 ms`
-  figure(`10,000 rows, nothing moves: median frame ${idle.toFixed(1)} ms`)
-  figure(said('10,000 rows, a row a frame', slow))
-  figure(said('10,000 rows, a screen a frame', fast))
-  const median = Math.max(slow.median, fast.median)
-  expect(median).toBeLessThan(100)
 })
 
 test('all that match are cancelled after a question that names their number', async ({ page, work }) => {

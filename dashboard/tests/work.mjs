@@ -103,7 +103,7 @@ export const SCHEMA = {
   type: 'object',
   title: 'What to do',
   properties: {
-    do: { type: 'string', enum: ['echo', 'sleep', 'fail', 'flaky', 'log', 'progress', 'trap', 'enqueue', 'spin', 'panic', 'fault'], description: 'The verb' },
+    do: { type: 'string', enum: ['echo', 'sleep', 'fail', 'flaky', 'log', 'steps', 'progress', 'trap', 'enqueue', 'spin', 'panic', 'fault'], description: 'The verb' },
     ms: { type: 'integer', minimum: 0, maximum: 600000, description: 'For sleep, in milliseconds' },
     count: { type: 'integer', minimum: 1 },
     until: { type: 'integer' },

@@ -52,6 +52,7 @@ impl Endless {
             queued_at: SystemClock.now(),
             deadline: None,
             traceparent: None,
+            tracestate: None,
         };
         Delivery { order: Arc::new(order), id: DeliveryId::FIRST_DISPATCH.received(1), token: self.token.clone() }
     }

@@ -237,6 +237,7 @@ impl LocalModule {
             queued_at: Timestamp::from_micros(0),
             deadline: None,
             traceparent: None,
+            tracestate: None,
         };
         let time = Duration::from_millis(u64::from(limits.timeout_ms));
         let attempt = Attempt {

@@ -203,6 +203,7 @@ fn close(room: &Room, delivery: &Delivery, mut body: ReportBody, run: Option<Run
         tracing::debug!(task = %order.task, attempt = %order.attempt, host = %room.id, %outcome, wall_us = ended.usage.wall_us, "an attempt ended");
         if let Some(run) = run {
             ended.traceparent = Some(run.traceparent());
+            ended.tracestate.clone_from(&order.tracestate);
             run.end(&ended.outcome, &ended.usage, ended.ended_at);
         }
     }
@@ -307,6 +308,7 @@ fn ended(room: &Room, order: &WorkOrder, ran: Ran, Stored(result_blob): Stored, 
         started_at,
         ended_at: room.clock.now(),
         traceparent: None,
+        tracestate: None,
     }))
 }
 

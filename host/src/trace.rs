@@ -1,7 +1,7 @@
 //! An attempt's spans: its wait, its run, and what its guest asks of the host.
 //!
 //! Made by [`crate::receive`] where the order's trace is sampled, else not at all. The context of the run goes to the guest as the variable
-//! `TRACEPARENT`, and with the report to the scheduler.
+//! `TRACEPARENT`, what vendors beside say of it as `TRACESTATE`, and both with the report to the scheduler.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -38,7 +38,7 @@ impl Runner<'_> {
     /// Records the wait, and begins the run.
     pub(crate) fn begin(&self, delivery: &Delivery, now: Timestamp) -> Option<RunSpan> {
         let order = &*delivery.order;
-        let submit = self.tracing.joins(order.traceparent.as_deref())?;
+        let submit = self.tracing.joins(order.traceparent.as_deref(), order.tracestate.as_deref())?;
         if let Some(mut wait) = self.tracing.child(&submit, begin("queue wait", Kind::Consumer, order.queued_at)) {
             wait.set("messaging.operation.type", "receive");
             describe(&mut wait, order, self.host);

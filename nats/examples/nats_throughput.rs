@@ -81,5 +81,6 @@ fn order() -> anyhow::Result<WorkOrder> {
         queued_at: SystemClock.now(),
         deadline: None,
         traceparent: None,
+        tracestate: None,
     })
 }

@@ -25,7 +25,8 @@ use crate::topology::SERVICE;
 /// Requests under way at once, in one process; more wait in the connection.
 const REQUESTS_MAX: usize = 256;
 /// Headers of a message that the routes may see.
-pub(crate) const PASSED_ON: [&str; 4] = ["authorization", "idempotency-key", "traceparent", "x-request-id"];
+pub(crate) const PASSED_ON: [&str; 5] =
+    ["authorization", "idempotency-key", "traceparent", "tracestate", "x-request-id"];
 /// Longest text of an error in a header, in bytes.
 const ERROR_BYTES_MAX: usize = 1_024;
 /// Longest `Tasklane-Wait`, in bytes.

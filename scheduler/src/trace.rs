@@ -1,12 +1,54 @@
-//! The last spans of a task's trace: each report's settle, under the run that it tells of.
+//! The last spans of a task's trace: each report's settle, under the run that it tells of; and the first ones of those that schedules begin.
 
 use std::collections::HashMap;
 
 use tasklane_domain::ports::SettleAnswer;
 use tasklane_domain::settle::{Refusal, SettledTask};
 use tasklane_domain::work::ReportBody;
-use tasklane_domain::{Attempt, HostId, Report, TaskId, Timestamp};
-use tasklane_trace::{Begin, Kind, Parent, Tracing};
+use tasklane_domain::{Attempt, HostId, NewTask, Report, ScheduleName, TaskId, Timestamp};
+use tasklane_trace::{Begin, Kind, Parent, Span, Tracing};
+
+/// The submits of one firing, each the first span of a trace of its own.
+pub(crate) struct Fired(Vec<Span>);
+
+impl Fired {
+    /// Begins them, where the share that is kept has them; their tasks carry their contexts.
+    pub(crate) fn begin(
+        tracing: &Tracing,
+        schedule: &ScheduleName,
+        tasks: &mut [(Timestamp, NewTask)],
+        now: Timestamp,
+    ) -> Self {
+        if !tracing.is_on() {
+            return Self(Vec::new());
+        }
+        Self(tasks.iter_mut().filter_map(|(_, task)| submit(tracing, schedule, task, now)).collect())
+    }
+
+    /// Ends them with what the transaction came to.
+    pub(crate) fn end(self, are_submitted: bool, now: Timestamp) {
+        for mut span in self.0 {
+            if !are_submitted {
+                span.fail("not_submitted");
+            }
+            span.end(now);
+        }
+    }
+}
+
+fn submit(tracing: &Tracing, schedule: &ScheduleName, task: &mut NewTask, now: Timestamp) -> Option<Span> {
+    let mut span = tracing.enter(None, Begin { name: "submit".into(), kind: Kind::Producer, at: now })?;
+    span.set("messaging.system", "nats");
+    span.set("messaging.operation.type", "send");
+    span.set("messaging.batch.message_count", 1_i64);
+    span.set("messaging.destination.name", task.queue.to_string());
+    span.set("tasklane.schedule.name", schedule.to_string());
+    span.set("tasklane.task.id", task.id.to_string());
+    span.set("tasklane.module.name", task.module.name.to_string());
+    span.set("tasklane.priority", i64::from(task.priority.get()));
+    task.traceparent = Some(span.parent().to_string());
+    Some(span)
+}
 
 /// Reports of one transaction whose traces are sampled.
 pub(crate) struct Traced {
@@ -29,7 +71,7 @@ impl Traced {
         }
         let run = |report: &Report| match &report.body {
             ReportBody::Ended(ended) => {
-                let parent = tracing.joins(ended.traceparent.as_deref())?;
+                let parent = tracing.joins(ended.traceparent.as_deref(), ended.tracestate.as_deref())?;
                 Some((report.task, Run { parent, attempt: report.attempt, host: report.host }))
             }
             ReportBody::Started { .. } | ReportBody::Progress(_) | ReportBody::HandedBack(_) => None,
@@ -68,7 +110,7 @@ impl Traced {
         span.end(now);
     }
 
-    fn span(&self, tracing: &Tracing, run: &Run, task: TaskId) -> Option<tasklane_trace::Span> {
+    fn span(&self, tracing: &Tracing, run: &Run, task: TaskId) -> Option<Span> {
         let begin = Begin { name: "settle".into(), kind: Kind::Consumer, at: self.begun };
         let mut span = tracing.child(&run.parent, begin)?;
         span.set("messaging.system", "nats");

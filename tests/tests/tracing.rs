@@ -28,6 +28,7 @@ struct Span {
     is_error: bool,
     attributes: BTreeMap<String, String>,
     role: String,
+    state: String,
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -63,6 +64,7 @@ fn spans(collector: &Receiver) -> anyhow::Result<Vec<Span>> {
                     is_error: span.status.is_some_and(|status| status.code == 2),
                     attributes: texts(&span.attributes),
                     role: of["tasklane.role"].clone(),
+                    state: span.trace_state,
                 });
             }
         }
@@ -86,13 +88,16 @@ async fn start() -> anyhow::Result<(Cluster, Receiver)> {
 
 /// Submits with a caller's context and waits for the end.
 async fn submit(cluster: &Cluster, traceparent: Option<&str>, task: &Value) -> anyhow::Result<Value> {
-    let http = reqwest::Client::builder().no_proxy().build()?;
-    let mut request = http.post(format!("{}/api/v1/tasks", cluster.client.url())).json(task);
-    if let Some(context) = traceparent {
-        request = request.header("traceparent", context);
-    }
-    let accepted: Value = request.send().await?.error_for_status()?.json().await?;
+    let headers: Vec<(&str, &str)> = traceparent.map(|context| ("traceparent", context)).into_iter().collect();
+    let accepted = post(cluster, "/api/v1/tasks", &headers, task).await?;
     cluster.client.ended(accepted["id"].as_str().context("an id")?).await
+}
+
+async fn post(cluster: &Cluster, path: &str, headers: &[(&str, &str)], body: &Value) -> anyhow::Result<Value> {
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let request = http.post(format!("{}{path}", cluster.client.url())).json(body);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    Ok(request.send().await?.error_for_status()?.json().await?)
 }
 
 /// The spans of a trace, once there are so many.
@@ -205,10 +210,107 @@ async fn guests_get_the_context_and_a_caller_that_does_not_record_is_followed() 
     Ok(())
 }
 
+#[tokio::test]
+async fn what_vendors_say_of_a_trace_is_handed_on_to_every_span_and_to_the_guest() -> anyhow::Result<()> {
+    let (cluster, collector) = start().await?;
+    let context = format!("00-{TRACE}-{CALLER}-01");
+    // Two headers are one list.
+    let headers =
+        [("traceparent", context.as_str()), ("tracestate", "rojo=00f067aa0ba902b7"), ("tracestate", "congo=t61")];
+    let accepted = post(&cluster, "/api/v1/tasks", &headers, &json!({"module": "wasm32-wasip2"})).await?;
+    let ended = cluster.client.ended(accepted["id"].as_str().context("an id")?).await?;
+    let state = "rojo=00f067aa0ba902b7,congo=t61";
+    ensure!(variable(&cluster, &ended, "TRACESTATE").await? == Some(state.to_owned()), "{ended}");
+    for span in trace(&collector, TRACE, 4).await? {
+        ensure!(span.state == state, "{span:?}");
+    }
+    let alone = post(&cluster, "/api/v1/tasks", &headers[1..], &json!({"module": "wasm32-wasip2"})).await?;
+    let ended = cluster.client.ended(alone["id"].as_str().context("an id")?).await?;
+    ensure!(variable(&cluster, &ended, "TRACESTATE").await?.is_none(), "without a traceparent it says nothing");
+    Ok(())
+}
+
+/// Names of a trace's spans, with how often.
+fn names(spans: &[Span]) -> BTreeMap<&str, usize> {
+    spans.iter().fold(BTreeMap::new(), |mut names, span| {
+        *names.entry(span.name.as_str()).or_default() += 1;
+        names
+    })
+}
+
+#[tokio::test]
+async fn every_firing_of_a_schedule_begins_a_trace() -> anyhow::Result<()> {
+    let (cluster, collector) = start().await?;
+    let task = json!({"module": "guest", "payload": {"do": "echo", "value": 1}});
+    let schedule = json!({"name": "every-second", "expression": "* * * * * *", "task": task});
+    cluster.client.post("/api/v1/schedules", &schedule).await?;
+    let of_schedule =
+        |span: &Span| span.attributes.get("tasklane.schedule.name").is_some_and(|name| name == "every-second");
+    let fired = wait_for("two firings", || async {
+        let fired: Vec<Span> = spans(&collector)?.into_iter().filter(|span| of_schedule(span)).collect();
+        Ok((fired.len() >= 2).then_some(fired))
+    })
+    .await?;
+    ensure!(fired[0].trace != fired[1].trace, "{fired:?}");
+    for submit in &fired[..2] {
+        ensure!(submit.name == "submit" && submit.parent.is_empty() && submit.role == "scheduler", "{submit:?}");
+        // Producer.
+        ensure!(submit.kind == 4 && !submit.is_error, "{submit:?}");
+        let spans = trace(&collector, &submit.trace, 4).await?;
+        ensure!(
+            names(&spans) == BTreeMap::from([("submit", 1), ("queue wait", 1), ("run", 1), ("settle", 1)]),
+            "{spans:#?}"
+        );
+        let run = named(&spans, "run")?;
+        ensure!(
+            run.parent == submit.id && run.attributes["tasklane.task.id"] == submit.attributes["tasklane.task.id"],
+            "{spans:#?}"
+        );
+    }
+    // By hand, it is a request like any other.
+    let by_hand = format!("00-{}a-{CALLER}-01", &TRACE[..31]);
+    post(&cluster, "/api/v1/schedules/every-second/run-now", &[("traceparent", &by_hand)], &json!({})).await?;
+    ensure!(names(&trace(&collector, &by_hand[3..35], 4).await?).len() == 4);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_tried_again_is_in_the_trace_of_who_asked_for_it() -> anyhow::Result<()> {
+    let (cluster, collector) = start().await?;
+    let task = json!({"module": "guest", "queue": "default", "labels": {"again": "yes"}, "retry": {"max_attempts": 1},
+        "payload": {"do": "fail"}});
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(submit(&cluster, None, &task).await?["id"].as_str().context("an id")?.to_owned());
+    }
+    let context = |digit: char| format!("00-{}{digit}-{CALLER}-01", &TRACE[..31]);
+    let (one, all) = (context('1'), context('2'));
+    post(&cluster, &format!("/api/v1/tasks/{}/retry", ids[0]), &[("traceparent", &one)], &json!({})).await?;
+    let spans = trace(&collector, &one[3..35], 4).await?;
+    ensure!(named(&spans, "submit")?.attributes["http.route"] == "/api/v1/tasks/{id}/retry", "{spans:#?}");
+    ensure!(named(&spans, "run")?.attributes["tasklane.task.id"] != ids[0], "{spans:#?}");
+
+    let headers = [("traceparent", all.as_str()), ("tracestate", "rojo=1")];
+    let begun = post(&cluster, "/api/v1/tasks/retry", &headers, &json!({"label": "again:yes"})).await?;
+    let spans = trace(&collector, &all[3..35], 1 + 4 * 3).await?;
+    // Four had failed: three and the one that was tried again.
+    let expected = BTreeMap::from([("submit", 1), ("queue wait", 4), ("run", 4), ("settle", 4)]);
+    ensure!(names(&spans) == expected, "{spans:#?}");
+    let asked = named(&spans, "submit")?;
+    ensure!(asked.attributes["tasklane.operation.id"] == begun["id"].as_str().unwrap_or_default(), "{asked:?}");
+    ensure!(spans.iter().all(|span| span.state == "rojo=1"), "{spans:#?}");
+    ensure!(spans.iter().filter(|span| span.name == "run").all(|run| run.parent == asked.id), "{spans:#?}");
+    Ok(())
+}
+
 /// The guest's variable `TRACEPARENT`, as it printed it.
 async fn output(cluster: &Cluster, task: &Value) -> anyhow::Result<Option<String>> {
+    variable(cluster, task, "TRACEPARENT").await
+}
+
+async fn variable(cluster: &Cluster, task: &Value, name: &str) -> anyhow::Result<Option<String>> {
     ensure!(task["state"] == "succeeded", "{task}");
     let id = task["id"].as_str().context("an id")?;
     let text = cluster.client.text(&format!("/api/v1/tasks/{id}/result")).await?;
-    Ok(text.lines().find_map(|line| line.strip_prefix("TRACEPARENT=").map(str::to_owned)))
+    Ok(text.lines().find_map(|line| line.strip_prefix(&format!("{name}=")).map(str::to_owned)))
 }

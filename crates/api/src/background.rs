@@ -189,6 +189,7 @@ mod tests {
             queued_at: Timestamp::from_micros(0),
             deadline: None,
             traceparent: None,
+            tracestate: None,
         }
     }
 

@@ -100,7 +100,8 @@ async fn new_task(state: &State, parent: &Task, child: ChildRequest) -> Result<(
     // Checked above not to be among the options: a child is where its parent is.
     request.namespace = Some(parent.namespace.to_string());
     let after = std::mem::take(&mut request.after);
-    let mut task = resolve(state, request, TaskId::new(), parent.traceparent.clone()).await.map_err(refusal)?;
+    let trace = tasklane_trace::Parent::read(parent.traceparent.as_deref(), parent.tracestate.as_deref());
+    let mut task = resolve(state, request, TaskId::new(), trace.as_ref()).await.map_err(refusal)?;
     check_size(state, child.input.len()).map_err(refusal)?;
     task.payload = Payload::inline(PayloadKind::detect(&child.input), child.input);
     task.lineage.name = task.lineage.name.or_else(|| child.key.parse().ok());

@@ -17,6 +17,7 @@ use tasklane_domain::{
     Labels, Namespace, NewTask, Payload, PayloadKind, QueueName, RetryPolicy, StateKind, TaskId, Timestamp, WorkOrder,
 };
 use tasklane_metrics::TaskSeries;
+use tasklane_trace::Parent;
 
 use crate::error::{ApiError, ApiResult};
 use crate::namespaces::spec;
@@ -34,7 +35,7 @@ pub(crate) async fn resolve(
     state: &State,
     request: SubmitRequest,
     id: TaskId,
-    traceparent: Option<String>,
+    trace: Option<&Parent>,
 ) -> ApiResult<NewTask> {
     let namespace: Namespace = named(request.namespace.as_deref())?.unwrap_or_default();
     let wanted = spec(&request.module, &namespace)?;
@@ -62,7 +63,8 @@ pub(crate) async fn resolve(
         created_at: now,
         run_at,
         deadline: request.deadline,
-        traceparent,
+        traceparent: trace.map(ToString::to_string),
+        tracestate: trace.and_then(Parent::state),
         idempotency,
         unique: None,
         namespace,

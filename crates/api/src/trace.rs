@@ -1,7 +1,8 @@
-//! The first span of a task's trace: its submit.
+//! The first span of a task's trace: its submit, whichever route does it.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use tasklane_domain::NewTask;
+use tasklane_domain::operation::Operation;
 use tasklane_trace::{Begin, Kind, Parent, Span};
 
 use crate::error::ApiResult;
@@ -9,7 +10,10 @@ use crate::state::State;
 
 /// The trace context that a request brings, if it is one.
 pub(crate) fn given(headers: &HeaderMap) -> Option<Parent> {
-    Parent::parse(headers.get("traceparent")?.to_str().ok()?)
+    // Several `tracestate` headers are one list.
+    let states: Vec<&str> =
+        headers.get_all("tracestate").iter().map(HeaderValue::to_str).collect::<Result<_, _>>().unwrap_or_default();
+    Parent::read(Some(headers.get("traceparent")?.to_str().ok()?), Some(&states.join(",")))
 }
 
 /// One submit in its trace.
@@ -33,9 +37,29 @@ impl SubmitTrace {
     }
 
     /// What the tasks carry: this submit's own context, or the caller's where nothing is recorded here.
-    pub(crate) fn traceparent(&self) -> Option<String> {
+    pub(crate) fn context(&self) -> Option<Parent> {
         let own = self.span.as_ref().map(Span::parent);
-        own.or_else(|| self.given.clone()).map(|parent| parent.to_string())
+        own.or_else(|| self.given.clone())
+    }
+
+    /// Tasks that were not made of a request's own fields carry it too.
+    pub(crate) fn carried_by(&mut self, tasks: &mut [NewTask]) {
+        let context = self.context();
+        for task in tasks.iter_mut() {
+            task.traceparent = context.as_ref().map(ToString::to_string);
+            task.tracestate = context.as_ref().and_then(Parent::state);
+        }
+        self.of(tasks);
+    }
+
+    /// Every task that a bulk operation submits carries it.
+    pub(crate) fn of_operation(&mut self, operation: &mut Operation) {
+        let context = self.context();
+        operation.traceparent = context.as_ref().map(ToString::to_string);
+        operation.tracestate = context.as_ref().and_then(Parent::state);
+        let Some(span) = &mut self.span else { return };
+        span.set("messaging.operation.type", "send");
+        span.set("tasklane.operation.id", operation.id.to_string());
     }
 
     /// Says what is submitted.

@@ -96,6 +96,10 @@ pub struct Operation {
     pub created_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// W3C trace context of the request, for the tasks that it submits.
+    pub traceparent: Option<String>,
+    /// What vendors beside say of that trace.
+    pub tracestate: Option<String>,
 }
 
 impl Operation {
@@ -113,6 +117,8 @@ impl Operation {
             skipped: 0,
             created_at: now,
             ended_at: None,
+            traceparent: None,
+            tracestate: None,
         }
     }
 }

@@ -74,6 +74,7 @@ pub fn replay(task: &Task, payload: Payload, changes: &Changes, id: TaskId, now:
         run_at: None,
         deadline: task.deadline.filter(|deadline| *deadline > now),
         traceparent: None,
+        tracestate: None,
         idempotency: None,
         unique: None,
         namespace: task.namespace.clone(),

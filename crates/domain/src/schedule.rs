@@ -314,6 +314,7 @@ impl Schedule {
             run_at: Some(run_at),
             deadline: None,
             traceparent: None,
+            tracestate: None,
             idempotency: None,
             unique: None,
             namespace: template.namespace.clone(),

@@ -158,6 +158,7 @@ mod tests {
             started_at: NOW,
             ended_at: NOW,
             traceparent: None,
+            tracestate: None,
         })))
     }
 

@@ -54,6 +54,8 @@ pub struct NewTask {
     pub deadline: Option<Timestamp>,
     /// W3C trace context of the submit.
     pub traceparent: Option<String>,
+    /// What vendors beside say of that trace (W3C `tracestate`), handed on as it is.
+    pub tracestate: Option<String>,
     /// Makes repeating the submit safe.
     pub idempotency: Option<Idempotency>,
     /// Refuses a second task of the same kind.
@@ -135,6 +137,7 @@ impl NewTask {
             queued_at: self.created_at,
             deadline: self.deadline,
             traceparent: self.traceparent.clone(),
+            tracestate: self.tracestate.clone(),
         })
     }
 }
@@ -242,6 +245,8 @@ pub struct Task {
     pub progress: Option<Progress>,
     /// W3C trace context of the submit.
     pub traceparent: Option<String>,
+    /// What vendors beside say of that trace (W3C `tracestate`), handed on as it is.
+    pub tracestate: Option<String>,
     /// Whom it belongs to.
     pub namespace: Namespace,
     /// Where it comes from.

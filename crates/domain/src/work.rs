@@ -47,6 +47,9 @@ pub struct WorkOrder {
     /// W3C trace context of the submit.
     #[serde(default)]
     pub traceparent: Option<String>,
+    /// What vendors beside say of that trace (W3C `tracestate`), handed on as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
 }
 
 /// What a host returns to the queue to say that it is done with a delivery (for NATS: the reply subject).
@@ -140,4 +143,7 @@ pub struct Ended {
     /// W3C trace context of the run, if its trace is sampled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// The order's `tracestate`, with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
 }

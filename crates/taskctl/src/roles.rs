@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Role, ServeArgs};
 use crate::config::Settings;
+use crate::failure::{CONFLICT, FAILED, Failure, USAGE};
 use parts::{Control, run_host};
 use tasklane_api::AccessMode;
 
@@ -66,11 +67,13 @@ async fn all(settings: &Settings, drain: CancellationToken, stop: CancellationTo
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpListener> {
-    let parsed: SocketAddr =
-        address.parse().with_context(|| format!("`{address}` is not an address such as 127.0.0.1:7070"))?;
-    TcpListener::bind(parsed)
-        .await
-        .with_context(|| format!("cannot listen on {address}: choose another with --listen, or end what listens there"))
+    let wrong = || Failure::new(USAGE, format!("`{address}` is not an address such as 127.0.0.1:7070"));
+    let parsed: SocketAddr = address.parse().map_err(|_| wrong())?;
+    TcpListener::bind(parsed).await.map_err(|error| {
+        let code = if error.kind() == std::io::ErrorKind::AddrInUse { CONFLICT } else { FAILED };
+        let failure = Failure::new(code, format!("cannot listen on {address}: {error}"));
+        failure.hint("choose another with --listen, or end what listens there").into()
+    })
 }
 
 async fn ops_listener(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {

@@ -96,9 +96,9 @@ impl Tracing {
 
     /// The context that a span here would join: of a trace that is sampled. `None` costs nothing.
     #[must_use]
-    pub fn joins(&self, traceparent: Option<&str>) -> Option<Parent> {
+    pub fn joins(&self, traceparent: Option<&str>, tracestate: Option<&str>) -> Option<Parent> {
         self.running.as_ref()?;
-        Parent::parse(traceparent?).filter(Parent::is_sampled)
+        Parent::read(traceparent, tracestate).filter(Parent::is_sampled)
     }
 
     /// A span in a caller's trace, or the first of a new one.
@@ -188,7 +188,7 @@ mod tests {
     fn while_it_is_off_nothing_is_made() {
         let off = Tracing::default();
         let sampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert!(!off.is_on() && off.joins(Some(sampled)).is_none());
+        assert!(!off.is_on() && off.joins(Some(sampled), None).is_none());
         let begin = Begin { name: "x".into(), kind: SpanKind::Internal, at: Timestamp::from_micros(0) };
         assert!(off.enter(None, begin).is_none());
     }

@@ -1,6 +1,8 @@
-//! W3C trace contexts as text: the header `traceparent`, the column of the row, the guest's variable `TRACEPARENT`.
+//! W3C trace contexts as text: the headers `traceparent` and `tracestate`, their fields of the row, the guest's variables `TRACEPARENT` and
+//! `TRACESTATE`.
 
 use std::fmt;
+use std::str::FromStr as _;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
@@ -11,6 +13,8 @@ pub struct Parent(SpanContext);
 
 /// Longest text that is looked at, in bytes.
 const BYTES_MAX: usize = 256;
+/// Longest `tracestate` that is handed on, in bytes: what the recommendation asks for at least. A longer one is left out whole.
+const STATE_BYTES_MAX: usize = 512;
 
 fn hex(text: &str, digits: usize) -> Option<&str> {
     let is_lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
@@ -35,6 +39,24 @@ impl Parent {
         let flags = TraceFlags::new(flags) & TraceFlags::SAMPLED;
         let context = SpanContext::new(trace, span, flags, true, TraceState::NONE);
         context.is_valid().then_some(Self(context))
+    }
+
+    /// Both headers, or both fields of a row. A `tracestate` that is none, is too long or comes alone counts as none, as the recommendation
+    /// has it.
+    #[must_use]
+    pub fn read(traceparent: Option<&str>, tracestate: Option<&str>) -> Option<Self> {
+        let Self(context) = Self::parse(traceparent?)?;
+        let is_short = |state: &&str| state.len() <= STATE_BYTES_MAX;
+        let state = tracestate.filter(is_short).and_then(|state| TraceState::from_str(state).ok());
+        let (trace, span, flags) = (context.trace_id(), context.span_id(), context.trace_flags());
+        Some(Self(SpanContext::new(trace, span, flags, true, state.unwrap_or_default())))
+    }
+
+    /// As a `tracestate`: what vendors beside say of the trace.
+    #[must_use]
+    pub fn state(&self) -> Option<String> {
+        let state = self.0.trace_state();
+        (*state != TraceState::NONE).then(|| state.header())
     }
 
     pub(crate) fn of(context: SpanContext) -> Self {
@@ -73,6 +95,21 @@ mod tests {
         assert!(!Parent::parse(&unsampled).unwrap().is_sampled());
         let later = format!("cc{}-what-comes-later", GOOD.strip_prefix("00").unwrap());
         assert_eq!(Parent::parse(&later).unwrap().to_string(), GOOD);
+    }
+
+    #[test]
+    fn what_vendors_say_goes_with_it() {
+        let state = |text| Parent::read(Some(GOOD), Some(text)).unwrap().state();
+        assert_eq!(
+            state("rojo=00f067aa0ba902b7, congo=t61rcWkgMzE").unwrap(),
+            "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"
+        );
+        let long = format!("rojo={}", "x".repeat(STATE_BYTES_MAX));
+        for none in ["", "no pair", "UPPER=1", "rojo=1,,=2", &long] {
+            assert_eq!(state(none), None, "{none}");
+        }
+        assert_eq!(Parent::read(None, Some("rojo=1")), None);
+        assert_eq!(Parent::read(Some(GOOD), None).unwrap().state(), None);
     }
 
     #[test]

@@ -192,6 +192,12 @@ pub(crate) fn wrk() -> anyhow::Result<()> {
     debian("wrk", "`bench submit` needs wrk: install it")
 }
 
+/// The shells that completions are tried in, beside bash.
+pub(crate) fn shells() -> anyhow::Result<()> {
+    debian("zsh", "completions are tried in zsh: install it")?;
+    debian("fish", "completions are tried in fish: install it")
+}
+
 /// Counts instructions.
 pub(crate) fn valgrind() -> anyhow::Result<()> {
     debian("valgrind", "counting instructions needs valgrind: install it")

@@ -12,8 +12,8 @@ pub(crate) struct Options {
     /// Only these steps, by the first word of their names.
     #[arg(long)]
     only: Vec<String>,
-    /// Afterwards instructions of the hot paths against the counts that are kept, all of the dashboard in a real browser, and fuzzing, one
-    /// minute for each target.
+    /// Afterwards instructions of the hot paths against the counts that are kept, all of the dashboard in a real browser, completions in zsh
+    /// and fish, and fuzzing, one minute for each target. With `--only`, those of them that it names.
     #[arg(long)]
     long: bool,
 }
@@ -33,11 +33,27 @@ const STEPS: [Step; 10] = [
     ("sdk", sdk),
 ];
 
+/// What `--long` runs afterwards.
+const LONG_STEPS: [Step; 4] = [
+    ("instructions (of the hot paths, counted)", bench::gate),
+    ("all-browser (all of the dashboard in Chromium)", dashboard::test),
+    ("shells (completions in zsh and fish)", shells),
+    ("fuzz", || fuzz::run(&fuzz::Options::default())),
+];
+
 /// Runs the steps and ends with a table of times.
 pub(crate) fn run_steps(only: &[String]) -> anyhow::Result<Vec<(&'static str, f64)>> {
-    let wanted = |name: &str| only.is_empty() || only.iter().any(|word| name.split(' ').next() == Some(word));
+    run_some(&STEPS, only)
+}
+
+fn first_word(name: &str) -> &str {
+    name.split(' ').next().unwrap_or_default()
+}
+
+fn run_some(steps: &[Step], only: &[String]) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|word| first_word(name) == word);
     let mut times = Vec::new();
-    for (name, work) in STEPS.into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, work) in steps.iter().copied().filter(|(name, _)| wanted(name)) {
         let begun = Instant::now();
         step(name, work)?;
         times.push((name, begun.elapsed().as_secs_f64()));
@@ -46,8 +62,9 @@ pub(crate) fn run_steps(only: &[String]) -> anyhow::Result<Vec<(&'static str, f6
 }
 
 /// A step that does not exist would be a run of nothing that ends well.
-fn check_names(only: &[String]) -> anyhow::Result<()> {
-    let known: Vec<&str> = STEPS.iter().filter_map(|(name, _)| name.split(' ').next()).collect();
+fn check_names(only: &[String], long: bool) -> anyhow::Result<()> {
+    let more = if long { &LONG_STEPS[..] } else { &[] };
+    let known: Vec<&str> = STEPS.iter().chain(more).map(|(name, _)| first_word(name)).collect();
     let unknown = only.iter().find(|word| !known.contains(&word.as_str()));
     anyhow::ensure!(
         unknown.is_none(),
@@ -60,13 +77,11 @@ fn check_names(only: &[String]) -> anyhow::Result<()> {
 
 /// `cargo xtask test`.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    check_names(&options.only)?;
+    check_names(&options.only, options.long)?;
     setup::for_test()?;
-    let times = run_steps(&options.only)?;
+    let mut times = run_steps(&options.only)?;
     if options.long {
-        step("instructions (of the hot paths, counted)", bench::gate)?;
-        step("browser (all of the dashboard in Chromium)", dashboard::test)?;
-        step("fuzz", || fuzz::run(&fuzz::Options::default()))?;
+        times.extend(run_some(&LONG_STEPS, &options.only)?);
     }
     println!();
     for (name, seconds) in times {
@@ -98,6 +113,13 @@ fn tests() -> anyhow::Result<()> {
     let mut command =
         cargo(&["test", "--release", "--locked", "--workspace", "--no-fail-fast", "--", "--test-threads=4"]);
     run_command(command.env("TASKLANE_NATS_SERVER", setup::nats_server()?))
+}
+
+/// The tests that need more shells than every machine has.
+fn shells() -> anyhow::Result<()> {
+    setup::shells()?;
+    let args = ["test", "--release", "--locked", "--package", "taskctl", "--test", "cli", "--", "--ignored", "a_real_"];
+    run_command(cargo(&args).env("TASKLANE_NATS_SERVER", setup::nats_server()?))
 }
 
 fn sdk() -> anyhow::Result<()> {

@@ -3,9 +3,11 @@ import { onDestroy } from 'svelte'
 import { ApiProblem } from './api/client'
 import { live, restAfter, type Change } from './live.svelte'
 
+type Every = 'live' | number | 'never'
+
 export interface Settings<T> {
-  /** Read again without an event: `live` (as often as the connection needs), a number of milliseconds, or `never`. */
-  every?: 'live' | number | 'never'
+  /** Read again without an event: `live` (as often as the connection needs), a number of milliseconds, or `never`; or what says so. */
+  every?: Every | (() => Every)
   /** Which changes concern it. Default: all. */
   when?: (change: Change) => boolean
   /** Whether it will not change any more. */
@@ -34,7 +36,7 @@ export class Resource<T> {
     this.#settings = settings
     const stop = live.listen((change) => this.#told(change))
     const seen = () => {
-      if (!document.hidden && (settings.every !== 'never' || this.problem !== undefined)) void this.refresh()
+      if (!document.hidden && (this.#every() !== 'never' || this.problem !== undefined)) void this.refresh()
     }
     document.addEventListener('visibilitychange', seen)
     onDestroy(() => {
@@ -45,6 +47,11 @@ export class Resource<T> {
       this.#abort?.abort()
     })
     void this.refresh()
+  }
+
+  #every(): Every {
+    const { every = 'live' } = this.#settings
+    return typeof every === 'function' ? every() : every
   }
 
   /** Forgets what it has and reads anew, as when the page now shows something else. */
@@ -93,7 +100,7 @@ export class Resource<T> {
   }
 
   #told(change: Change | undefined): void {
-    if ((this.#settings.every ?? 'live') === 'never' && change !== undefined) return
+    if (this.#every() === 'never' && change !== undefined) return
     if (change !== undefined && this.#settings.when?.(change) === false) return
     this.#plan(Math.max(0, this.#rest() - (Date.now() - this.#readAt)))
   }
@@ -103,7 +110,8 @@ export class Resource<T> {
   }
 
   #plan(soon?: number): void {
-    const { every = 'live', done } = this.#settings
+    const { done } = this.#settings
+    const every = this.#every()
     if (this.#over || document.hidden) return
     clearTimeout(this.#timer)
     const rests = every === 'never' || (this.data !== undefined && this.problem === undefined && done?.(this.data) === true)

@@ -158,8 +158,9 @@ fn with_assets(mut builder: WasiCtxBuilder, setup: &Setup) -> wasmtime::Result<W
     Ok(builder)
 }
 
-/// The variable with the W3C trace context that a guest continues.
+/// The variables with the W3C trace context that a guest continues.
 const TRACEPARENT: &str = "TRACEPARENT";
+const TRACESTATE: &str = "TRACESTATE";
 
 /// That of this run, or the submit's where nothing is recorded here; none if the manifest has one of its own.
 fn traceparent(setup: &Setup) -> Option<String> {
@@ -193,6 +194,9 @@ fn builder(setup: &Setup) -> WasiCtxBuilder {
     }
     if let Some(context) = traceparent(setup) {
         builder.env(TRACEPARENT, context);
+        if let Some(state) = setup.order.tracestate.as_ref().filter(|_| !command.env.contains_key(TRACESTATE)) {
+            builder.env(TRACESTATE, state);
+        }
     }
     for (name, value) in &setup.env {
         // Checked to be text when it was revealed.

@@ -245,6 +245,7 @@ pub(crate) fn order(module: &ModuleRef, text: &str) -> WorkOrder {
         queued_at: SystemClock.now(),
         deadline: None,
         traceparent: None,
+        tracestate: None,
     }
 }
 

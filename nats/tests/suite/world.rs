@@ -131,6 +131,7 @@ pub(crate) fn order(number: i64) -> WorkOrder {
         queued_at: SystemClock.now(),
         deadline: Some(SystemClock.now().plus(Duration::from_secs(60))),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        tracestate: Some("rojo=1".to_owned()),
     }
 }
 
@@ -160,6 +161,7 @@ pub(crate) fn ended(result: Bytes) -> Report {
         started_at: Timestamp::from_micros(10),
         ended_at: Timestamp::from_micros(20),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        tracestate: Some("rojo=1".to_owned()),
     };
     report(ReportBody::Ended(Box::new(ended)))
 }

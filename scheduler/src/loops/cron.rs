@@ -18,7 +18,7 @@ use super::due::{dispatch, stop};
 use super::wake::{sleep_until, subscribe};
 use super::{announce, settle};
 use crate::leader::note_failure;
-use crate::{Office, Room};
+use crate::{Office, Room, trace};
 
 /// Longest sleep.
 const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(5);
@@ -72,14 +72,17 @@ async fn handle(room: &Room, term: Term, schedule: &Schedule, now: Timestamp) ->
     let previous = state_of(room, schedule.last_task).await?;
     let made = plan(&schedule.rules, &found.due, previous, now);
     let next_at = found.next_at;
-    let fire = fire(room, schedule, seen, found, made, now).await?;
+    let mut fire = fire(room, schedule, seen, found, made, now).await?;
+    let spans = trace::Fired::begin(&room.settings.tracing, &schedule.name, &mut fire.tasks, now);
     let cancelled = fire.cancel;
     let counted: Vec<(Timestamp, Arc<TaskSeries>)> = fire
         .tasks
         .iter()
         .map(|(at, task)| (*at, room.metrics.tasks.of(&task.queue, task.priority, &task.module.name)))
         .collect();
-    let fired = room.ports.schedules.fire(term, fire, now).await?;
+    let fired = room.ports.schedules.fire(term, fire, now).await;
+    spans.end(fired.as_ref().is_ok_and(|fired| fired.count > 0), room.clock.now());
+    let fired = fired?;
     room.metrics.fired.inc_by(fired.count as u64);
     if fired.moved {
         count(room, &counted);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use tasklane_api_types::{
     BatchAccepted, BatchList, BatchView, EdgeView, ErrorCode, GraphView, NodeView, OperationView, Problem, TaskAccepted,
 };
@@ -15,8 +15,8 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Action, Operation, Target};
 use tasklane_domain::query::{PAGE_ROWS_MAX, PageRequest, TaskFilter};
 use tasklane_domain::replay::{self, Changes};
-use tasklane_domain::task::{Batch, Task};
-use tasklane_domain::{BatchId, NewTask, TaskId};
+use tasklane_domain::task::{Batch, Submitted, Task};
+use tasklane_domain::{BatchId, NewTask, StateKind, TaskId};
 
 use super::operations::{accepted, begin};
 use super::tasks::list::{decode_cursor, encode_cursor};
@@ -26,6 +26,7 @@ use crate::graph::mark;
 use crate::namespaces::{self, own_batch};
 use crate::state::State as Room;
 use crate::submit::commit;
+use crate::trace::SubmitTrace;
 
 /// Batches of a page that asks for no number.
 const LISTED: u32 = 20;
@@ -202,25 +203,36 @@ pub(crate) async fn retry(
     State(room): State<Arc<Room>>,
     TextPath(id): TextPath<String>,
     params: Params,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
     let batch = batch_of(&room, &id, &params).await?;
-    let all = tasks_of(&room, batch.id).await?;
-    let mut new = Vec::new();
-    let plan = Replan::of(&all);
-    for old in all.iter().filter(|task| plan.new_ids.contains_key(&task.id)) {
-        new.push(plan.replayed(&room, old).await?);
-    }
-    if new.is_empty() {
-        let detail = format!("nothing in batch {} ended as failed, cancelled or expired", batch.id);
-        return Err(ApiError::new(ErrorCode::BatchNotReplayable, detail));
-    }
-    let made = mark(&mut new);
-    let view = |(answer, state): (tasklane_domain::task::Submitted, _)| {
+    let mut trace = SubmitTrace::begin(&room, &headers, "/api/v1/batches/{id}/retry");
+    let submitted = again(&room, batch.id, &mut trace).await;
+    trace.end(&room, &submitted);
+    let (made, tasks) = submitted?;
+    let view = |(answer, state): (Submitted, _)| {
         let href = format!("/api/v1/tasks/{}", answer.id());
         TaskAccepted { id: answer.id().to_string(), state, href, duplicate: false }
     };
-    let tasks = commit(&room, new).await?.into_iter().map(view).collect();
+    let tasks = tasks.into_iter().map(view).collect();
     Ok((StatusCode::ACCEPTED, Json(BatchAccepted { batch: made.to_string(), tasks })).into_response())
+}
+
+/// Commits the new batch.
+async fn again(room: &Room, id: BatchId, trace: &mut SubmitTrace) -> ApiResult<(BatchId, Vec<(Submitted, StateKind)>)> {
+    let all = tasks_of(room, id).await?;
+    let mut new = Vec::new();
+    let plan = Replan::of(&all);
+    for old in all.iter().filter(|task| plan.new_ids.contains_key(&task.id)) {
+        new.push(plan.replayed(room, old).await?);
+    }
+    if new.is_empty() {
+        let detail = format!("nothing in batch {id} ended as failed, cancelled or expired");
+        return Err(ApiError::new(ErrorCode::BatchNotReplayable, detail));
+    }
+    let made = mark(&mut new);
+    trace.carried_by(&mut new);
+    Ok((made, commit(room, new).await?))
 }
 
 /// What a workflow looks like when it is run again from where it failed.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use tasklane_api_types::{BulkRequest, ErrorCode, OperationList, OperationView, Problem};
 use tasklane_domain::OperationId;
 use tasklane_domain::operation::{Action, Operation, Target};
@@ -18,6 +18,7 @@ use crate::routes::tasks::change::changes;
 use crate::routes::tasks::list::label;
 use crate::state::State as Room;
 use crate::submit::nudge;
+use crate::trace::SubmitTrace;
 
 /// Commits an operation and wakes the leader for it.
 pub(crate) async fn begin(room: &Room, operation: Operation) -> ApiResult<Operation> {
@@ -102,19 +103,28 @@ pub(crate) async fn cancel(
 pub(crate) async fn retry(
     State(room): State<Arc<Room>>,
     params: Params,
+    headers: HeaderMap,
     JsonBody(request): JsonBody<BulkRequest>,
 ) -> ApiResult<Response> {
     params.only(&[])?;
-    let filter = filter(&request)?;
+    let mut trace = SubmitTrace::begin(&room, &headers, "/api/v1/tasks/retry");
+    let begun = begin_retry(&room, &request, &mut trace).await;
+    trace.end(&room, &begun);
+    Ok(accepted(&begun?))
+}
+
+async fn begin_retry(room: &Room, request: &BulkRequest, trace: &mut SubmitTrace) -> ApiResult<Operation> {
+    let filter = filter(request)?;
     if let Some(state) = filter.state {
         let refuse = |error: tasklane_domain::replay::ReplayError| {
             ApiError::new(ErrorCode::TaskNotReplayable, error.to_string())
         };
         tasklane_domain::replay::check(state).map_err(refuse)?;
     }
-    let changes = changes(&room, &request.changes, filter.module.as_ref()).await?;
-    let operation = Operation::new(Action::Retry { changes }, Target::Matching(filter), room.clock.now());
-    Ok(accepted(&begin(&room, operation).await?))
+    let changes = changes(room, &request.changes, filter.module.as_ref()).await?;
+    let mut operation = Operation::new(Action::Retry { changes }, Target::Matching(filter), room.clock.now());
+    trace.of_operation(&mut operation);
+    begin(room, operation).await
 }
 
 /// The newest bulk operations.

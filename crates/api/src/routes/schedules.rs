@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use tasklane_api_types::{
     ErrorCode, NextRuns, PreviewRequest, Problem, ScheduleChange, ScheduleList, ScheduleRequest, ScheduleView,
     TaskAccepted,
 };
 use tasklane_domain::schedule::{Activity, FIRINGS_KEPT, Schedule};
-use tasklane_domain::{ScheduleName, StateKind, TaskId, Timestamp};
+use tasklane_domain::{NewTask, ScheduleName, StateKind, TaskId, Timestamp};
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params, TextPath};
@@ -19,6 +19,7 @@ use crate::namespaces;
 use crate::schedules::{NEXT_RUNS, Times, changed, new_schedule, view};
 use crate::state::State as Room;
 use crate::submit::{commit, nudge};
+use crate::trace::SubmitTrace;
 
 /// How often a change is tried while somebody else pauses and resumes.
 const CHANGE_TRIES: u32 = 3;
@@ -261,17 +262,26 @@ pub(crate) async fn run_now(
     State(room): State<Arc<Room>>,
     TextPath(name): TextPath<String>,
     params: Params,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
     let schedule = known(&room, &name, &params, &[]).await?;
-    let (id, now) = (TaskId::new(), room.clock.now());
-    let module = room.modules.resolve(&room.ports, &schedule.template.spec(), id).await?.reference();
-    let mut task = schedule.task(id, module, now, now);
-    task.run_at = None;
-    commit(&room, vec![task]).await?;
+    let id = TaskId::new();
+    let mut trace = SubmitTrace::begin(&room, &headers, "/api/v1/schedules/{name}/run-now");
+    let submitted = run(&room, &schedule, id, &mut trace).await;
+    trace.end(&room, &submitted);
+    submitted?;
     room.ports.schedules.note_task(&schedule.name, id).await?;
     let href = format!("/api/v1/tasks/{id}");
     let body = TaskAccepted { id: id.to_string(), state: StateKind::Queued, href: href.clone(), duplicate: false };
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, href)], Json(body)).into_response())
+}
+
+async fn run(room: &Room, schedule: &Schedule, id: TaskId, trace: &mut SubmitTrace) -> ApiResult<()> {
+    let now = room.clock.now();
+    let module = room.modules.resolve(&room.ports, &schedule.template.spec(), id).await?.reference();
+    let mut task = [NewTask { run_at: None, ..schedule.task(id, module, now, now) }];
+    trace.carried_by(&mut task);
+    commit(room, task.into()).await.map(drop)
 }
 
 /// The next runs of a schedule.

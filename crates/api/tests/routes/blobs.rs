@@ -249,6 +249,7 @@ async fn succeed_with(room: &Room, id: TaskId, blob: BlobRef) {
         started_at: room.now(),
         ended_at: room.now(),
         traceparent: None,
+        tracestate: None,
     };
     let report = Report {
         task: id,

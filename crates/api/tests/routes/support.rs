@@ -243,6 +243,7 @@ impl Room {
             started_at: now,
             ended_at: now,
             traceparent: None,
+            tracestate: None,
         };
         let report = Report {
             task: id,

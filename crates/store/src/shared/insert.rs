@@ -138,6 +138,7 @@ fn same_spec(one: &Fresh<'_>, other: &Fresh<'_>) -> bool {
         && a.retry == b.retry
         && a.labels == b.labels
         && a.traceparent == b.traceparent
+        && a.tracestate == b.tracestate
         && a.flow == b.flow
         && a.alias == b.alias
 }

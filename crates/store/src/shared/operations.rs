@@ -25,6 +25,10 @@ const COLUMNS: &str = "id, spec, state, total, done, skipped, cursor, created_at
 struct Spec {
     action: Action,
     target: Target,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tracestate: Option<String>,
 }
 
 fn of(row: &DbRow) -> Result<Operation, StoreError> {
@@ -40,6 +44,8 @@ fn of(row: &DbRow) -> Result<Operation, StoreError> {
         skipped: count("skipped")?,
         created_at: required_time(row, "created_at")?,
         ended_at: time(row, "ended_at")?,
+        traceparent: spec.traceparent,
+        tracestate: spec.tracestate,
     })
 }
 
@@ -84,7 +90,8 @@ pub(super) async fn begin(conn: &mut Conn, operation: &Operation) -> Result<Oper
     let row =
         filtered(operation, "COUNT(*) AS count", None).query("").fetch_one(&mut *conn).await.map_err(unavailable)?;
     let total = get::<i64>(&row, "count")?;
-    let spec = to_json(&Spec { action: operation.action.clone(), target: operation.target.clone() })?;
+    let Operation { action, target, traceparent, tracestate, .. } = operation.clone();
+    let spec = to_json(&Spec { action, target, traceparent, tracestate })?;
     let sql = "INSERT INTO operations (id, spec, state, total, done, skipped, created_at) \
                VALUES ($1, $2, $3, $4, 0, 0, $5) ON CONFLICT (id) DO NOTHING";
     sqlx::query::<Db>(sql)
@@ -129,7 +136,7 @@ pub(super) async fn step(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<
     let mut step = Step { operation: operation.clone(), settled: Vec::new(), stop: Vec::new(), ready: Vec::new() };
     let done = match &operation.action {
         Action::Cancel => cancel_batch(conn, &rows, now, &mut step).await?,
-        Action::Retry { changes } => retry_batch(conn, &rows, changes, now, &mut step).await?,
+        Action::Retry { changes } => retry_batch(conn, &rows, &operation, changes, now, &mut step).await?,
     };
     operation.done += done;
     operation.skipped += (rows.len() as u64).saturating_sub(done);
@@ -175,6 +182,7 @@ async fn cancel_batch(conn: &mut Conn, rows: &[DbRow], now: Timestamp, step: &mu
 async fn retry_batch(
     conn: &mut Conn,
     rows: &[DbRow],
+    operation: &Operation,
     changes: &Changes,
     now: Timestamp,
     step: &mut Step,
@@ -186,7 +194,11 @@ async fn retry_batch(
             continue;
         }
         match payload(conn, task.id).await {
-            Ok(payload) => tasks.push(replay::replay(&task, payload, changes, TaskId::new(), now)),
+            Ok(payload) => {
+                let again = replay::replay(&task, payload, changes, TaskId::new(), now);
+                let (traceparent, tracestate) = (operation.traceparent.clone(), operation.tracestate.clone());
+                tasks.push(NewTask { traceparent, tracestate, ..again });
+            }
             // It was kept long enough: there is nothing left to run.
             Err(StoreError::Removed { .. }) => {}
             Err(error) => return Err(error),

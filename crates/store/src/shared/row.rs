@@ -35,6 +35,8 @@ pub(super) struct Spec {
     pub(super) labels: Labels,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) traceparent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tracestate: Option<String>,
     /// What the payload's bindings call the tasks that this one waits for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) bindings: Vec<(String, TaskId)>,
@@ -189,6 +191,7 @@ fn task_of(row: &DbRow) -> Result<Task, StoreError> {
         usage,
         progress: json(row, "progress")?,
         traceparent: spec.traceparent,
+        tracestate: spec.tracestate,
         namespace: parsed(row, "namespace")?,
         lineage: lineage(row)?,
         on_failure: on_failure(row)?,
@@ -273,6 +276,7 @@ fn order_of(row: &DbRow, dispatch: DeliveryId, queued_at: Timestamp) -> Result<W
         queued_at,
         deadline: time(row, "deadline")?,
         traceparent: spec.traceparent,
+        tracestate: spec.tracestate,
     })
 }
 
@@ -284,6 +288,7 @@ pub(super) fn spec_of(task: &NewTask, bindings: &[(String, TaskId)]) -> Result<S
         retry: task.retry,
         labels: task.labels.clone(),
         traceparent: task.traceparent.clone(),
+        tracestate: task.tracestate.clone(),
         bindings: bindings.to_vec(),
         flow: task.flow.clone(),
         alias: task.alias.clone().filter(|_| waits(task.initial_state())),

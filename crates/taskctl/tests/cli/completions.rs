@@ -1,8 +1,9 @@
-//! Completion with values that the server knows: asked as each shell asks, and by a real bash, zsh and fish where they are installed.
+//! Completion with values that the server knows: asked as each shell asks, by a real bash, and with `cargo xtask test --long` by a real zsh and fish.
 
 use std::process::{Command, Stdio};
 
 use crate::dev::Dev;
+use crate::pty::{LARGE, OnTerminal};
 use crate::support::{run, taskctl};
 use crate::wasm;
 
@@ -85,4 +86,45 @@ fn a_real_shell_takes_the_script_and_completes_with_it() {
     bash.env("TASKLANE_SERVER", format!("http://{}", dev.listen())).stdin(Stdio::null());
     let output = bash.output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "echo", "{output:?}");
+}
+
+#[test]
+#[ignore = "needs fish: cargo xtask test --long --only shells"]
+fn a_real_fish_completes_with_it() {
+    let dev = Dev::start();
+    dev.deploy("echo", &wasm::echo());
+    let script = dev.file("taskctl.fish", &run(&["completions", "fish"]).out);
+    let program = format!("source {}; complete -C 'taskctl run ec'; complete -C 'taskctl tasks li'", script.display());
+    let mut fish = in_a_shell("fish", &dev);
+    let output = fish.args(["--no-config", "-c", &program]).stdin(Stdio::null()).output().unwrap();
+    let offered = names(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(offered, ["echo", "list"], "{output:?}");
+}
+
+#[test]
+#[ignore = "needs zsh: cargo xtask test --long --only shells"]
+fn a_real_zsh_completes_with_it() {
+    let dev = Dev::start();
+    dev.deploy("echo", &wasm::echo());
+    let script = dev.file("taskctl.zsh", &run(&["completions", "zsh"]).out);
+    let mut zsh = in_a_shell("zsh", &dev);
+    // Nothing of whoever runs this; the Tab key asks what is there.
+    zsh.args(["-f", "-i"]).env("ZDOTDIR", dev.data_dir()).env("PS1", "ready> ");
+    let on_terminal = OnTerminal::start(zsh, LARGE);
+    on_terminal.shows(&["ready>"]);
+    on_terminal.keys(&format!("autoload -Uz compinit && compinit -u -D && source {} && echo all-$((40+2))\n", script.display()));
+    on_terminal.shows(&["all-42"]);
+    on_terminal.keys("taskctl run ec\t");
+    on_terminal.shows(&["taskctl run echo"]);
+    on_terminal.keys("\u{15}taskctl tasks li\t");
+    on_terminal.shows(&["taskctl tasks list"]);
+}
+
+/// A shell that finds `taskctl`, which finds the server.
+fn in_a_shell(shell: &str, dev: &Dev) -> Command {
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_taskctl")).parent().unwrap();
+    let mut command = Command::new(shell);
+    command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).env("HOME", dev.data_dir());
+    command.env("TASKLANE_SERVER", format!("http://{}", dev.listen()));
+    command
 }

@@ -2,22 +2,24 @@
 //! command on a terminal. One `taskctl dev`; ids, times and sizes are made the same, everything else is compared letter by letter.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use regex::Regex;
+use tempfile::TempDir;
 
 use crate::dev::Dev;
-use crate::pty::LARGE;
-use crate::support::wait_for;
+use crate::pty::{LARGE, OnTerminal};
+use crate::support::{finish, run, wait_for};
 use crate::wasm;
 
 /// What differs from run to run, and what stands in its place.
-const SAME: [(&str, &str); 15] = [
+const SAME: [(&str, &str); 16] = [
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
     (r"\(request [^)]*\)", "(request <id>)"),
     (r"\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)(\[[^\]]*\])?", "<time>"),
     (r"127\.0\.0\.1:\d+", "<address>"),
     (r"whsec_[A-Za-z0-9+/=_-]+", "<secret>"),
+    (r"\b[A-Za-z0-9+/]{43}=", "<key>"),
     (r"\b[0-9a-f]{64}\b", "<digest>"),
     (r"\b[0-9a-f]{12}\b", "<digest>"),
     (r"\b\d+(\.\d+)? (ms|s|min|h|d|B|KiB|MiB|GiB)\b", "<n>"),
@@ -37,6 +39,9 @@ struct Shown {
     task: String,
     failed: String,
     batch: String,
+    host: String,
+    /// Where the contexts are.
+    config: TempDir,
     text: String,
 }
 
@@ -51,7 +56,11 @@ impl Shown {
         let (task, failed, batch) = (id(0), id(1), accepted["batch"].as_str().unwrap().to_owned());
         dev.until(&failed, "failed");
         let rules = SAME.map(|(pattern, same)| (Regex::new(pattern).unwrap(), same)).into();
-        Self { dev, rules, task, failed, batch, text: String::new() }
+        let host = dev.hosts()[0]["id"].as_str().unwrap().to_owned();
+        dev.file("value.txt", b"s3cret");
+        dev.file("large.txt", b"large\n");
+        let config = tempfile::tempdir().unwrap();
+        Self { dev, rules, task, failed, batch, host, config, text: String::new() }
     }
 
     fn same(&self, text: &str) -> String {
@@ -60,15 +69,21 @@ impl Shown {
     }
 
     fn word(&self, word: &str) -> String {
-        word.replace("FAILED", &self.failed).replace("BATCH", &self.batch).replace("ID", &self.task)
+        let ids = [("FAILED", &self.failed), ("BATCH", &self.batch), ("HOST", &self.host), ("ID", &self.task)];
+        ids.iter().fold(word.to_owned(), |word, (name, id)| word.replace(name, id))
     }
 
     /// One command, both ways: first into pipes, then on a terminal. Nobody undoes between them what the first has done.
     fn run(&mut self, args: &str) {
         let words: Vec<String> = args.split(' ').map(|word| self.word(word)).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let piped = self.dev.run(&words);
-        let mut on_terminal = self.dev.on_terminal(&words, LARGE);
+        let command = || {
+            let mut command = self.dev.command(&words);
+            command.env("XDG_CONFIG_HOME", self.config.path());
+            command
+        };
+        let piped = finish(command(), b"");
+        let mut on_terminal = OnTerminal::start(command(), LARGE);
         let code = on_terminal.ends();
         let screen = self.same(on_terminal.screen().trim_end());
         let (out, err) = (self.same(&piped.out()), self.same(&piped.err));
@@ -139,6 +154,7 @@ fn every_command_shows_what_was_agreed() {
             "modules release echo@1.0.0",
             "modules unalias echo@nothing",
             "modules delete echo@9.9.9",
+            "modules events echo",
             "deploy echo.wasm --name echo --module-version 1.0.0",
             "deploy unlucky.wasm --name echo --module-version 1.0.0",
         ],
@@ -174,8 +190,12 @@ fn every_command_shows_what_was_agreed() {
             "batches get BATCH",
             "batches graph BATCH",
             "batches cancel BATCH",
+            "batches retry BATCH",
             "operations get ID",
+            "operations list",
             "blobs get sha256:12",
+            "blobs put large.txt",
+            "blobs get sha256:9bfce334a37bd1bc1d36b0370195b31fe9a9389dd43d0873891a3544ef1140a1",
         ],
     );
     shown.settled();
@@ -187,11 +207,15 @@ fn every_command_shows_what_was_agreed() {
             "schedules pause tick",
             "schedules resume tick",
             "schedules next @hourly --count 2",
+            "schedules get tick",
+            "schedules change tick --expression @hourly",
+            "schedules run-now tick",
             "schedules delete nothing",
             "queues list",
             "queues pause images",
             "queues resume images",
             "queues set images --fair true",
+            "queues get images",
             "flow set echo --max 5 --rate 10/1s",
             "flow list",
             "flow unset echo",
@@ -202,8 +226,16 @@ fn every_command_shows_what_was_agreed() {
             "webhooks list",
             "webhooks get hook",
             "webhooks deliveries hook",
+            "webhooks test hook",
+            "webhooks retry hook nothing",
+            "webhooks rotate hook",
+            "webhooks resume hook",
+            "webhooks pause hook",
             "webhooks delete nothing",
+            "secrets set api-key --from-file value.txt",
             "secrets list",
+            "secrets reseal",
+            "secrets keygen",
             "secrets delete nothing",
             "kv set shared:carts a 1",
             "kv stores",
@@ -216,8 +248,67 @@ fn every_command_shows_what_was_agreed() {
             "namespaces unset nothing",
         ],
     );
+    shown.settled();
     shown.group(
         "cluster",
-        &["hosts", "cluster", "events --seconds 1000", "context list", "context show", "context use nowhere"],
+        &[
+            "hosts",
+            "cluster",
+            "events --seconds 1000",
+            "hosts drain HOST",
+            "hosts list",
+            "hosts resume HOST",
+            "hosts scale HOST 3",
+            "hosts drain nobody",
+            "context list",
+            "context add prod --server https://tasks.example.com --namespace acme",
+            "context add test --server http://127.0.0.1:9",
+            "context use prod",
+            "context use test",
+            "context previous",
+            "context list",
+            "context show",
+            "context use nowhere",
+            "context remove test",
+            "man pages",
+            "completions bash",
+            "completions tcsh",
+            "serve api --listen here --nats-url http://127.0.0.1:9",
+            "serve pilot",
+            "dev --listen here",
+        ],
     );
+}
+
+/// Those that are no use as a fixed text, and where else they are looked at.
+const ELSEWHERE: [(&str, &str); 2] =
+    [("doctor", "doctor.rs: what it finds is this machine's"), ("top", "top.rs: it goes on")];
+
+#[test]
+fn no_command_is_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(run(&["man", dir.path().to_str().unwrap()]).code, 0);
+    let names = |dir: &Path| -> Vec<String> {
+        let names = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect()
+    };
+    let pages = names(dir.path())
+        .into_iter()
+        .filter_map(|name| Some(name.strip_prefix("taskctl-")?.strip_suffix(".1")?.to_owned()));
+    let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/snapshots");
+    let shown: Vec<String> = names(&snapshots)
+        .iter()
+        .filter(|name| name.starts_with("shown-"))
+        .flat_map(|name| {
+            let text = std::fs::read_to_string(snapshots.join(name)).unwrap();
+            text.lines()
+                .filter_map(|line| line.strip_prefix("$ taskctl "))
+                .map(|line| format!("{}-", line.replace(' ', "-")))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let is_shown = |page: &String| shown.iter().any(|line| line.starts_with(&format!("{page}-")));
+    let left_out: Vec<String> =
+        pages.filter(|page| !is_shown(page) && !ELSEWHERE.iter().any(|(name, _)| name == page)).collect();
+    assert!(left_out.is_empty(), "no snapshot shows {left_out:?}");
 }

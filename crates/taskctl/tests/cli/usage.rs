@@ -99,12 +99,10 @@ fn a_listen_address_that_is_none_or_taken_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let dev = |listen: &str| run(&["dev", "--data-dir", dir.path().to_str().unwrap(), "--listen", listen]);
     let wrong = dev("here");
-    assert_ne!(wrong.code, 0);
-    assert!(wrong.err.contains("`here` is not an address"), "{wrong:?}");
+    wrong.fails(2, &["`here` is not an address"]);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = dev(&taken.local_addr().unwrap().to_string());
-    assert_ne!(busy.code, 0);
-    assert!(busy.err.contains("--listen"), "{busy:?}");
+    busy.fails(5, &["cannot listen", "--listen"]);
 }
 
 /// It asks nobody for a token.

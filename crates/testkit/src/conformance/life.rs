@@ -175,7 +175,7 @@ pub async fn a_bulk_cancel_takes_what_matches(world: World) -> anyhow::Result<()
     Ok(())
 }
 
-/// A bulk retry submits anew what failed, once.
+/// A bulk retry submits anew what failed, once, in the trace of who asked for it.
 pub async fn a_bulk_retry_submits_what_failed(world: World) -> anyhow::Result<()> {
     let many = tasks(20)?;
     let ids: Vec<TaskId> = many.iter().map(|task| task.id).collect();
@@ -184,12 +184,18 @@ pub async fn a_bulk_retry_submits_what_failed(world: World) -> anyhow::Result<()
         world.settle(report(*id, ended(Outcome::OutOfFuel)), at(2)).await?;
     }
     let target = Target::Matching(TaskFilter { module: Some("resize".parse()?), ..TaskFilter::default() });
-    let done = carry_out(&world, Operation::new(Action::Retry { changes: Changes::default() }, target, at(50))).await?;
+    let (traceparent, tracestate) = (Some("00-a-b-01".to_owned()), Some("rojo=1".to_owned()));
+    let retry = Operation::new(Action::Retry { changes: Changes::default() }, target, at(50));
+    let done =
+        carry_out(&world, Operation { traceparent: traceparent.clone(), tracestate: tracestate.clone(), ..retry })
+            .await?;
     ensure!(done.total == 12 && done.done == 12, "{done:?}");
     let page = world.stores.tasks.list(&TaskFilter::default(), PageRequest { before: None, limit: 100 }).await?;
     let origins: std::collections::BTreeSet<TaskId> =
         page.tasks.iter().filter_map(|task| task.lineage.origin).collect();
     ensure!(page.tasks.len() == 32 && origins == ids[..12].iter().copied().collect());
+    let mut anew = page.tasks.iter().filter(|task| task.lineage.origin.is_some());
+    ensure!(anew.all(|task| task.traceparent == traceparent && task.tracestate == tracestate));
     Ok(())
 }
 

@@ -376,5 +376,6 @@ fn silent(outcome: Outcome) -> ReportBody {
         started_at: at(5),
         ended_at: at(6),
         traceparent: None,
+        tracestate: None,
     }))
 }

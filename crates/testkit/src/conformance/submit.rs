@@ -24,13 +24,19 @@ pub async fn a_submitted_task_reads_back_whole(world: World) -> anyhow::Result<(
         labels: labels(&[("tenant", "ü"), ("team/x", "")])?,
         deadline: Some(at(60)),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+        tracestate: Some("rojo=00f067aa0ba902b7".to_owned()),
         ..task()?
     };
     world.submit(new.clone()).await?;
     let row = world.task(new.id).await?;
     ensure!(row.id == new.id && row.module == new.module && row.queue == new.queue);
     ensure!(row.priority == new.priority && row.limits == new.limits && row.retry == new.retry);
-    ensure!(row.labels == new.labels && row.deadline == new.deadline && row.traceparent == new.traceparent);
+    ensure!(
+        row.labels == new.labels
+            && row.deadline == new.deadline
+            && row.traceparent == new.traceparent
+            && row.tracestate == new.tracestate
+    );
     ensure!(row.state == StateKind::Queued && row.attempt == Attempt::FIRST);
     ensure!(row.delivery == DeliveryId::FIRST_DISPATCH);
     ensure!(row.created_at == NOW && row.queued_at == Some(NOW) && row.due_at.is_none());

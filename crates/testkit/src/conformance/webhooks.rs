@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tasklane_domain::dependence::{After, OnFailure};
 use tasklane_domain::error::StoreError;
-use tasklane_domain::operation::{Action, Operation, Progress, Target};
+use tasklane_domain::operation::{Action, Operation, Target};
 use tasklane_domain::query::TaskFilter;
 use tasklane_domain::retention::Kind;
 use tasklane_domain::task::Lineage;
@@ -15,7 +15,7 @@ use tasklane_domain::webhook::{
     Answer, DEAD_KEPT_FOR, DELIVERED_KEPT, DELIVERED_KEPT_FOR, Delivery, DeliveryPage, DeliveryState, EventId,
     EventKind, Filter, Replayed, RetryPlan, Secret, Standing, Tried, Verdict, WEBHOOKS_MAX, Webhook, judge, task_event,
 };
-use tasklane_domain::{BatchId, Lease, NewTask, OperationId, Outcome, StateKind, TaskId, Term, Timestamp, WebhookName};
+use tasklane_domain::{BatchId, Lease, NewTask, Outcome, StateKind, TaskId, Term, Timestamp, WebhookName};
 
 use super::World;
 use super::world::{NOW, at, ended, failing, labels, report, task, tasks};
@@ -115,18 +115,7 @@ pub async fn every_way_to_end_is_written_down(world: World) -> anyhow::Result<()
     world.stores.leader.expire(term, at(6), 10).await?;
     let bulk = world.submit(NewTask { labels: labels(&[("bulk", "yes")])?, ..task()? }).await?;
     let filter = TaskFilter { label: Some(("bulk".to_owned(), "yes".to_owned())), ..TaskFilter::default() };
-    let operation = Operation {
-        id: OperationId::new(),
-        action: Action::Cancel,
-        target: Target::Matching(filter),
-        progress: Progress::Running,
-        total: 0,
-        done: 0,
-        skipped: 0,
-        created_at: at(7),
-        ended_at: None,
-    };
-    world.stores.operations.begin(operation).await?;
+    world.stores.operations.begin(Operation::new(Action::Cancel, Target::Matching(filter), at(7))).await?;
     world.stores.operations.step(term, at(8), 10).await?;
     let skipped_state = world.task(skipped).await?.state;
     ensure!(skipped_state.is_terminal());

@@ -139,6 +139,7 @@ pub fn task() -> anyhow::Result<NewTask> {
         run_at: None,
         deadline: None,
         traceparent: None,
+        tracestate: None,
         idempotency: None,
         unique: None,
         namespace: Namespace::default(),
@@ -196,6 +197,7 @@ pub fn ended(outcome: Outcome) -> ReportBody {
         started_at: at(1),
         ended_at: at(2),
         traceparent: None,
+        tracestate: None,
     }))
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use tasklane_api_types::{ErrorCode, Problem, RescheduleRequest, RetryRequest, TaskAccepted, TaskView};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Action, Operation, Target};
 use tasklane_domain::replay::{self, Changes};
-use tasklane_domain::task::Task;
+use tasklane_domain::task::{Submitted, Task};
 use tasklane_domain::{ModuleName, ModuleRef, StateKind, TaskId};
 
 use crate::error::{ApiError, ApiResult};
@@ -19,6 +19,7 @@ use crate::namespaces::own_task;
 use crate::routes::operations;
 use crate::state::State as Room;
 use crate::submit::{Wish, announce, commit, dispatch, nudge, run_at};
+use crate::trace::SubmitTrace;
 use crate::views;
 
 /// Cancel a task that has not ended. The row is final at once; a running guest is stopped by its host.
@@ -118,21 +119,33 @@ pub(crate) async fn retry(
     State(room): State<Arc<Room>>,
     IdPath(id): IdPath,
     params: Params,
+    headers: HeaderMap,
     JsonBody(request): JsonBody<RetryRequest>,
 ) -> ApiResult<Response> {
     own_task(&room, id, &params, &[]).await?;
-    let task = known(&room, id).await?;
-    replay::check(task.state).map_err(|error| ApiError::new(ErrorCode::TaskNotReplayable, error.to_string()))?;
-    let payload = room.ports.tasks.payload(id).await?.ok_or_else(|| ApiError::from(StoreError::TaskNotFound(id)))?;
-    let changes = changes(&room, &request, Some(&task.module.name)).await?;
-    let new = replay::replay(&task, payload, &changes, TaskId::new(), room.clock.now());
-    let (answer, state) = commit(&room, vec![new])
-        .await?
-        .pop()
-        .unwrap_or((tasklane_domain::task::Submitted::Fresh(id), StateKind::Queued));
+    let mut trace = SubmitTrace::begin(&room, &headers, "/api/v1/tasks/{id}/retry");
+    let submitted = again(&room, id, &request, &mut trace).await;
+    trace.end(&room, &submitted);
+    let (answer, state) = submitted?;
     let href = format!("/api/v1/tasks/{}", answer.id());
     let body = TaskAccepted { id: answer.id().to_string(), state, href: href.clone(), duplicate: false };
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, href)], Json(body)).into_response())
+}
+
+/// Commits the new task.
+async fn again(
+    room: &Room,
+    id: TaskId,
+    request: &RetryRequest,
+    trace: &mut SubmitTrace,
+) -> ApiResult<(Submitted, StateKind)> {
+    let task = known(room, id).await?;
+    replay::check(task.state).map_err(|error| ApiError::new(ErrorCode::TaskNotReplayable, error.to_string()))?;
+    let payload = room.ports.tasks.payload(id).await?.ok_or_else(|| ApiError::from(StoreError::TaskNotFound(id)))?;
+    let changes = changes(room, request, Some(&task.module.name)).await?;
+    let mut new = [replay::replay(&task, payload, &changes, TaskId::new(), room.clock.now())];
+    trace.carried_by(&mut new);
+    Ok(commit(room, new.into()).await?.pop().unwrap_or((Submitted::Fresh(id), StateKind::Queued)))
 }
 
 /// What a retry changes, checked. A version needs the name of its module.

@@ -14,6 +14,7 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::retention::Kind;
 use tasklane_domain::task::Submitted;
 use tasklane_domain::{BatchId, NewTask, StateKind, TaskId};
+use tasklane_trace::Parent;
 
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Params};
@@ -84,7 +85,7 @@ async fn one(
     after: Vec<String>,
     trace: &mut SubmitTrace,
 ) -> ApiResult<(Submitted, StateKind)> {
-    let mut tasks = [resolve(room, request, id, trace.traceparent()).await?];
+    let mut tasks = [resolve(room, request, id, trace.context().as_ref()).await?];
     connect(&mut tasks, vec![after])?;
     trace.of(&tasks);
     commit(room, tasks.into()).await?.pop().ok_or_else(no_answer)
@@ -208,7 +209,7 @@ async fn many(
     headers: &HeaderMap,
     trace: &mut SubmitTrace,
 ) -> ApiResult<(BatchId, Vec<(Submitted, StateKind)>)> {
-    let mut tasks = together(room, batch, headers, trace.traceparent()).await?;
+    let mut tasks = together(room, batch, headers, trace.context().as_ref()).await?;
     let made = mark(&mut tasks);
     trace.of(&tasks);
     Ok((made, commit(room, tasks).await?))
@@ -219,7 +220,7 @@ async fn together(
     room: &Room,
     batch: BatchRequest,
     headers: &HeaderMap,
-    trace: Option<String>,
+    trace: Option<&Parent>,
 ) -> ApiResult<Vec<NewTask>> {
     let key = key_of(headers)?;
     let completion = batch.on_complete.as_ref().map(|request| request.on_failure);
@@ -230,7 +231,7 @@ async fn together(
             name_in_batch(&mut request, key, index)?;
         }
         after.push(request.after.clone());
-        let task = resolve(room, request, TaskId::new(), trace.clone()).await;
+        let task = resolve(room, request, TaskId::new(), trace).await;
         tasks.push(task.map_err(|error| error.errors(vec![format!("/tasks/{index}")]))?);
     }
     check_batch(&tasks)?;

@@ -48,6 +48,7 @@ fn task(flow: Flow, namespace: &str) -> NewTask {
         run_at: None,
         deadline: None,
         traceparent: None,
+        tracestate: None,
         idempotency: None,
         unique: None,
         namespace: namespace.parse::<Namespace>().unwrap(),
