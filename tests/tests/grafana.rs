@@ -53,7 +53,10 @@ fn each_dashboard_has_an_id_a_title_and_its_variables() -> anyhow::Result<()> {
         ensure!(variables[0]["name"] == "datasource" && variables[0]["query"] == "prometheus", "{file}: {variables:?}");
         for target in panels(&dashboard)?.iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten()) {
             let query = target["expr"].as_str().context("a query")?;
-            let used = query.split('$').skip(1).map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default());
+            let used = query
+                .split('$')
+                .skip(1)
+                .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default());
             for name in used.filter(|name| !name.starts_with("__")) {
                 ensure!(names.contains(name), "{file}: {query} uses ${name}, which is no variable");
             }
@@ -71,7 +74,8 @@ fn each_panel_has_an_id_a_kind_a_source_and_room_of_its_own() -> anyhow::Result<
             let (title, kind) = (panel["title"].as_str().context("title")?, panel["type"].as_str().context("type")?);
             ensure!(ids.insert(panel["id"].as_u64().context("id")?), "{file}: the id of {title} is there twice");
             ensure!(KINDS.contains(&kind), "{file}: {title} is a {kind}, which needs a plug-in");
-            let at = |field: &str| panel["gridPos"][field].as_u64().with_context(|| format!("{file}: {title}: {field}"));
+            let at =
+                |field: &str| panel["gridPos"][field].as_u64().with_context(|| format!("{file}: {title}: {field}"));
             let (x, y, width, height) = (at("x")?, at("y")?, at("w")?, at("h")?);
             ensure!(width > 0 && height > 0 && x + width <= COLUMNS, "{file}: {title} leaves the grid");
             for cell in (x..x + width).flat_map(|x| (y..y + height).map(move |y| (x, y))) {
@@ -80,7 +84,10 @@ fn each_panel_has_an_id_a_kind_a_source_and_room_of_its_own() -> anyhow::Result<
             if kind == "row" {
                 continue;
             }
-            ensure!(panel["datasource"] == source && !panel["description"].as_str().unwrap_or_default().is_empty(), "{file}: {title}");
+            ensure!(
+                panel["datasource"] == source && !panel["description"].as_str().unwrap_or_default().is_empty(),
+                "{file}: {title}"
+            );
             let targets = panel["targets"].as_array().filter(|targets| !targets.is_empty()).context("queries")?;
             let refs: BTreeSet<&str> = targets.iter().filter_map(|target| target["refId"].as_str()).collect();
             ensure!(refs.len() == targets.len(), "{file}: {title} has queries of one refId");

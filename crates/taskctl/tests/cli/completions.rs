@@ -112,7 +112,10 @@ fn a_real_zsh_completes_with_it() {
     zsh.args(["-f", "-i"]).env("ZDOTDIR", dev.data_dir()).env("PS1", "ready> ");
     let on_terminal = OnTerminal::start(zsh, LARGE);
     on_terminal.shows(&["ready>"]);
-    on_terminal.keys(&format!("autoload -Uz compinit && compinit -u -D && source {} && echo all-$((40+2))\n", script.display()));
+    on_terminal.keys(&format!(
+        "autoload -Uz compinit && compinit -u -D && source {} && echo all-$((40+2))\n",
+        script.display()
+    ));
     on_terminal.shows(&["all-42"]);
     on_terminal.keys("taskctl run ec\t");
     on_terminal.shows(&["taskctl run echo"]);

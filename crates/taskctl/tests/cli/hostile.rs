@@ -46,7 +46,10 @@ fn steering(bytes: &str) -> Option<char> {
 
 /// Words of a hostile text that a person must still see.
 fn word(text: &str) -> &str {
-    text.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap()
+    text.trim_end_matches(|c: char| !c.is_ascii_alphanumeric())
+        .rsplit(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap()
 }
 
 /// A server where every text that somebody can choose is hostile: payload, labels, what a guest says, why it failed.
@@ -81,22 +84,41 @@ fn nothing_that_others_chose_steers_the_terminal() {
         bytes
     };
     for (id, some) in ids.iter().zip(HOSTILE.chunks(3)) {
-        for args in [&["tasks", "get", id][..], &["tasks", "logs", id], &["tasks", "logs", "-f", id], &["tasks", "payload", id]] {
+        for args in
+            [&["tasks", "get", id][..], &["tasks", "logs", id], &["tasks", "logs", "-f", id], &["tasks", "payload", id]]
+        {
             let seen = looked(args);
             for text in some {
                 assert!(seen.contains(word(text)), "{args:?} hides {text:?}: {seen:?}");
             }
         }
-        for args in [&["tasks", "attempts", id][..], &["tasks", "watch", id], &["wait", id], &["tasks", "get", id, "-o", "json"], &["tasks", "get", id, "-o", "yaml"]] {
+        for args in [
+            &["tasks", "attempts", id][..],
+            &["tasks", "watch", id],
+            &["wait", id],
+            &["tasks", "get", id, "-o", "json"],
+            &["tasks", "get", id, "-o", "yaml"],
+        ] {
             looked(args);
         }
     }
-    for args in [&["tasks", "list", "-o", "wide"][..], &["events", "--seconds", "1000"], &["modules", "list"], &["run", "guest1", "--max-attempts", "1"]] {
+    for args in [
+        &["tasks", "list", "-o", "wide"][..],
+        &["events", "--seconds", "1000"],
+        &["modules", "list"],
+        &["run", "guest1", "--max-attempts", "1"],
+    ] {
         looked(args);
     }
     // What is refused is shown too.
     for text in HOSTILE {
-        for args in [&["tasks", "get", text][..], &["tasks", "list", "--queue", text], &["run", text], &["--context", text, "cluster"], &["tasks", "list", "--status", text]] {
+        for args in [
+            &["tasks", "get", text][..],
+            &["tasks", "list", "--queue", text],
+            &["run", text],
+            &["--context", text, "cluster"],
+            &["tasks", "list", "--status", text],
+        ] {
             looked(args);
         }
     }
