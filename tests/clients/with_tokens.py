@@ -11,6 +11,7 @@ import sys
 import grpc
 import nats
 from over_grpc import generate
+from over_nats import found, until
 
 PATIENCE_SECONDS = 60
 
@@ -52,6 +53,7 @@ def over_grpc(address, proto_dir, tokens):
 
 async def over_nats(url, tokens):
     client = await nats.connect(url)
+    await until(lambda: found(client))
     body = json.dumps({"module": "echo", "namespace": "acme", "payload": 1}).encode()
     for who, code in EXPECTED.items():
         headers = {"Authorization": f"Bearer {tokens[who]}"} if who else None
@@ -60,6 +62,14 @@ async def over_nats(url, tokens):
         assert told == (code, STATUS[code]), (who, answer.headers)
     # A message that is left is judged when it is taken in, and no token stays with what is refused.
     stream = client.jetstream()
+
+    async def kept():
+        try:
+            return bool(await stream.stream_info("SUBMISSIONS"))
+        except nats.js.errors.NotFoundError:
+            return False
+
+    await until(kept)
     await stream.publish("tasklane.submissions", body, headers={"Authorization": f"Bearer {tokens['viewer']}"})
     refused = await stream.pull_subscribe("tasklane.refused", "look", stream="REFUSED")
     [message] = await refused.fetch(1, timeout=PATIENCE_SECONDS)

@@ -120,10 +120,10 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Conne
 }
 
 async fn shake_hands(acceptor: TlsAcceptor, connection: Connection, ready: mpsc::Sender<Connection>) {
-    let Connection { stream, peer, _place } = connection;
+    let Connection { stream, peer, _place: place } = connection;
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
         // Nobody takes it when the end was asked for: it is closed.
-        Ok(Ok(stream)) => drop(ready.send(Connection { stream: Box::new(stream), peer, _place }).await),
+        Ok(Ok(stream)) => drop(ready.send(Connection { stream: Box::new(stream), peer, _place: place }).await),
         Ok(Err(error)) => tracing::debug!(%error, %peer, "a handshake of gRPC failed"),
         Err(_) => tracing::debug!(%peer, "a handshake of gRPC took too long"),
     }

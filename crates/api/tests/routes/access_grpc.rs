@@ -51,7 +51,7 @@ fn methods() -> BTreeSet<String> {
 /// Fields of a message: number and text, each short.
 fn message(fields: &[(u8, &[u8])]) -> Vec<u8> {
     let field =
-        |(number, value): &(u8, &[u8])| [&[number << 3 | 2, u8::try_from(value.len()).unwrap()], *value].concat();
+        |(number, value): &(u8, &[u8])| [&[(number << 3) | 2, u8::try_from(value.len()).unwrap()], *value].concat();
     fields.iter().flat_map(field).collect()
 }
 
