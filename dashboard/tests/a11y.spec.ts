@@ -4,7 +4,7 @@ import { expect, test } from './fixtures'
 
 const paths = (seed: { fixture: string[]; batch: string }) => [
   '/', '/tasks', '/tasks?status=failed&module=fixture', `/tasks/${seed.fixture[0]}`, `/tasks/${seed.fixture[1]}`, `/tasks/${seed.fixture[3]}`, '/dead-letters', '/workflows', `/workflows/${seed.batch}`,
-  '/modules', '/modules/fixture', '/schedules', '/schedules/heartbeat', '/queues', '/hosts', '/submit?module=fixture', '/events', '/events?view=audit', '/events?view=operations', '/system', '/nowhere',
+  '/modules', '/modules/fixture', '/schedules', '/schedules/heartbeat', '/queues', '/hosts', '/submit?module=fixture', '/events', '/events?view=audit', '/events?view=modules', '/events?view=operations', '/system', '/nowhere',
 ]
 
 for (const kind of ['light', 'dark', 'phone'] as const) {

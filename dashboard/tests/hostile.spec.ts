@@ -74,7 +74,7 @@ test('no name can hold one', { tag: '@core' }, async ({ work }) => {
 test('descriptions of modules and names in a workflow are text', async ({ page, work }) => {
   const markup = CORPUS.slice(0, 30).join(' ')
   await work.deploy('plugins/target/jq/bin/jaq.wasm', { name: 'hostile', version: '1.0.0', description: markup.slice(0, 1_000), command: { args: ['-c', '.'] }, input: { type: 'object', title: markup, properties: { [CORPUS[1] ?? '']: { type: 'string', enum: CORPUS.slice(0, 20), description: markup } } } })
-  for (const path of ['/modules', '/modules/hostile', '/submit?module=hostile', '/events?view=audit']) {
+  for (const path of ['/modules', '/modules/hostile', '/submit?module=hostile', '/events?view=modules', '/events?view=audit']) {
     await page.goto(path)
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
     await expect(page.locator('main .loading')).toHaveCount(0)

@@ -1,17 +1,13 @@
 // The pictures of the documents: `npm run pictures` takes them anew, of an instance at work, into docs/pictures.
-import { writeFile } from 'node:fs/promises'
 import { test, expect } from './fixtures'
 
 const into = new URL('../../docs/pictures/', import.meta.url).pathname
-
-const QUALITY = 85
 
 test.skip(process.env.PICTURES !== '1', 'only for npm run pictures')
 
 test('pictures', async ({ page, work, seed }) => {
   test.setTimeout(240_000)
   await page.emulateMedia({ reducedMotion: 'reduce' })
-  const session = await page.context().newCDPSession(page)
   await page.goto('/')
   // Half a minute of work, so that the chart has something to show.
   for (let second = 0; second < 30; second += 1) {
@@ -24,9 +20,7 @@ test('pictures', async ({ page, work, seed }) => {
     if (path !== '') await page.goto(path)
     await expect(page.locator(ready).first()).toBeVisible()
     await page.waitForTimeout(700)
-    // A fifth of the size of a PNG, and nobody sees a difference.
-    const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: QUALITY })
-    await writeFile(`${into}${name}.webp`, Buffer.from(data, 'base64'))
+    await page.screenshot({ path: `${into}${name}.png` })
   }
   await take('overview', '', '[data-verdict]')
   await page.emulateMedia({ colorScheme: 'dark' })
@@ -48,6 +42,7 @@ test('pictures', async ({ page, work, seed }) => {
   await take('dead-letters', '/dead-letters', '[data-group]')
   await take('submit', '/submit?module=fixture', 'fieldset')
   await take('events', '/events', 'main li')
+  await take('audit', '/events?view=audit', '[data-entry]')
   await take('system', '/system', '.checks li')
   await page.setViewportSize({ width: 390, height: 844 })
   await take('tasks-phone', '/tasks', '[data-task]')

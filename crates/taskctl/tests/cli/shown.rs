@@ -13,11 +13,12 @@ use crate::support::{finish, run, wait_for};
 use crate::wasm;
 
 /// What differs from run to run, and what stands in its place.
-const SAME: [(&str, &str); 16] = [
+const SAME: [(&str, &str); 17] = [
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
     (r"\(request [^)]*\)", "(request <id>)"),
     (r"\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)(\[[^\]]*\])?", "<time>"),
     (r"127\.0\.0\.1:\d+", "<address>"),
+    (r"tlk_[A-Za-z0-9_.-]+", "<token>"),
     (r"whsec_[A-Za-z0-9+/=_-]+", "<secret>"),
     (r"\b[A-Za-z0-9+/]{43}=", "<key>"),
     (r"\b[0-9a-f]{64}\b", "<digest>"),
@@ -260,6 +261,15 @@ fn every_command_shows_what_was_agreed() {
             "hosts resume HOST",
             "hosts scale HOST 3",
             "hosts drain nobody",
+            "tokens list",
+            "tokens whoami",
+            "tokens create ci --grant acme=submitter --expires-in 90d",
+            "tokens revoke tlk_0000000000000000",
+            "tokens generate",
+            "tokens bootstrap --database-url nonsense",
+            "audit --actor token:tlk_0000000000000000",
+            "new thing --lang cobol",
+            "build nowhere",
             "context list",
             "context add prod --server https://tasks.example.com --namespace acme",
             "context add test --server http://127.0.0.1:9",
