@@ -123,6 +123,21 @@ fn shells() -> anyhow::Result<()> {
 }
 
 fn sdk() -> anyhow::Result<()> {
+    sdk_rust()?;
+    sdk_typescript()?;
+    run_command(Command::new("python3").args(["-m", "unittest", "discover", "-s", "sdk/python/tests"]))
+}
+
+/// Types and tests of the SDK in plain Node, and types of the client.
+fn sdk_typescript() -> anyhow::Result<()> {
+    plugins::npm()?;
+    for project in ["sdk/ts/tests", "sdk/client-ts/tests"] {
+        run_command(Command::new("plugins/node_modules/.bin/tsc").args(["--project", project]))?;
+    }
+    run_command(Command::new("node").args(["bin/tasklane.mjs", "test", "tests/sdk.test.ts"]).current_dir("sdk/ts"))
+}
+
+fn sdk_rust() -> anyhow::Result<()> {
     run_cargo(&[
         "test",
         "--release",
@@ -131,6 +146,7 @@ fn sdk() -> anyhow::Result<()> {
         "plugins/Cargo.toml",
         "--package",
         "tasklane-sdk",
+        "--all-features",
     ])?;
     run_cargo(&[
         "test",
