@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::table::Width;
-use super::{Column, Table, col, data};
+use super::{Column, Table, col, data, inert, is_steering, stdout_is_terminal};
 use crate::cli::Format;
 
 /// The columns of a record.
@@ -58,16 +58,47 @@ pub(crate) fn told(format: Format, answer: &impl Serialize, name: &str, tell: im
 }
 
 fn line(answer: &impl Serialize) -> anyhow::Result<()> {
-    data(&serde_json::to_string(answer)?);
+    data(&escaped(serde_json::to_string(answer)?));
     Ok(())
+}
+
+/// The same JSON, in which no character steers a terminal. Strings alone can have any that serde leaves: C1 controls, directions of text.
+fn escaped(json: String) -> String {
+    let steers = |c: char| is_steering(c) && c != '\n';
+    if !json.contains(steers) {
+        return json;
+    }
+    let mut units = [0; 2];
+    json.chars().fold(String::with_capacity(json.len()), |mut safe, c| {
+        if steers(c) {
+            safe.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            safe.push(c);
+        }
+        safe
+    })
 }
 
 fn document(format: Format, answer: &impl Serialize) -> anyhow::Result<()> {
     if format == Format::Yaml {
         // By way of JSON, so that a document says the same in both.
-        data(serde_saphyr::to_string(&serde_json::to_value(answer)?)?.trim_end());
+        let text = serde_saphyr::to_string(&serde_json::to_value(answer)?)?;
+        data(&if stdout_is_terminal() { inert(text.trim_end()) } else { text.trim_end().to_owned() });
     } else {
-        data(&serde_json::to_string_pretty(answer)?);
+        data(&escaped(serde_json::to_string_pretty(answer)?));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_is_escaped_and_says_the_same() {
+        let said = serde_json::json!({"a": "\u{9b}2J\u{202e}x\u{e0001} é"});
+        let text = escaped(serde_json::to_string_pretty(&said).unwrap());
+        assert!(!text.contains(|c| is_steering(c) && c != '\n'), "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), said);
+    }
 }
