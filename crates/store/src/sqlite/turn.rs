@@ -10,7 +10,10 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 /// How long a writer waits for its turn before it tries without.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -80,9 +83,11 @@ impl Turns {
         if files.try_take()? {
             return Ok(files);
         }
-        // When patience is over, the thread goes on waiting, and what it gets is closed with its result, which nobody takes.
-        let waiting = tokio::task::spawn_blocking(move || files.take().map(|()| files));
-        tokio::time::timeout(PATIENCE, waiting).await?.map_err(io::Error::other)?
+        let (taken, turn) = oneshot::channel();
+        // A thread that no runtime waits for at its end. When patience is over it goes on, and what it gets is closed, since nobody takes it.
+        let wait = move || drop(taken.send(files.take().map(|()| files)));
+        thread::Builder::new().name("turn".to_owned()).spawn(wait)?;
+        tokio::time::timeout(PATIENCE, turn).await?.map_err(io::Error::other)?
     }
 
     /// Gives the turn back.
@@ -128,7 +133,7 @@ mod tests {
         assert!(waiting.await.unwrap(), "the other had its turn before the busy one had its second");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_turn_that_nobody_gives_back_is_not_waited_for_for_ever() {
         let (_dir, mut stopped, mut other) = two();
         stopped.begin().await;
