@@ -137,7 +137,8 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                 Some(403) => drop(answer.problem(403, "permission_denied")),
                 _ => {
                     assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
-                    let is_refused = answer.status == StatusCode::FORBIDDEN && answer.text().contains("permission_denied");
+                    let is_refused =
+                        answer.status == StatusCode::FORBIDDEN && answer.text().contains("permission_denied");
                     assert!(!is_refused, "{what}");
                     assert!(!answer.status.is_server_error() || answer.status == 501, "{what}");
                 }

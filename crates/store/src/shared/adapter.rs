@@ -194,9 +194,7 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         Op::AppendBlob(..) | Op::FinishBlob(..) | Op::AbandonBlob(_) => blob_port::apply(conn, op).await?,
         Op::WriteKv(write) => kv::apply(conn, write).await?.map(Answer::KvWritten),
         Op::SweepKv(term, now, limit) => led!(conn, term, Answer::KvSwept(kv::sweep(conn, *now, *limit).await?)),
-        Op::SetQuotas(namespace, quotas) => {
-            namespaces::set(conn, namespace, quotas.as_ref()).await?.map(Answer::QuotasSet)
-        }
+        Op::SetQuotas(of, quotas) => namespaces::set(conn, of, quotas.as_ref()).await?.map(Answer::QuotasSet),
         Op::ChangeSecret(change) => secrets::change(conn, change).await?.map(Answer::SecretChanged),
         Op::ChangeTokens(change) => tokens::change(conn, change).await?.map(Answer::TokenChanged),
         Op::AppendAudit(entries) => Ok(audit::append(conn, entries).await.map(|()| Answer::AuditAppended)?),

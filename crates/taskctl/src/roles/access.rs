@@ -21,9 +21,12 @@ use crate::output;
 pub(super) async fn prepare(settings: &Settings, stores: &Stores) -> anyhow::Result<()> {
     if settings.is_insecure() {
         let listen = settings.listen();
-        output::note(&format!(
-            "WARNING: --insecure: access control is off. Whoever reaches {listen} may do everything."
-        ));
+        if settings.log_format.as_deref() != Some("json") {
+            // Whatever the log's filter is. Where lines are JSON, each is: the log itself says it then.
+            output::note(&format!(
+                "WARNING: --insecure: access control is off. Whoever reaches {listen} may do everything."
+            ));
+        }
         tracing::warn!(%listen, "access control is off (--insecure): whoever connects is an admin of everything");
         return Ok(());
     }
