@@ -52,7 +52,7 @@ fn entry(number: u16, namespace: Option<&str>, actor: &str) -> anyhow::Result<Au
         at: at(u64::from(number)),
         actor: actor.to_owned(),
         name: "ci".to_owned(),
-        source: (number % 2 == 0).then(|| "127.0.0.1".to_owned()),
+        source: number.is_multiple_of(2).then(|| "127.0.0.1".to_owned()),
         action: "PUT /api/v1/secrets/{name}".to_owned(),
         target: format!("/api/v1/secrets/{number}"),
         namespace: namespace.map(str::parse).transpose()?,
