@@ -5,7 +5,7 @@ import { expect, test } from './fixtures'
 const FIXTURE = 'plugins/target/wasm32-wasip2/release/fixture_guest.wasm'
 const wasm = new URL(`../../${FIXTURE}`, import.meta.url)
 
-test('a workflow is followed as it goes, and cancelled', { tag: '@core' }, async ({ page, work }) => {
+test('a workflow is followed as it goes, and cancelled', async ({ page, work }) => {
   const task = (name: string, after: string[], ms: number) => ({ module: 'fixture', name, after, payload: { do: 'sleep', ms } })
   const { batch } = await work.post('/api/v1/tasks/batch', { tasks: [task('first', [], 1_500), task('second', ['first'], 120_000), task('third', ['second'], 1)] })
   await page.goto(`/workflows/${batch}`)
