@@ -281,16 +281,17 @@ fn every_command_shows_what_was_agreed() {
             "man pages",
             "completions bash",
             "completions tcsh",
-            "serve api --listen here --nats-url http://127.0.0.1:9",
-            "serve pilot",
             "dev --listen here",
         ],
     );
 }
 
 /// Those that are no use as a fixed text, and where else they are looked at.
-const ELSEWHERE: [(&str, &str); 2] =
-    [("doctor", "doctor.rs: what it finds is this machine's"), ("top", "top.rs: it goes on")];
+const ELSEWHERE: [(&str, &str); 3] = [
+    ("doctor", "doctor.rs: what it finds is this machine's"),
+    ("serve", "usage.rs: its log has this machine's paths"),
+    ("top", "top.rs: it goes on"),
+];
 
 #[test]
 fn no_command_is_left_out() {
