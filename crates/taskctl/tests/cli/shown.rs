@@ -13,7 +13,7 @@ use crate::support::{finish, run, wait_for};
 use crate::wasm;
 
 /// What differs from run to run, and what stands in its place.
-const SAME: [(&str, &str); 17] = [
+const SAME: [(&str, &str); 18] = [
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
     (r"\(request [^)]*\)", "(request <id>)"),
     (r"\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)(\[[^\]]*\])?", "<time>"),
@@ -22,6 +22,7 @@ const SAME: [(&str, &str); 17] = [
     (r"whsec_[A-Za-z0-9+/=_-]+", "<secret>"),
     (r"\b[A-Za-z0-9+/]{43}=", "<key>"),
     (r"\b[0-9a-f]{64}\b", "<digest>"),
+    (r"(api-key +\d+ +|with key )[0-9a-f]{8}\b", "${1}<key>"),
     (r"\b[0-9a-f]{12}\b", "<digest>"),
     (r"\b\d+(\.\d+)? (ms|s|min|h|d|B|KiB|MiB|GiB)\b", "<n>"),
     (r"term \d+", "term <n>"),
