@@ -3,7 +3,8 @@
 from tasklane import Context, task
 
 
-def checksum(input: bytes, ctx: Context) -> str:
+@task(output="text")
+def checksum(ctx: Context, input: bytes) -> str:
     hash, words, in_word = 0x811C9DC5, 0, False
     for byte in input:
         hash = ((hash ^ byte) * 0x01000193) & 0xFFFFFFFF
@@ -12,6 +13,3 @@ def checksum(input: bytes, ctx: Context) -> str:
             words += 1
         in_word = not is_space
     return f"{words} {hash:08x}"
-
-
-Handler = task(checksum)

@@ -1,8 +1,8 @@
 //! The number of words of a text and its FNV-1a hash, in TypeScript: see plugins/fixtures/checksum.
 
-import { task } from "../../sdk/ts/tasklane.ts";
+import { task } from "../../sdk/ts/src/index.ts";
 
-export const handler = task((input) => {
+export default task((_, input: Uint8Array) => {
   let hash = 0x811c9dc5;
   let words = 0;
   let inWord = false;
@@ -13,4 +13,4 @@ export const handler = task((input) => {
     inWord = !isSpace;
   }
   return `${words} ${(hash >>> 0).toString(16).padStart(8, "0")}`;
-});
+}, { input: "bytes", output: "text" });

@@ -8,11 +8,14 @@ const document = JSON.parse(await readFile(here('../../docs/openapi.json'), 'utf
 for (const operations of Object.values(document.paths)) {
   for (const operation of Object.values(operations)) delete operation.operationId
 }
-const to = here('../src/lib/api/schema.d.ts')
 const head = '// Generated from docs/openapi.json by `npm run client`. Do not edit.\n'
 const text = head + astToString(await openapi(document))
-if (!process.argv.includes('--check')) await writeFile(to, text)
-else if ((await readFile(to, 'utf8')) !== text) {
-  console.error('src/lib/api/schema.d.ts is not that of docs/openapi.json: npm run client')
-  process.exit(1)
+// The client package has the same types, without needing the dashboard.
+for (const copy of ['../src/lib/api/schema.d.ts', '../../sdk/client-ts/schema.d.ts']) {
+  const to = here(copy)
+  if (!process.argv.includes('--check')) await writeFile(to, text)
+  else if ((await readFile(to, 'utf8')) !== text) {
+    console.error(`${to.pathname} is not that of docs/openapi.json: npm run client`)
+    process.exit(1)
+  }
 }

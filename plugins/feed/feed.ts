@@ -4,7 +4,7 @@
 //! An example to copy: TypeScript on StarlingMonkey, since it needs web APIs (`URL`, streams), with a library from npm, JSON out.
 
 import { XMLParser, XMLValidator } from "fast-xml-parser";
-import { config, log, Permanent, taskAsync, text, words } from "../../sdk/ts/tasklane.ts";
+import { config, log, PermanentError, task, text, words } from "../../sdk/ts/src/index.ts";
 
 /** Entries that are kept, if the manifest does not say. */
 const MAX_ENTRIES_DEFAULT = 500;
@@ -41,11 +41,11 @@ const parser = new XMLParser({
   trimValues: true,
 });
 
-export const handler = taskAsync(async (input) => {
+export default task(async (_, input: Uint8Array) => {
   const feed = read(parse(text(await unpacked(input))));
-  log("info", "read", { format: feed.format, entries: feed.entries.length, dropped: feed.dropped });
+  log.info("read", { format: feed.format, entries: feed.entries.length, dropped: feed.dropped });
   return feed;
-});
+}, { input: "bytes" });
 
 /** The engine notices damage, but not that the end is missing: then the XML has no end either. */
 async function unpacked(input: Uint8Array): Promise<Uint8Array> {
@@ -55,7 +55,7 @@ async function unpacked(input: Uint8Array): Promise<Uint8Array> {
     const stream = packed?.pipeThrough(new DecompressionStream("gzip"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   } catch (error) {
-    throw new Permanent("bad_gzip", `the payload cannot be unpacked: ${words(error)}`);
+    throw new PermanentError("bad_gzip", `the payload cannot be unpacked: ${words(error)}`);
   }
 }
 
@@ -63,12 +63,12 @@ function parse(xml: string): Element {
   const verdict = XMLValidator.validate(xml);
   if (verdict !== true) {
     const { line, col, msg } = verdict.err;
-    throw new Permanent("bad_xml", `line ${line}, column ${col}: ${msg}`, { line, column: col });
+    throw new PermanentError("bad_xml", `line ${line}, column ${col}: ${msg}`, { line, column: col });
   }
   try {
     return parser.parse(xml) as Element;
   } catch (error) {
-    throw new Permanent("bad_xml", words(error));
+    throw new PermanentError("bad_xml", words(error));
   }
 }
 
@@ -78,7 +78,7 @@ function read(document: Element): Feed {
   const feed = child(document["feed"]);
   if (feed) return atom(feed);
   const found = Object.keys(document).filter((name) => !name.startsWith("?")).join(", ");
-  throw new Permanent("not_a_feed", `neither <rss> with a <channel> nor <feed>, but: ${found || "nothing"}`);
+  throw new PermanentError("not_a_feed", `neither <rss> with a <channel> nor <feed>, but: ${found || "nothing"}`);
 }
 
 function rss(channel: Element): Feed {
@@ -114,7 +114,7 @@ function entries(node: Node, entry: (item: Element) => Entry): { entries: Entry[
 function maxEntries(): number {
   const max = Number(config("max_entries") ?? MAX_ENTRIES_DEFAULT);
   if (Number.isInteger(max) && max > 0) return max;
-  throw new Permanent("bad_config", "`max_entries` of the manifest must be a whole number over 0");
+  throw new PermanentError("bad_config", "`max_entries` of the manifest must be a whole number over 0");
 }
 
 /** The link of an Atom element that is meant for people: `alternate`, or one without a `rel`. */

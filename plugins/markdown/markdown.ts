@@ -4,7 +4,7 @@
 //! An example to copy: TypeScript on QuickJS, a library from npm, text in and out, a setting from the manifest.
 
 import MarkdownIt from "markdown-it";
-import { config, log, Permanent, task, text } from "../../sdk/ts/tasklane.ts";
+import { config, log, PermanentError, task, text } from "../../sdk/ts/src/index.ts";
 
 /** Largest document in bytes, if the manifest does not say. */
 const MAX_BYTES_DEFAULT = 1_048_576;
@@ -14,18 +14,18 @@ const MAX_BYTES_DEFAULT = 1_048_576;
 const markdown = new MarkdownIt({ html: false, linkify: true, typographer: false });
 markdown.render("# A\n\n**b** *c* `d` [e](https://example.org) https://example.org ![f](g)\n\n- h\n\n| i |\n|---|\n| j |\n");
 
-export const handler = task((input) => {
+export default task((_, input: Uint8Array) => {
   checkSize(input.length);
   const document = text(input);
   // It would be cut out silently, and the author would not know why.
-  if (document.includes("\0")) throw new Permanent("bad_text", "the document has a NUL character: is it Markdown?");
+  if (document.includes("\0")) throw new PermanentError("bad_text", "the document has a NUL character: is it Markdown?");
   const html = markdown.render(document);
-  log("info", "rendered", { bytes: input.length, characters: html.length });
+  log.info("rendered", { bytes: input.length, characters: html.length });
   return html;
-});
+}, { input: "bytes", output: "text" });
 
 function checkSize(bytes: number): void {
   const max = Number(config("max_bytes") ?? MAX_BYTES_DEFAULT);
-  if (!Number.isInteger(max) || max < 1) throw new Permanent("bad_config", "`max_bytes` of the manifest must be a whole number over 0");
-  if (bytes > max) throw new Permanent("too_large", `the document has ${bytes} bytes, and may have ${max}`);
+  if (!Number.isInteger(max) || max < 1) throw new PermanentError("bad_config", "`max_bytes` of the manifest must be a whole number over 0");
+  if (bytes > max) throw new PermanentError("too_large", `the document has ${bytes} bytes, and may have ${max}`);
 }

@@ -15,6 +15,7 @@ mod kv;
 mod live;
 mod modules;
 mod namespaces;
+mod project;
 mod retention;
 mod schedules;
 mod secrets;
@@ -31,6 +32,7 @@ pub(crate) use kv::{Kv, KvArgs};
 pub(crate) use live::{EventArgs, LogArgs, TopArgs, WaitArgs};
 pub(crate) use modules::Modules;
 pub(crate) use namespaces::{Namespaces, QuotaArgs};
+pub(crate) use project::{BuildArgs, NewArgs};
 pub(crate) use retention::{Retention, RuleScope, RuleTimes};
 pub(crate) use schedules::{ScheduleArgs, ScheduleChangeArgs, Schedules};
 pub(crate) use secrets::{SecretArgs, Secrets};
@@ -72,12 +74,16 @@ pub(crate) enum Command {
     Dev(Box<DevArgs>),
     /// One role of a production cluster.
     Serve(Box<ServeArgs>),
-    /// Deploy a module: upload its .wasm file with its manifest.
+    /// Make a project for a module: it builds, tests and deploys.
+    New(NewArgs),
+    /// Build the module of a project with the toolchain of its language.
+    Build(BuildArgs),
+    /// Deploy a module: upload its .wasm file with its manifest, or what a project builds.
     Deploy(DeployArgs),
     /// Look at deployed modules; aliases, canaries, switches, differences.
     #[command(subcommand)]
     Modules(Box<Modules>),
-    /// Submit one task, wait for its end, print its result.
+    /// Submit one task, wait for its end, print its result; or run a module here, without a server.
     Run(Box<RunArgs>),
     /// Submit one task, or a batch, and print the ids.
     Submit(Box<SubmitArgs>),
@@ -177,6 +183,12 @@ pub(crate) struct DevArgs {
     /// Forget everything first: tasks, modules and caches in the data directory.
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Build and deploy this project whenever a file of it changes. Default: the project in this directory, if there is one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) watch: Option<PathBuf>,
+    /// Only the server, also in a project's directory.
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) no_watch: bool,
     #[command(flatten)]
     pub(crate) settings: Settings,
 }
@@ -218,8 +230,8 @@ pub(crate) enum Role {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeployArgs {
-    /// The .wasm file.
-    pub(crate) file: PathBuf,
+    /// The .wasm file, or a project, which is built first. Default: the project in this directory.
+    pub(crate) file: Option<PathBuf>,
     /// The module's name; overrides the manifest.
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -241,4 +253,10 @@ pub(crate) struct RunArgs {
     /// Give up waiting after this many seconds; the task goes on.
     #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
     pub(crate) wait_timeout: u64,
+    /// Run one attempt in this process, with the sandbox and the limits of a host: MODULE is a .wasm file or a project.
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// A secret for --local, `NAME=VALUE`; may be repeated.
+    #[arg(long = "secret", value_name = "NAME=VALUE", requires = "local")]
+    pub(crate) secrets: Vec<String>,
 }

@@ -2,14 +2,17 @@
 
 use proc_macro::TokenStream;
 use quote::quote;
-use syn::{Error, FnArg, ItemFn, ReturnType, parse_macro_input};
+use syn::{Error, FnArg, ItemFn, ReturnType, Type};
 
 /// Makes `fn name(ctx: &Context, input: In) -> Result<Out, TaskError>` the module's handler.
 ///
 /// `In` is read from the payload's JSON and `Out` written as JSON; `Bytes` on either side passes bytes through.
 #[proc_macro_attribute]
 pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    let function = parse_macro_input!(item as ItemFn);
+    let Ok(function) = syn::parse::<ItemFn>(item.clone()) else {
+        let message = "#[task] belongs on a function: `fn name(ctx: &Context, input: In) -> Result<Out, TaskError>`";
+        return Error::new_spanned(proc_macro2::TokenStream::from(item), message).to_compile_error().into();
+    };
     let checked = if attribute.is_empty() {
         check(&function)
     } else {
@@ -38,13 +41,23 @@ fn check(function: &ItemFn) -> Result<(), Error> {
     if matches!(signature.output, ReturnType::Default) {
         return Err(Error::new_spanned(&signature.ident, "a task returns `Result<Out, TaskError>`"));
     }
-    Ok(())
+    match signature.inputs.first() {
+        Some(FnArg::Typed(first)) if !matches!(*first.ty, Type::Reference(_)) => {
+            Err(Error::new_spanned(&first.ty, "a task borrows its context: `ctx: &Context`"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn expand(function: &ItemFn) -> proc_macro2::TokenStream {
     let name = &function.sig.ident;
     quote! {
         #function
+
+        // Natively, too, its types are looked at where it is written.
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn(&::tasklane_sdk::Context, &[u8]) -> ::core::result::Result<::std::vec::Vec<u8>, ::tasklane_sdk::TaskError> =
+            |ctx, input| ::tasklane_sdk::handle(#name, ctx, input);
 
         #[cfg(target_family = "wasm")]
         const _: () = {

@@ -78,10 +78,18 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-impl<E: std::error::Error> From<E> for TaskError {
-    /// `?` makes any error retryable, with its causes in the message.
+impl<E: std::error::Error + 'static> From<E> for TaskError {
+    /// `?` makes any error retryable, with its causes in the message and the code `error`. What the host refuses keeps its own code, and is
+    /// permanent unless it may pass by itself: see [`crate::HostError`] and [`crate::http::HttpError`].
     fn from(error: E) -> Self {
-        Self::retryable("error", chain(&error))
+        let any: &(dyn std::error::Error + 'static) = &error;
+        if let Some(refused) = any.downcast_ref::<crate::HostError>() {
+            return refused.clone().into_task_error();
+        }
+        if let Some(refused) = any.downcast_ref::<crate::http::HttpError>() {
+            return refused.clone().into_task_error();
+        }
+        Self::retryable("error", chain(any))
     }
 }
 
@@ -94,7 +102,7 @@ pub trait Permanent<T> {
     fn permanent(self, code: &str) -> Result<T, TaskError>;
 }
 
-impl<T, E: std::error::Error> Permanent<T> for Result<T, E> {
+impl<T, E: std::error::Error + 'static> Permanent<T> for Result<T, E> {
     fn permanent(self, code: &str) -> Result<T, TaskError> {
         self.map_err(|error| TaskError::permanent(code, chain(&error)))
     }
@@ -116,6 +124,11 @@ mod tests {
         let permanent = "x".parse::<i32>().permanent("not_a_number").unwrap_err();
         assert!(permanent.is_permanent());
         assert_eq!(permanent.code(), "not_a_number");
+        let refused = crate::HostError { code: "access-denied", message: "no".to_owned() };
+        let refused = TaskError::from(refused);
+        assert!(refused.is_permanent() && refused.code() == "access-denied");
+        let away = TaskError::from(crate::HostError { code: "unavailable", message: "later".to_owned() });
+        assert!(!away.is_permanent());
         let later = permanent.retry_after(Duration::from_secs(5));
         assert!(!later.is_permanent());
     }

@@ -37,6 +37,8 @@ pub fn run<H: Handler>(ctx: handler::Context, input: Vec<u8>) -> Result<Vec<u8>,
         let failure = host::types::Failure { code: "panic".to_owned(), message, details: None };
         host::fault::declare(&failure);
     }));
+    #[cfg(any(feature = "log", feature = "tracing"))]
+    crate::facade::install();
     let ctx = Context {
         task_id: ctx.task_id,
         attempt: ctx.attempt,

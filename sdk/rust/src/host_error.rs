@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A refusal of the host. `?` makes it a retryable error of the task; see [`crate::Permanent`].
+/// A refusal of the host. `?` makes it an error of the task with its code: `unavailable` is tried again, the others are not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostError {
     /// `access-denied`, `limit-exceeded`, `invalid` or `unavailable`.
@@ -18,3 +18,14 @@ impl fmt::Display for HostError {
 }
 
 impl std::error::Error for HostError {}
+
+impl HostError {
+    /// The task's error: retryable where it may pass by itself.
+    #[must_use]
+    pub fn into_task_error(self) -> crate::TaskError {
+        match self.code {
+            "unavailable" => crate::TaskError::retryable(self.code, self.message),
+            _ => crate::TaskError::permanent(self.code, self.message),
+        }
+    }
+}

@@ -10,6 +10,11 @@ use crate::{Context, TaskError};
 pub struct Bytes(pub Vec<u8>);
 
 /// What a task can take.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a task's input",
+    label = "no input of a task",
+    note = "derive `serde::Deserialize` for it, or take `Bytes` for the payload as it is"
+)]
 pub trait Input: Sized {
     /// Reads the payload.
     ///
@@ -19,6 +24,11 @@ pub trait Input: Sized {
 }
 
 /// What a task can return.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a task's output",
+    label = "no output of a task",
+    note = "derive `serde::Serialize` for it, or return `Bytes` for a result as it is"
+)]
 pub trait Output {
     /// Writes the result.
     ///

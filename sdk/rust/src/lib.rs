@@ -15,18 +15,24 @@
 //!     Ok(Output { greeting: format!("Hello, {}!", input.name) })
 //! }
 //!
+//! # fn main() {
 //! let ctx = testing::context();
 //! let out = greet(&ctx, Input { name: "Ada".to_owned() }).unwrap();
 //! assert_eq!(out.greeting, "Hello, Ada!");
-//! # fn main() {}
+//! # }
 //! ```
 //!
 //! Build with `cargo build --release --target wasm32-wasip2` (crate type `cdylib`) and `taskctl deploy` the `.wasm` file.
 //! Input that does not fit its type is a permanent error that names the field; `?` on any other error is retryable; a panic is a
-//! permanent error with its message in the log. Natively, the host functions have stand-ins in [`testing`].
+//! permanent error with its message in the log. Natively, the host functions have stand-ins in [`testing`], which also runs the built
+//! module in the sandbox.
+//!
+//! With the feature `log`, lines of the `log` crate go to the task's log; with `tracing`, events of `tracing` with their fields and spans.
 
 mod context;
 mod error;
+#[cfg(any(feature = "log", feature = "tracing"))]
+pub mod facade;
 mod host_error;
 mod io;
 

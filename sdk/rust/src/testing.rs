@@ -1,4 +1,4 @@
-//! Stand-ins of the host for native tests: a context, and what was logged and reported on this thread.
+//! Tests of tasks: natively, with stand-ins of the host on this thread ([`run`]), and as the module that is deployed ([`sandbox`]).
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,6 +8,15 @@ use std::time::Duration;
 pub(crate) mod blobs;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) mod kv;
+#[cfg(not(target_family = "wasm"))]
+mod run;
+#[cfg(not(target_family = "wasm"))]
+mod sandbox;
+
+#[cfg(not(target_family = "wasm"))]
+pub use run::{Ran, json, run, run_attempt};
+#[cfg(not(target_family = "wasm"))]
+pub use sandbox::{Sandbox, sandbox};
 
 use crate::Context;
 use crate::log::Level;

@@ -48,7 +48,8 @@ async fn batch(client: &Client, format: Format, file: &str) -> anyhow::Result<()
     super::batch::submitted(format, &accepted)
 }
 
-fn stdin() -> anyhow::Result<Vec<u8>> {
+/// All of standard input.
+pub(crate) fn stdin() -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes)?;
     Ok(bytes)

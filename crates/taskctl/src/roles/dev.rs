@@ -14,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::access::check_local;
 use super::host_child::HostChild;
 use super::parts::Control;
-use super::{listen, signals, start_log};
+use super::{listen, signals, start_log, watch};
 use crate::cli::DevArgs;
 use crate::config::{DEV_KEY_FILE, Settings, program_dirs};
 use crate::failure::{CONFLICT, Failure, USAGE};
 use crate::output;
+use crate::project::Project;
 
 /// How often the nats-server is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -29,6 +30,7 @@ const CLOSED_LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Runs until Ctrl-C or SIGTERM.
 pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
+    let project = watch::project(args.watch.as_deref(), args.no_watch)?;
     let mut settings = args.settings.with_file()?.for_dev();
     settings.log.get_or_insert_with(|| "warn".to_owned());
     start_log(&settings)?;
@@ -48,7 +50,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
         let listener = listen(&settings.listen()).await?;
         // The next life answers at the same address.
         settings.listen = Some(listener.local_addr()?.to_string());
-        let served = live(settings.clone(), listener, &dir, &program, &life).await;
+        let served = live(settings.clone(), listener, &dir, &program, project.clone(), &life).await;
         if served.is_err() || !life.forgets() || drain.is_cancelled() {
             return served;
         }
@@ -91,12 +93,13 @@ async fn live(
     listener: TcpListener,
     dir: &Path,
     program: &Path,
+    project: Option<Project>,
     life: &Life,
 ) -> anyhow::Result<()> {
     settings.make_dev_key(dir)?;
     let mut nats = ServerProcess::start(program, &dir.join("nats"), None).await?;
     settings.nats_url = Some(vec![nats.url()]);
-    let served = Box::pin(serve(&settings, listener, &mut nats, life)).await;
+    let served = Box::pin(serve(&settings, listener, &mut nats, project, life)).await;
     nats.stop().await;
     served
 }
@@ -150,6 +153,7 @@ async fn serve(
     settings: &Settings,
     listener: TcpListener,
     nats: &mut ServerProcess,
+    project: Option<Project>,
     life: &Life,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
@@ -162,6 +166,10 @@ async fn serve(
         host.run().await;
         serving.cancel();
     };
+    if let Some(project) = project {
+        output::note(&format!("  watch    {}: what you save is built and deployed", project.dir.display()));
+        tokio::spawn(watch::run(project, format!("http://{address}"), serving.clone()));
+    }
     let both = async { tokio::join!(control.run_both(listener, serving.clone()), host_first).0 };
     tokio::select! {
         served = both => served,

@@ -65,6 +65,17 @@ impl Dev {
         self.ready();
     }
 
+    /// Starts one that watches a project.
+    pub(crate) fn start_watching(project: &Path) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let listen = free_address();
+        let watch = project.display().to_string();
+        let child = Self::spawn(&dir, &listen, &[], &["--watch", &watch]);
+        let mut dev = Self { child, listen, env: &[], dir };
+        dev.ready();
+        dev
+    }
+
     /// Everything that it has printed.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("dev.log")).unwrap_or_default()

@@ -3,7 +3,9 @@
 use crate::support::{run, snapshot};
 
 /// Every command that has a page of its own and few options; the server roles' pages list every setting and are checked apart.
-const PAGES: [&[&str]; 44] = [
+const PAGES: [&[&str]; 46] = [
+    &["new"],
+    &["build"],
     &["deploy"],
     &["modules"],
     &["modules", "get"],

@@ -40,6 +40,8 @@ mod modules;
 #[cfg(test)]
 mod namespaces;
 #[cfg(test)]
+mod projects;
+#[cfg(test)]
 mod prompts;
 #[cfg(test)]
 mod pty;

@@ -269,6 +269,8 @@ fn every_command_shows_what_was_agreed() {
             "tokens generate",
             "tokens bootstrap --database-url nonsense",
             "audit --actor token:tlk_0000000000000000",
+            "new thing --lang cobol",
+            "build nowhere",
             "context list",
             "context add prod --server https://tasks.example.com --namespace acme",
             "context add test --server http://127.0.0.1:9",

@@ -17,7 +17,7 @@ fn near_misses_are_recognised() {
 #[test]
 fn what_a_command_needs_is_named() {
     run(&["run"]).fails(2, &["<MODULE>"]);
-    run(&["deploy"]).fails(2, &["<FILE>"]);
+    run(&["deploy"]).fails(2, &["is no project", "taskctl new"]);
     run(&["tasks", "get"]).fails(2, &["<ID>"]);
     run(&["completions", "tcsh"]).fails(2, &["tcsh", "bash"]);
 }

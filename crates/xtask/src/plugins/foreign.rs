@@ -6,10 +6,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Instant, SystemTime};
 
 use super::digest::Digest;
 use super::toolchain;
-use crate::process::{run, step};
+use crate::process::{cargo, run, step};
 
 const OUT: &str = "plugins/target/kinds";
 /// The commands are part of what a module is made of.
@@ -26,29 +27,51 @@ struct Module {
     build: fn(&str) -> anyhow::Result<()>,
 }
 
-const NPM_SOURCES: &[&str] = &["sdk/ts", "wit", "plugins/package.json", "plugins/package-lock.json"];
+const NPM_SOURCES: &[&str] = &["sdk/ts", "sdk/wit", "plugins/package.json", "plugins/package-lock.json"];
+const PYTHON_SOURCES: &[&str] = &["sdk/python", "sdk/wit", "plugins/requirements.txt"];
 
-const MODULES: [Module; 4] = [
+const MODULES: [Module; 7] = [
     Module {
         name: "markdown",
         own: "plugins/markdown",
         step: "plugins (markdown: TypeScript, QuickJS)",
         sources: NPM_SOURCES,
-        build: typescript,
+        build: |name| typescript(name, &format!("plugins/{name}/{name}.ts"), "quickjs"),
     },
     Module {
         name: "feed",
         own: "plugins/feed",
         step: "plugins (feed: TypeScript, StarlingMonkey)",
         sources: NPM_SOURCES,
-        build: typescript,
+        build: |name| typescript(name, &format!("plugins/{name}/{name}.ts"), "starlingmonkey"),
+    },
+    Module {
+        name: "conformance-ts",
+        own: "sdk/ts/conformance",
+        step: "plugins (conformance: TypeScript, QuickJS)",
+        sources: NPM_SOURCES,
+        build: |name| typescript(name, "sdk/ts/conformance/task.ts", "quickjs"),
+    },
+    Module {
+        name: "conformance-ts-starlingmonkey",
+        own: "sdk/ts/conformance",
+        step: "plugins (conformance: TypeScript, StarlingMonkey)",
+        sources: NPM_SOURCES,
+        build: |name| typescript(name, "sdk/ts/conformance/task.ts", "starlingmonkey"),
     },
     Module {
         name: "invoice",
         own: "plugins/invoice",
         step: "plugins (invoice: Python)",
-        sources: &["sdk/python", "wit", "plugins/requirements.txt"],
-        build: python,
+        sources: PYTHON_SOURCES,
+        build: |name| python(name, "plugins/invoice", "invoice"),
+    },
+    Module {
+        name: "conformance-python",
+        own: "sdk/python/conformance",
+        step: "plugins (conformance: Python)",
+        sources: PYTHON_SOURCES,
+        build: |name| python(name, "sdk/python/conformance", "app"),
     },
     Module {
         name: "gunzip",
@@ -79,13 +102,14 @@ const CHECKSUMS: [Module; 3] = [
         name: "checksum-python",
         step: "checksum (Python)",
         own: "bench/languages/checksum.py",
-        sources: &["sdk/python", "wit", "plugins/requirements.txt"],
-        build: |name| python_of(name, "checksum", Path::new("bench/languages")),
+        sources: PYTHON_SOURCES,
+        build: |name| python(name, "bench/languages", "checksum"),
     },
 ];
 
-/// Builds the checksums that are not fresh.
+/// Builds the checksums that are not fresh; Rust's anew, since cargo alone knows whether it is.
 pub(super) fn build_languages() -> anyhow::Result<()> {
+    step("checksum (Rust)", || timed("checksum-rust", rust))?;
     CHECKSUMS.iter().try_for_each(|module| step(module.step, || build_unless_fresh(module)))
 }
 
@@ -105,42 +129,61 @@ fn build_unless_fresh(module: &Module) -> anyhow::Result<()> {
     if is_fresh {
         return Ok(());
     }
-    std::fs::create_dir_all(OUT)?;
-    (module.build)(module.name)?;
+    timed(module.name, || (module.build)(module.name))?;
     Ok(std::fs::write(stamp, key)?)
+}
+
+/// Builds, and keeps how many seconds that took in `NAME.seconds`, for the benchmark of languages.
+fn timed(name: &str, build: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    std::fs::create_dir_all(OUT)?;
+    let begun = Instant::now();
+    build()?;
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok(std::fs::write(Path::new(OUT).join(format!("{name}.seconds")), format!("{seconds:.1}\n"))?)
+}
+
+/// As after a change of its source; what it depends on is built already.
+#[expect(clippy::disallowed_methods, reason = "cargo compares with the file system's clock")]
+fn rust() -> anyhow::Result<()> {
+    let file = std::fs::File::options().append(true).open("plugins/fixtures/checksum/src/lib.rs")?;
+    file.set_modified(SystemTime::now())?;
+    let args = ["build", "--release", "--locked", "--workspace", "--manifest-path", "plugins/Cargo.toml"];
+    run(cargo(&args).args(["--target", "wasm32-wasip2", "--exclude", super::CONFORMANCE]))
 }
 
 fn wasm(name: &str) -> PathBuf {
     Path::new(OUT).join(format!("{name}.wasm"))
 }
 
-/// The types of the contract, then the compiler's opinion, then the module: the scripts of its `package.json`.
-fn typescript(name: &str) -> anyhow::Result<()> {
+/// The compiler's opinion, then the module, as `taskctl build` makes it.
+fn typescript(name: &str, entry: &str, engine: &str) -> anyhow::Result<()> {
     toolchain::npm()?;
-    let dir = Path::new("plugins").join(name);
-    let mut scripts = ["types", "check", "build"].into_iter();
-    scripts.try_for_each(|script| run(Command::new("npm").args(["run", "--silent", script]).current_dir(&dir)))
+    let dir = Path::new(entry).parent().unwrap_or(Path::new("."));
+    run(Command::new("plugins/node_modules/.bin/tsc").arg("--project").arg(dir))?;
+    bundled(name, entry, engine)
 }
 
-/// Bundled as the plugins are; its types are taken out, not checked.
+fn bundled(name: &str, entry: &str, engine: &str) -> anyhow::Result<()> {
+    let mut command = Command::new("node");
+    command.args(["sdk/ts/bin/tasklane.mjs", "build", entry, "--engine", engine, "--out"]).arg(wasm(name));
+    run(&mut command)
+}
+
 fn checksum_typescript(name: &str) -> anyhow::Result<()> {
-    toolchain::npm()?;
-    let mut command = Command::new("node_modules/.bin/jco");
-    command.args(["componentize", "../bench/languages/checksum.ts", "--wit", "../wit", "--world-name", "task"]);
-    command.args(["--backend", "quickjs", "--backend-qjs-disable-async", "--bundle-config", "markdown/bundle.mjs"]);
-    run(command.arg("--out").arg(format!("target/kinds/{name}.wasm")).current_dir("plugins"))
+    typescript(name, "bench/languages/checksum.ts", "quickjs")
 }
 
-fn python(name: &str) -> anyhow::Result<()> {
-    python_of(name, name, &Path::new("plugins").join(name))
-}
-
-fn python_of(name: &str, module: &str, dir: &Path) -> anyhow::Result<()> {
+/// As `taskctl build` makes it: an entry exports the task of the author's file.
+fn python(name: &str, dir: &str, module: &str) -> anyhow::Result<()> {
     let tools = toolchain::python()?;
+    let entry = Path::new(OUT).join(format!("{name}-entry"));
+    std::fs::create_dir_all(&entry)?;
+    let text = format!("import {module}\nfrom tasklane.entry import handler\n\nHandler = handler({module})\n");
+    std::fs::write(entry.join("tasklane_entry.py"), text)?;
     let mut command = Command::new("python3");
     command.args(["-c", "import componentize_py; componentize_py.script()"]);
-    command.args(["-d", "wit", "-w", "task", "componentize", module]);
-    command.arg("-p").arg(dir).args(["-p", "sdk/python", "-o"]).arg(wasm(name));
+    command.args(["-d", "sdk/wit", "-w", "guest", "componentize", "tasklane_entry"]);
+    command.args(["-p", dir, "-p", "sdk/python", "-p"]).arg(entry).arg("-o").arg(wasm(name));
     run(command.env("PYTHONPATH", tools).env("PYTHONDONTWRITEBYTECODE", "1"))
 }
 

@@ -17,8 +17,8 @@ use crate::process::{exists, run};
 const NPM_FILES: [&str; 4] = ["package.json", "package-lock.json", "markdown/package.json", "feed/package.json"];
 const REQUIREMENTS: &str = "plugins/requirements.txt";
 
-/// The packages of `plugins/package-lock.json`; `plugins/node_modules` leads to them.
-pub(super) fn npm() -> anyhow::Result<()> {
+/// The packages of `plugins/package-lock.json`; `plugins/node_modules` and `sdk/ts/node_modules` lead to them.
+pub(crate) fn npm() -> anyhow::Result<()> {
     for program in ["node", "npm"] {
         anyhow::ensure!(exists(program), "`{program}` is missing: install Node.js 20 or newer with npm");
     }
@@ -36,7 +36,8 @@ pub(super) fn npm() -> anyhow::Result<()> {
         run(Command::new("npm").args(["install", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(dir))?;
         as_locked(Path::new("plugins/package-lock.json"), &dir.join("node_modules/.package-lock.json"))
     })?;
-    link(&Path::new("..").join(dir).join("node_modules"), Path::new("plugins/node_modules"))
+    link(&Path::new("..").join(dir).join("node_modules"), Path::new("plugins/node_modules"))?;
+    link(Path::new("../../plugins/node_modules"), Path::new("sdk/ts/node_modules"))
 }
 
 /// Whether what npm says that it installed has the hashes of the lock file, each package.

@@ -1,0 +1,6 @@
+use tasklane_sdk::prelude::*;
+
+#[task]
+struct Greet;
+
+fn main() {}
