@@ -242,6 +242,17 @@ mod tests {
     }
 
     #[test]
+    fn the_asyncapi_document_has_every_subject() {
+        let document: serde_json::Value = serde_json::from_str(include_str!("../../docs/asyncapi.json")).unwrap();
+        let addresses: Vec<&str> =
+            document["channels"].as_object().unwrap().values().filter_map(|one| one["address"].as_str()).collect();
+        let verbs = Verb::ALL.map(|verb| format!("{}.{}", crate::topology::SERVICE, verb.name()));
+        for subject in verbs.iter().map(String::as_str).chain([crate::topology::SUBMISSION_SUBJECT]) {
+            assert!(addresses.contains(&subject), "{subject} is not in {addresses:?}");
+        }
+    }
+
+    #[test]
     fn nothing_of_a_path_is_a_clients_own_text() {
         let named = format!(r#"{{"id":"{ID}","namespace":"acme"}}"#);
         assert_eq!(path(Verb::Get, &named).unwrap(), format!("/api/v1/tasks/{ID}?namespace=acme"));

@@ -252,6 +252,8 @@ codes! {
     HostRefused = "host_refused", 403, "Open it as http://localhost or http://127.0.0.1; for others to reach it, run `taskctl serve`.";
     /// Requests come faster than the caller or the namespace may make them.
     RateLimited = "rate_limited", 429, "Wait as many seconds as the header Retry-After says.";
+    /// What was to be changed is not what its sender has seen.
+    PreconditionFailed = "precondition_failed", 412, "Read it again, see whether the change still fits, and send it with the ETag that it has now.";
     /// No token has this id.
     TokenNotFound = "token_not_found", 404, "GET /api/v1/tokens lists those that you may see.";
     /// A token cannot be made so.

@@ -7,6 +7,7 @@
 
 mod body;
 pub(crate) mod book;
+pub(crate) mod cors;
 pub(crate) mod guard;
 mod jwt;
 mod limit;
@@ -30,6 +31,7 @@ use crate::error::ApiError;
 use book::TokenBook;
 use limit::RateBook;
 
+pub use cors::{ORIGINS_MAX, Origin, OriginError};
 pub use jwt::{ClaimGrant, ClaimGrantError, JwtSettings, KeySource};
 pub(crate) use record::follow;
 
@@ -56,6 +58,8 @@ pub struct AccessSettings {
     pub namespace_rate: Option<Rate>,
     /// Whose JWTs are taken, besides tokens. Default: nobody's.
     pub jwt: Option<JwtSettings>,
+    /// Origins of pages of other sites that may use this server. Default: none.
+    pub cors_origins: Vec<Origin>,
     /// Proxies whose `X-Forwarded-For` is believed, in the audit log and where addresses are limited. Default: none.
     pub trusted_proxies: Vec<Network>,
 }

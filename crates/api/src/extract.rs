@@ -23,6 +23,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<State>> for JsonBody<T> {
 
     async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, ApiError> {
         check_media_type(request.headers())?;
+        check_length(request.headers(), state.settings.body_bytes_max)?;
         let arrived = in_time(state.settings.serve.body_timeout, Bytes::from_request(request, state)).await?;
         let bytes = arrived.map_err(|rejection| {
             if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
@@ -39,6 +40,18 @@ impl<T: DeserializeOwned> FromRequest<Arc<State>> for JsonBody<T> {
 pub(crate) async fn in_time<T>(limit: Duration, arriving: impl Future<Output = T>) -> ApiResult<T> {
     let late = |_| ApiError::new(ErrorCode::RequestTimeout, format!("the body did not arrive within {limit:?}"));
     tokio::time::timeout(limit, arriving).await.map_err(late)
+}
+
+/// Refuses what is announced as more than is read, before its bytes come.
+pub(crate) fn check_length(headers: &HeaderMap, limit: usize) -> ApiResult<()> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    match announced.filter(|bytes| *bytes > limit as u64) {
+        None => Ok(()),
+        Some(bytes) => {
+            let detail = format!("the body is announced as {bytes} bytes; the limit is {limit}");
+            Err(ApiError::new(ErrorCode::BodyTooLarge, detail))
+        }
+    }
 }
 
 pub(crate) fn check_media_type(headers: &HeaderMap) -> ApiResult<()> {

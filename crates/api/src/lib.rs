@@ -7,10 +7,12 @@
 mod about;
 mod access;
 mod assets;
+mod asyncapi;
 mod background;
 mod blobs;
 mod calls;
 mod children;
+mod conditional;
 mod counts;
 mod dashboard;
 mod diff;
@@ -26,6 +28,7 @@ mod modules;
 mod namespaces;
 pub mod ops;
 mod quarantine;
+mod refusals;
 mod routes;
 mod schedules;
 mod schemas;
@@ -47,7 +50,9 @@ use tasklane_metrics::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use access::{AccessMode, AccessSettings, ClaimGrant, ClaimGrantError, JwtSettings, KeySource};
+pub use access::{
+    AccessMode, AccessSettings, ClaimGrant, ClaimGrantError, JwtSettings, KeySource, ORIGINS_MAX, Origin, OriginError,
+};
 pub use inside::Inside;
 pub use machine::{Doctor, Machine};
 pub use serve::{ServeSettings, Tls, TlsError, TlsFiles};
@@ -108,6 +113,12 @@ impl Api {
         let Some(orders) = self.orders.lock().await.take() else { return };
         background::run(self.state.clone(), orders, shutdown).await;
     }
+}
+
+/// The AsyncAPI document, in `docs/asyncapi.json`.
+#[must_use]
+pub fn asyncapi() -> serde_json::Value {
+    asyncapi::document()
 }
 
 /// The OpenAPI document.

@@ -21,7 +21,7 @@ mod system;
 mod tasks;
 mod webhooks;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use axum::Router;
@@ -37,9 +37,12 @@ use utoipa_axum::routes;
 
 pub(crate) use self::access::entry as audit_entry;
 use crate::about::{About, about};
+use crate::access::cors;
 use crate::access::guard::guard;
+use crate::conditional::{self, Conditions, conditional};
 use crate::dashboard;
 use crate::error::ApiError;
+use crate::refusals;
 use crate::state::State;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -81,7 +84,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .merge(switches())
         .merge(live())
         .routes(routes!(releases::aliases))
-        .routes(routes!(releases::set_alias, releases::remove_alias))
+        .routes(routes!(releases::alias, releases::set_alias, releases::remove_alias))
         .routes(routes!(releases::promote))
         .routes(routes!(releases::roll_back))
         .routes(routes!(releases::diff))
@@ -133,7 +136,7 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(flow::pause))
         .routes(routes!(flow::resume))
         .routes(routes!(flow::modules))
-        .routes(routes!(flow::set_module, flow::unset_module))
+        .routes(routes!(flow::module, flow::set_module, flow::unset_module))
         .routes(routes!(blobs::create))
         .routes(routes!(blobs::put, blobs::get))
         .merge(cluster())
@@ -182,9 +185,14 @@ fn access() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(access::audit))
 }
 
+/// With what all operations have in common.
+fn whole(document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    refusals::describe(conditional::describe(document))
+}
+
 /// The OpenAPI document.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    OpenApiRouter::with_openapi(Document::openapi()).merge(api(0, 0)).to_openapi()
+    whole(OpenApiRouter::with_openapi(Document::openapi()).merge(api(0, 0)).to_openapi())
 }
 
 pub(crate) fn router(state: Arc<State>) -> Router {
@@ -195,11 +203,27 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/", get(home))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(state.clone())
+        .with_state(state.clone());
+    let conditions = Conditions { state: state.clone(), routes: router.clone() };
+    let router = router
+        .layer(middleware::from_fn_with_state(conditions, conditional))
         // Around everything that has a handler; the API's own description is for everybody.
         .layer(middleware::from_fn_with_state(state.clone(), guard));
-    let docs = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/api/v1/openapi.json", document);
-    router.merge(docs).layer(middleware::from_fn_with_state(state, identify))
+    let cors = cors::layer(&state.settings.access.cors_origins);
+    let docs = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/api/v1/openapi.json", whole(document));
+    let router = router.merge(docs).route("/api/v1/asyncapi.json", get(asyncapi));
+    // Outside the guard: a browser's question before a request has no token.
+    let router = match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(middleware::from_fn_with_state(state, identify))
+}
+
+/// The description of what is told and asked without HTTP's requests and answers.
+async fn asyncapi() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(|| crate::asyncapi::document().to_string());
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
 }
 
 async fn home(headers: HeaderMap) -> Response {

@@ -4,7 +4,6 @@
 //! Ours rather than `axum::serve`, which sets no header timeout: a client that sends one byte a second would keep its connection
 //! for ever.
 
-mod places;
 mod tls;
 
 use std::net::SocketAddr;
@@ -18,6 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tasklane_domain::Addresses;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -25,8 +25,6 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
-
-use places::Addresses;
 
 pub use tls::{Tls, TlsError, TlsFiles};
 

@@ -30,6 +30,7 @@ use tokio::sync::Semaphore;
 use crate::access::{Access, AccessSettings, Principal};
 use crate::background::DispatchQueue;
 use crate::blobs::UPLOADS_AT_ONCE_MAX;
+use crate::conditional::Changes;
 use crate::counts::Counts;
 use crate::feed::Feed;
 use crate::machine::{Findings, Machine};
@@ -173,6 +174,7 @@ pub(crate) struct State {
     pub(crate) findings: Findings,
     pub(crate) dispatch: DispatchQueue,
     pub(crate) access: Access,
+    pub(crate) changes: Changes,
     /// Whoever asks where nobody shows a token.
     pub(crate) anonymous: Arc<Principal>,
     /// Places of uploads of blobs.
@@ -202,6 +204,7 @@ impl State {
             findings: Findings::default(),
             dispatch,
             access: Access::default(),
+            changes: Changes::default(),
             anonymous: Arc::new(Principal::anonymous()),
             uploads: Semaphore::new(UPLOADS_AT_ONCE_MAX),
         })

@@ -264,6 +264,9 @@ pub(crate) struct Settings {
     /// Requests about one namespace, of all together, in each API process. Default: no limit.
     #[arg(long, env = "TASKLANE_NAMESPACE_RATE", value_name = "RATE")]
     pub(crate) namespace_rate: Option<String>,
+    /// Origins of pages of other sites that may use the API, such as https://app.example.com. Default: none.
+    #[arg(long, env = "TASKLANE_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
+    pub(crate) cors_origins: Option<Vec<String>>,
     /// Proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8. Default: none.
     #[arg(long, env = "TASKLANE_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR")]
     pub(crate) trusted_proxies: Option<Vec<String>>,
@@ -336,7 +339,7 @@ impl Settings {
             egress_grant_networks egress_dns egress_ca_file egress_concurrent_max egress_connections_max
             egress_connect_timeout_ms egress_answer_timeout_ms kv_value_bytes_max kv_store_keys_max
             kv_store_bytes_max secrets_key_file secrets_key host_units_max spool_bytes_max
-            assets_bytes_max insecure bootstrap_token_file token_rate namespace_rate trusted_proxies tls_cert tls_key tls_client_ca
+            assets_bytes_max insecure bootstrap_token_file token_rate namespace_rate cors_origins trusted_proxies tls_cert tls_key tls_client_ca
             oidc_issuer oidc_audience oidc_jwks_url oidc_grant otlp_endpoint otlp_sample_ratio);
         Ok(self)
     }

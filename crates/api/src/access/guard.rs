@@ -74,7 +74,7 @@ type Needed = (tasklane_domain::access::Role, super::table::Place);
 async fn recognise(state: &State, parts: &Parts) -> ApiResult<Option<(&'static Rule, Arc<Principal>, Needed)>> {
     let (mode, headers) = (state.settings.access.mode, &parts.headers);
     if parts.extensions.get::<InProcess>().is_none() {
-        local::check(mode, &parts.method, headers)?;
+        local::check(mode, &state.settings.access.cors_origins, &parts.method, headers)?;
     }
     // No route at all: the dashboard's files, or nothing.
     let Some(path) = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str) else { return Ok(None) };

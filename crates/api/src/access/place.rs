@@ -15,7 +15,7 @@ use super::Principal;
 use super::body::{hear, settle};
 use super::table::{Place, Said};
 use crate::error::{ApiError, ApiResult};
-use crate::extract::{Params, check_media_type, in_time};
+use crate::extract::{Params, check_length, check_media_type, in_time};
 use crate::namespaces;
 use crate::state::State;
 
@@ -111,6 +111,7 @@ async fn in_body(
     }
     let (mut parts, body) = request.into_parts();
     check_media_type(&parts.headers)?;
+    check_length(&parts.headers, state.settings.body_bytes_max)?;
     let mut bytes = read(state, body).await?;
     let heard = hear(said, &bytes)?;
     let mut asked: Vec<Asked> = heard.named.into_iter().map(Asked::Namespace).collect();

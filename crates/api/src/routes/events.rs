@@ -17,7 +17,7 @@ use serde::Serialize;
 use tasklane_api_types::{AuditView, ErrorCode, FeedChange, HistoryView, Problem};
 use tasklane_domain::access::{Asked, Role};
 
-use crate::access::Caller;
+use crate::access::{Caller, Origin};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Params;
 use crate::feed::{HISTORY_SECONDS_MAX, Place, Reader, Sight, Told};
@@ -137,7 +137,7 @@ pub(crate) async fn socket(
     params: Params,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> ApiResult<Response> {
-    check_origin(&headers)?;
+    check_origin(&room.settings.access.cors_origins, &headers)?;
     let upgrade = upgrade.map_err(|error| ApiError::new(ErrorCode::UpgradeRequired, error.body_text()))?;
     let reader = reader(&room, &caller, &headers, &params)?;
     let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
@@ -151,11 +151,11 @@ pub(crate) async fn socket(
 }
 
 /// A WebSocket is not held back by the browser's rules for pages of other origins, so it is checked here. Other clients send none.
-fn check_origin(headers: &HeaderMap) -> ApiResult<()> {
+fn check_origin(allowed: &[Origin], headers: &HeaderMap) -> ApiResult<()> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let Some(origin) = text(header::ORIGIN) else { return Ok(()) };
     let host = origin.split_once("://").map(|(_, host)| host);
-    if host.is_some() && host == text(header::HOST) {
+    if host.is_some() && host == text(header::HOST) || allowed.iter().any(|one| one.as_str() == origin) {
         return Ok(());
     }
     Err(ApiError::new(ErrorCode::OriginRefused, format!("a page of {origin} may not read this feed")))

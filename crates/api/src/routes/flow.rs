@@ -160,6 +160,29 @@ pub(crate) async fn modules(State(room): State<Arc<Room>>, params: Params) -> Ap
     Ok(Json(ModuleFlowList { modules: shown.map(|(name, flow)| rule_view(name, *flow)).collect() }))
 }
 
+/// What operators said of one module.
+#[utoipa::path(
+    get, path = "/api/v1/flow/modules/{name}", tag = "queues",
+    params(
+        ("name" = String, Path, description = "The module's name"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
+    responses(
+        (status = 200, description = "The rule", body = ModuleFlowView),
+        (status = "4XX", description = "No rule", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn module(
+    State(room): State<Arc<Room>>,
+    TextPath(name): TextPath<String>,
+    params: Params,
+) -> ApiResult<Json<ModuleFlowView>> {
+    let name = in_path(&name, &params, &[])?;
+    let rules = room.ports.flow.rules().await?;
+    let found = rules.modules.iter().find(|(module, _)| module.to_string() == name);
+    found.map(|(module, flow)| Json(rule_view(module, *flow))).ok_or_else(|| no_rule(&name))
+}
+
 async fn deployed(room: &Room, name: &str) -> ApiResult<ModuleName> {
     let wrong = |error: tasklane_domain::name::NameError| ApiError::new(ErrorCode::InvalidRequest, error.to_string());
     let name: ModuleName = name.parse().map_err(wrong)?;

@@ -81,6 +81,34 @@ pub(crate) async fn aliases(
     Ok(Json(AliasList { aliases: aliases.into_iter().map(view).collect() }))
 }
 
+/// Where one alias leads.
+#[utoipa::path(
+    get, path = "/api/v1/modules/{name}/aliases/{alias}", tag = "modules",
+    params(
+        ("name" = String, Path, description = "The module"), ("alias" = String, Path, description = "The alias"),
+        ("namespace" = Option<String>, Query, description = "Whose; `default` if left out"),
+    ),
+    responses(
+        (status = 200, description = "The alias", body = AliasView),
+        (status = "4XX", description = "No such alias", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn alias(
+    State(room): State<Arc<Room>>,
+    TextPath((name, alias)): TextPath<(String, String)>,
+    params: Params,
+) -> ApiResult<Json<AliasView>> {
+    let name = in_path(&name, &params, &[])?;
+    let (module, _) = versions(&room, &name).await?;
+    let wanted: AliasName = named(&alias)?;
+    let found = room.ports.releases.aliases(&module).await?.into_iter().find(|one| one.name == wanted);
+    found.map(|one| Json(view(one))).ok_or_else(|| no_alias(&name, &alias))
+}
+
+fn no_alias(name: &str, alias: &str) -> ApiError {
+    ApiError::new(ErrorCode::AliasNotFound, format!("module {name} has no alias `{alias}`"))
+}
+
 async fn change(room: &Room, name: &str, alias: &str, change: AliasChange) -> ApiResult<Option<Alias>> {
     let (name, _) = versions(room, name).await?;
     let alias: AliasName = named(alias)?;
@@ -91,8 +119,7 @@ async fn change(room: &Room, name: &str, alias: &str, change: AliasChange) -> Ap
 
 async fn led(room: &Room, name: &str, alias: &str, to: AliasChange) -> ApiResult<Json<AliasView>> {
     let changed = change(room, name, alias, to).await?;
-    let gone = || ApiError::new(ErrorCode::AliasNotFound, format!("module {name} has no alias `{alias}`"));
-    changed.map(|alias| Json(view(alias))).ok_or_else(gone)
+    changed.map(|alias| Json(view(alias))).ok_or_else(|| no_alias(name, alias))
 }
 
 /// Let an alias lead to one version, or to several by weight; it is made if it is not there.

@@ -215,7 +215,7 @@ async fn headers_that_show_no_token_are_refused() {
     }
     let another = format!("Bearer {}_{}", token.rsplit_once('_').unwrap().0, "0".repeat(64));
     with(&[&another]).await.problem(401, "unauthenticated");
-    for path in ["/livez", "/readyz", "/health", "/", "/api/v1/openapi.json"] {
+    for path in ["/livez", "/readyz", "/health", "/", "/api/v1/openapi.json", "/api/v1/asyncapi.json"] {
         assert_eq!(room.get(path).await.status, 200, "{path} is for everybody");
     }
     room.get("/metrics").await.problem(401, "unauthenticated");

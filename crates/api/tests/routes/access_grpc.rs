@@ -72,11 +72,15 @@ fn example(method: &str) -> Vec<u8> {
 
 /// Serves gRPC until the token is cancelled.
 async fn serve(api: &Api, stop: CancellationToken) -> SocketAddr {
+    serve_with(api, GrpcSettings::default(), stop).await
+}
+
+async fn serve_with(api: &Api, settings: GrpcSettings, stop: CancellationToken) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let tls = api.tls().map(|tls| -> Acceptor { Arc::new(move || tls.grpc_acceptor()) });
     let router = api.in_process_router();
-    tokio::spawn(async move { tasklane_grpc::serve(listener, router, GrpcSettings::default(), tls, stop).await });
+    tokio::spawn(async move { tasklane_grpc::serve(listener, router, settings, tls, stop).await });
     address
 }
 
@@ -218,4 +222,21 @@ async fn those_who_ask_in_this_process_show_a_token_too() {
     let role = tasklane_domain::access::Role::Submitter;
     assert_eq!(submit(Some(room.token("beta", role).await)).await, 403);
     assert_eq!(submit(Some(room.token("acme", role).await)).await, 202);
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections() {
+    let room = crate::support::Room::new().await;
+    let settings = GrpcSettings { connections_per_address_max: 2, ..GrpcSettings::default() };
+    let address = serve_with(&room.api, settings, room.background.clone()).await;
+    let connect = || async { open(TcpStream::connect(address).await.unwrap()).await };
+    let (first, second) = (connect().await, connect().await);
+    let third = TcpStream::connect(address).await.unwrap();
+    let refused = tokio::time::timeout(PATIENCE, h2::client::handshake(third)).await.expect("it was never closed");
+    let refused = match refused {
+        Err(_) => true,
+        Ok((_, connection)) => tokio::time::timeout(PATIENCE, connection).await.expect("it was never closed").is_err(),
+    };
+    assert!(refused, "a third connection was served");
+    drop((first, second));
 }

@@ -72,6 +72,16 @@ async fn a_client_that_never_ends_its_body_is_answered_and_cut_off() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_announced_as_too_large_is_refused_before_it_comes() {
+    let served = serve(ServeSettings::default()).await;
+    let mut large = served.connect().await;
+    let head = "POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n{";
+    large.write_all(head.as_bytes()).await.unwrap();
+    let answer = read_some(&mut large).await;
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("body_too_large"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn beyond_the_cap_connections_wait_for_a_place() {
     let served = serve(ServeSettings { connections_max: 1, ..ServeSettings::default() }).await;
     let mut first = served.connect().await;

@@ -116,6 +116,7 @@ pub(crate) fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static 
         ("put", "/api/v1/blobs/{digest}", format!("/api/v1/blobs/{NOTHING}"), 201),
         ("get", "/api/v1/blobs/{digest}", format!("/api/v1/blobs/{NOTHING}"), 200),
         ("put", "/api/v1/modules/{name}/aliases/{alias}", "/api/v1/modules/noop/aliases/stable".to_owned(), 200),
+        ("get", "/api/v1/modules/{name}/aliases/{alias}", "/api/v1/modules/noop/aliases/stable".to_owned(), 200),
         ("get", "/api/v1/modules/{name}/aliases", "/api/v1/modules/noop/aliases".to_owned(), 200),
         (
             "post",
@@ -142,6 +143,7 @@ pub(crate) fn examples(id: &str, batch: &str, operation: &str) -> Vec<(&'static 
         ("post", "/api/v1/queues/{name}/pause", "/api/v1/queues/images/pause".to_owned(), 200),
         ("post", "/api/v1/queues/{name}/resume", "/api/v1/queues/images/resume".to_owned(), 200),
         ("put", "/api/v1/flow/modules/{name}", "/api/v1/flow/modules/noop".to_owned(), 200),
+        ("get", "/api/v1/flow/modules/{name}", "/api/v1/flow/modules/noop".to_owned(), 200),
         ("get", "/api/v1/flow/modules", "/api/v1/flow/modules".to_owned(), 200),
         ("delete", "/api/v1/flow/modules/{name}", "/api/v1/flow/modules/noop".to_owned(), 204),
         ("put", "/api/v1/retention/default", "/api/v1/retention/default".to_owned(), 200),

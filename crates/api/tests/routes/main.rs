@@ -15,6 +15,8 @@ mod access_matrix;
 #[cfg(test)]
 mod assets;
 #[cfg(test)]
+mod asyncapi;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod batches;
@@ -24,6 +26,8 @@ mod blobs;
 mod calls;
 #[cfg(test)]
 mod cluster;
+#[cfg(test)]
+mod conditional;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]

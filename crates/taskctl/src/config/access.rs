@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use tasklane_api::{AccessMode, AccessSettings, ClaimGrant, ClaimGrantError, JwtSettings, Tls, TlsFiles};
+use tasklane_api::{
+    AccessMode, AccessSettings, ClaimGrant, ClaimGrantError, JwtSettings, ORIGINS_MAX, Origin, Tls, TlsFiles,
+};
 use tasklane_domain::access::Credential;
 use tasklane_domain::egress::{NETWORKS_MAX, Network};
 
@@ -28,8 +30,17 @@ impl Settings {
             token_rate: rate("`token_rate`", &self.token_rate)?,
             namespace_rate: rate("`namespace_rate`", &self.namespace_rate)?,
             jwt: self.jwt()?,
+            cors_origins: self.origins()?,
             trusted_proxies: self.proxies()?,
         })
+    }
+
+    /// Which other sites' pages may use the API.
+    fn origins(&self) -> anyhow::Result<Vec<Origin>> {
+        let origins = self.cors_origins.iter().flatten().map(|text| text.trim().parse());
+        let origins: Vec<Origin> = origins.collect::<Result<_, _>>().context("`cors_origins`")?;
+        ensure!(origins.len() <= ORIGINS_MAX, "`cors_origins`: at most {ORIGINS_MAX} origins");
+        Ok(origins)
     }
 
     /// Who is believed where requests come from.

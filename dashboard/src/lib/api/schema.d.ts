@@ -26,6 +26,15 @@ export interface paths {
                         "application/json": components["schemas"]["WhoAmI"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description Nobody */
                 "4XX": {
                     headers: {
@@ -82,6 +91,15 @@ export interface paths {
                         "application/json": components["schemas"]["AuditList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description A parameter is wrong */
                 "4XX": {
                     headers: {
@@ -134,6 +152,15 @@ export interface paths {
                         "application/json": components["schemas"]["BatchList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description A parameter is wrong */
                 "4XX": {
                     headers: {
@@ -183,6 +210,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["BatchView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such batch */
@@ -238,6 +274,15 @@ export interface paths {
                         "application/json": components["schemas"]["OperationView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such batch */
                 "4XX": {
                     headers: {
@@ -285,6 +330,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["GraphView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such batch */
@@ -353,6 +407,15 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such batch */
                 "4XX": {
                     headers: {
@@ -414,6 +477,15 @@ export interface paths {
                         "application/json": components["schemas"]["BlobView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description Not stored */
                 "4XX": {
                     headers: {
@@ -458,6 +530,15 @@ export interface paths {
                     };
                     content: {
                         "application/octet-stream": unknown;
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such blob */
@@ -506,6 +587,15 @@ export interface paths {
                         "application/json": components["schemas"]["BlobView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description Not stored */
                 "4XX": {
                     headers: {
@@ -550,6 +640,24 @@ export interface paths {
                         "application/json": components["schemas"]["ConfigView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         put?: never;
@@ -586,6 +694,24 @@ export interface paths {
                         "application/json": components["schemas"]["FindingList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         put?: never;
@@ -620,6 +746,24 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["ClusterInfo"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -661,6 +805,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
                 /** @description Not confirmed, or no development instance */
                 "4XX": {
@@ -725,6 +878,24 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         delete?: never;
@@ -761,6 +932,15 @@ export interface paths {
                 };
                 /** @description The database is away */
                 503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -930,6 +1110,24 @@ export interface paths {
                         "application/json": components["schemas"]["ModuleFlowList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         put?: never;
@@ -947,7 +1145,63 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** What operators said of one module. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
+                header?: {
+                    /** @description A tag that is known: 304 if it is still that */
+                    "If-None-Match"?: string;
+                };
+                path: {
+                    /** @description The module's name */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The rule */
+                200: {
+                    headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ModuleFlowView"];
+                    };
+                };
+                /** @description It is as it was */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description No rule */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         /** Limit how many tasks of a module run at once and how fast they start, whatever its manifest says. */
         put: {
             parameters: {
@@ -955,7 +1209,12 @@ export interface paths {
                     /** @description Whose; `default` if left out */
                     namespace?: string;
                 };
-                header?: never;
+                header?: {
+                    /** @description Only if its ETag is this one, or `*`: only if it is there; else 412 */
+                    "If-Match"?: string;
+                    /** @description `*`: only if nothing is there; else 412 */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description The module's name */
                     name: string;
@@ -971,10 +1230,21 @@ export interface paths {
                 /** @description Set */
                 200: {
                     headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["ModuleFlowView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description Not set */
@@ -996,7 +1266,12 @@ export interface paths {
                     /** @description Whose; `default` if left out */
                     namespace?: string;
                 };
-                header?: never;
+                header?: {
+                    /** @description Only if its ETag is this one, or `*`: only if it is there; else 412 */
+                    "If-Match"?: string;
+                    /** @description `*`: only if nothing is there; else 412 */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description The module's name */
                     name: string;
@@ -1011,6 +1286,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
                 /** @description No such rule */
                 "4XX": {
@@ -1055,6 +1339,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["HistoryView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description The parameter is wrong */
@@ -1104,6 +1397,15 @@ export interface paths {
                 };
                 /** @description NATS is away */
                 503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -1231,6 +1533,15 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         delete?: never;
@@ -1288,6 +1599,15 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         delete?: never;
@@ -1323,6 +1643,24 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["KvStoreList"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -1373,6 +1711,15 @@ export interface paths {
                         "application/json": components["schemas"]["KvKeyList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such name */
                 "4XX": {
                     headers: {
@@ -1406,7 +1753,10 @@ export interface paths {
                     /** @description Whose; `default` if left out */
                     namespace?: string;
                 };
-                header?: never;
+                header?: {
+                    /** @description A tag that is known: 304 if it is still that */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description `module:NAME` or `shared:NAME` */
                     store: string;
@@ -1420,10 +1770,28 @@ export interface paths {
                 /** @description The value */
                 200: {
                     headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["KvEntryView"];
+                    };
+                };
+                /** @description It is as it was */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such key */
@@ -1444,7 +1812,12 @@ export interface paths {
                     /** @description Whose; `default` if left out */
                     namespace?: string;
                 };
-                header?: never;
+                header?: {
+                    /** @description Only if its ETag is this one, or `*`: only if it is there; else 412 */
+                    "If-Match"?: string;
+                    /** @description `*`: only if nothing is there; else 412 */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description `module:NAME` or `shared:NAME` */
                     store: string;
@@ -1462,10 +1835,21 @@ export interface paths {
                 /** @description As it is now */
                 200: {
                     headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["KvEntryView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description Not set */
@@ -1487,7 +1871,12 @@ export interface paths {
                     /** @description Whose; `default` if left out */
                     namespace?: string;
                 };
-                header?: never;
+                header?: {
+                    /** @description Only if its ETag is this one, or `*`: only if it is there; else 412 */
+                    "If-Match"?: string;
+                    /** @description `*`: only if nothing is there; else 412 */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description `module:NAME` or `shared:NAME` */
                     store: string;
@@ -1504,6 +1893,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
                 /** @description No such key */
                 "4XX": {
@@ -1548,6 +1946,24 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["ModuleList"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -1595,6 +2011,15 @@ export interface paths {
                 };
                 /** @description Other content is deployed under this version */
                 409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -1651,6 +2076,15 @@ export interface paths {
                         "application/json": components["schemas"]["ModuleList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such module */
                 "4XX": {
                     headers: {
@@ -1702,6 +2136,15 @@ export interface paths {
                         "application/json": components["schemas"]["AliasList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such module */
                 "4XX": {
                     headers: {
@@ -1728,7 +2171,65 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Where one alias leads. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Whose; `default` if left out */
+                    namespace?: string;
+                };
+                header?: {
+                    /** @description A tag that is known: 304 if it is still that */
+                    "If-None-Match"?: string;
+                };
+                path: {
+                    /** @description The module */
+                    name: string;
+                    /** @description The alias */
+                    alias: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The alias */
+                200: {
+                    headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AliasView"];
+                    };
+                };
+                /** @description It is as it was */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description No such alias */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         /** Let an alias lead to one version, or to several by weight; it is made if it is not there. */
         put: {
             parameters: {
@@ -1736,7 +2237,12 @@ export interface paths {
                     /** @description Whose; `default` if left out */
                     namespace?: string;
                 };
-                header?: never;
+                header?: {
+                    /** @description Only if its ETag is this one, or `*`: only if it is there; else 412 */
+                    "If-Match"?: string;
+                    /** @description `*`: only if nothing is there; else 412 */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description The module */
                     name: string;
@@ -1754,10 +2260,21 @@ export interface paths {
                 /** @description It leads there from now on */
                 200: {
                     headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["AliasView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description Not changed */
@@ -1779,7 +2296,12 @@ export interface paths {
                     /** @description Whose; `default` if left out */
                     namespace?: string;
                 };
-                header?: never;
+                header?: {
+                    /** @description Only if its ETag is this one, or `*`: only if it is there; else 412 */
+                    "If-Match"?: string;
+                    /** @description `*`: only if nothing is there; else 412 */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description The module */
                     name: string;
@@ -1796,6 +2318,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
                 /** @description No such alias */
                 "4XX": {
@@ -1853,6 +2384,15 @@ export interface paths {
                         "application/json": components["schemas"]["AliasView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description Not changed */
                 "4XX": {
                     headers: {
@@ -1904,6 +2444,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["AliasView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description Not changed */
@@ -1959,6 +2508,15 @@ export interface paths {
                         "application/json": components["schemas"]["ModuleDiff"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such version */
                 "4XX": {
                     headers: {
@@ -2008,6 +2566,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["ModuleEventList"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description Not a name */
@@ -2063,6 +2630,15 @@ export interface paths {
                         "application/json": components["schemas"]["ModuleView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such version */
                 "4XX": {
                     headers: {
@@ -2105,6 +2681,15 @@ export interface paths {
                 };
                 /** @description Something needs it */
                 409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -2164,6 +2749,15 @@ export interface paths {
                         "application/json": components["schemas"]["ModuleView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such version */
                 "4XX": {
                     headers: {
@@ -2215,6 +2809,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["ModuleView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such version */
@@ -2270,6 +2873,15 @@ export interface paths {
                         "application/json": components["schemas"]["ModuleView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such version */
                 "4XX": {
                     headers: {
@@ -2313,6 +2925,24 @@ export interface paths {
                         "application/json": components["schemas"]["NamespaceList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         put?: never;
@@ -2334,7 +2964,10 @@ export interface paths {
         get: {
             parameters: {
                 query?: never;
-                header?: never;
+                header?: {
+                    /** @description A tag that is known: 304 if it is still that */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description Its name */
                     name: string;
@@ -2346,10 +2979,28 @@ export interface paths {
                 /** @description Its quotas, and what it has */
                 200: {
                     headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["NamespaceView"];
+                    };
+                };
+                /** @description It is as it was */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description It has nothing */
@@ -2367,7 +3018,12 @@ export interface paths {
         put: {
             parameters: {
                 query?: never;
-                header?: never;
+                header?: {
+                    /** @description Only if its ETag is this one, or `*`: only if it is there; else 412 */
+                    "If-Match"?: string;
+                    /** @description `*`: only if nothing is there; else 412 */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description Its name */
                     name: string;
@@ -2383,10 +3039,21 @@ export interface paths {
                 /** @description Set */
                 200: {
                     headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["NamespaceView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description Not set */
@@ -2405,7 +3072,12 @@ export interface paths {
         delete: {
             parameters: {
                 query?: never;
-                header?: never;
+                header?: {
+                    /** @description Only if its ETag is this one, or `*`: only if it is there; else 412 */
+                    "If-Match"?: string;
+                    /** @description `*`: only if nothing is there; else 412 */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description Its name */
                     name: string;
@@ -2420,6 +3092,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
                 /** @description It has no quota */
                 "4XX": {
@@ -2463,6 +3144,24 @@ export interface paths {
                         "application/json": components["schemas"]["OperationList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         put?: never;
@@ -2500,6 +3199,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["OperationView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such operation */
@@ -2547,6 +3255,24 @@ export interface paths {
                         "application/json": components["schemas"]["QueueList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         put?: never;
@@ -2568,7 +3294,10 @@ export interface paths {
         get: {
             parameters: {
                 query?: never;
-                header?: never;
+                header?: {
+                    /** @description A tag that is known: 304 if it is still that */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description Its name */
                     name: string;
@@ -2580,10 +3309,28 @@ export interface paths {
                 /** @description The queue */
                 200: {
                     headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["QueueView"];
+                    };
+                };
+                /** @description It is as it was */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description Not a name */
@@ -2606,7 +3353,12 @@ export interface paths {
         patch: {
             parameters: {
                 query?: never;
-                header?: never;
+                header?: {
+                    /** @description Only if its ETag is this one, or `*`: only if it is there; else 412 */
+                    "If-Match"?: string;
+                    /** @description `*`: only if nothing is there; else 412 */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description Its name */
                     name: string;
@@ -2622,10 +3374,21 @@ export interface paths {
                 /** @description Changed */
                 200: {
                     headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["QueueView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description Not changed */
@@ -2670,6 +3433,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["QueueView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description Not paused */
@@ -2720,6 +3492,15 @@ export interface paths {
                         "application/json": components["schemas"]["QueueView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description Not changed */
                 "4XX": {
                     headers: {
@@ -2766,6 +3547,24 @@ export interface paths {
                         "application/json": components["schemas"]["RetentionView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         put?: never;
@@ -2807,6 +3606,15 @@ export interface paths {
                         "application/json": components["schemas"]["RetentionRule"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description Not set */
                 "4XX": {
                     headers: {
@@ -2838,6 +3646,24 @@ export interface paths {
                 };
                 /** @description It was not set */
                 404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -2889,6 +3715,15 @@ export interface paths {
                         "application/json": components["schemas"]["RetentionRule"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description Not set */
                 "4XX": {
                     headers: {
@@ -2923,6 +3758,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
                 /** @description It was not set */
                 "4XX": {
@@ -2974,6 +3818,15 @@ export interface paths {
                         "application/json": components["schemas"]["RetentionRule"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description Not set */
                 "4XX": {
                     headers: {
@@ -3005,6 +3858,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
                 /** @description It was not set */
                 "4XX": {
@@ -3051,6 +3913,24 @@ export interface paths {
                         "application/json": components["schemas"]["ScheduleList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         put?: never;
@@ -3079,6 +3959,15 @@ export interface paths {
                 };
                 /** @description The name is taken */
                 409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -3135,6 +4024,15 @@ export interface paths {
                         "application/json": components["schemas"]["NextRuns"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description It cannot be read */
                 "4XX": {
                     headers: {
@@ -3166,7 +4064,10 @@ export interface paths {
                     /** @description Only if it is one of this one */
                     namespace?: string;
                 };
-                header?: never;
+                header?: {
+                    /** @description A tag that is known: 304 if it is still that */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description Its name */
                     name: string;
@@ -3178,10 +4079,28 @@ export interface paths {
                 /** @description The schedule */
                 200: {
                     headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["ScheduleView"];
+                    };
+                };
+                /** @description It is as it was */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such schedule */
@@ -3204,7 +4123,12 @@ export interface paths {
                     /** @description Only if it is one of this one */
                     namespace?: string;
                 };
-                header?: never;
+                header?: {
+                    /** @description Only if its ETag is this one, or `*`: only if it is there; else 412 */
+                    "If-Match"?: string;
+                    /** @description `*`: only if nothing is there; else 412 */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description Its name */
                     name: string;
@@ -3219,6 +4143,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
                 /** @description No such schedule */
                 "4XX": {
@@ -3240,7 +4173,12 @@ export interface paths {
                     /** @description Only if it is one of this one */
                     namespace?: string;
                 };
-                header?: never;
+                header?: {
+                    /** @description Only if its ETag is this one, or `*`: only if it is there; else 412 */
+                    "If-Match"?: string;
+                    /** @description `*`: only if nothing is there; else 412 */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description Its name */
                     name: string;
@@ -3256,10 +4194,21 @@ export interface paths {
                 /** @description Changed */
                 200: {
                     headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["ScheduleView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description Not changed */
@@ -3307,6 +4256,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["NextRuns"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such schedule */
@@ -3362,6 +4320,15 @@ export interface paths {
                         "application/json": components["schemas"]["ScheduleView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such schedule */
                 "4XX": {
                     headers: {
@@ -3408,6 +4375,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
                 /** @description No such schedule */
                 "4XX": {
@@ -3462,6 +4438,15 @@ export interface paths {
                         "application/json": components["schemas"]["ScheduleView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such schedule */
                 "4XX": {
                     headers: {
@@ -3513,6 +4498,15 @@ export interface paths {
                         "application/json": components["schemas"]["TaskAccepted"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such schedule */
                 "4XX": {
                     headers: {
@@ -3557,6 +4551,24 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["SecretList"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -3615,6 +4627,15 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description Not set */
                 "4XX": {
                     headers: {
@@ -3649,6 +4670,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
                 /** @description No such secret */
                 "4XX": {
@@ -3709,6 +4739,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["TaskList"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description A parameter is wrong */
@@ -3878,6 +4917,15 @@ export interface paths {
                         "application/json": components["schemas"]["OperationView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description The filter is wrong */
                 "4XX": {
                     headers: {
@@ -3925,6 +4973,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["OperationView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description The filter is wrong */
@@ -3990,6 +5047,15 @@ export interface paths {
                         "application/json": components["schemas"]["TaskList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such state, or a parameter is wrong */
                 "4XX": {
                     headers: {
@@ -4041,6 +5107,15 @@ export interface paths {
                         "application/json": components["schemas"]["TaskView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such task */
                 "4XX": {
                     headers: {
@@ -4090,6 +5165,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["AttemptList"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such task */
@@ -4160,6 +5244,15 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such task */
                 "4XX": {
                     headers: {
@@ -4207,6 +5300,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["LogView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such task */
@@ -4266,6 +5368,15 @@ export interface paths {
                         "application/json": components["schemas"]["LiveLogView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such task, or the cursor cannot be read */
                 "4XX": {
                     headers: {
@@ -4314,6 +5425,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
                 /** @description No such task */
                 "4XX": {
@@ -4381,6 +5501,15 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such task, or no time */
                 "4XX": {
                     headers: {
@@ -4430,6 +5559,15 @@ export interface paths {
                 };
                 /** @description Not ended, or ended without a result */
                 409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -4503,6 +5641,15 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such task */
                 "4XX": {
                     headers: {
@@ -4546,6 +5693,15 @@ export interface paths {
                         "application/json": components["schemas"]["TokenList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description Not shown */
                 "4XX": {
                     headers: {
@@ -4579,6 +5735,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["TokenView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description Not made */
@@ -4628,6 +5793,15 @@ export interface paths {
                     };
                     content?: never;
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such token */
                 "4XX": {
                     headers: {
@@ -4673,6 +5847,24 @@ export interface paths {
                         "application/json": components["schemas"]["WebhookList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         put?: never;
@@ -4701,6 +5893,15 @@ export interface paths {
                 };
                 /** @description The name is taken */
                 409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -4739,7 +5940,10 @@ export interface paths {
                     /** @description Only if it is told of this one alone */
                     namespace?: string;
                 };
-                header?: never;
+                header?: {
+                    /** @description A tag that is known: 304 if it is still that */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description Its name */
                     name: string;
@@ -4751,10 +5955,28 @@ export interface paths {
                 /** @description The webhook */
                 200: {
                     headers: {
+                        /** @description What it is now, less what moves by itself: for If-Match and If-None-Match */
+                        ETag?: string;
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["WebhookView"];
+                    };
+                };
+                /** @description It is as it was */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such webhook */
@@ -4777,7 +5999,12 @@ export interface paths {
                     /** @description Only if it is told of this one alone */
                     namespace?: string;
                 };
-                header?: never;
+                header?: {
+                    /** @description Only if its ETag is this one, or `*`: only if it is there; else 412 */
+                    "If-Match"?: string;
+                    /** @description `*`: only if nothing is there; else 412 */
+                    "If-None-Match"?: string;
+                };
                 path: {
                     /** @description Its name */
                     name: string;
@@ -4792,6 +6019,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
                 /** @description No such webhook */
                 "4XX": {
@@ -4847,6 +6083,15 @@ export interface paths {
                         "application/json": components["schemas"]["DeliveryList"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such webhook */
                 "4XX": {
                     headers: {
@@ -4898,6 +6143,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["DeliveryView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such delivery */
@@ -4964,6 +6218,15 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such delivery */
                 "4XX": {
                     headers: {
@@ -5013,6 +6276,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["WebhookView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such webhook */
@@ -5066,6 +6338,15 @@ export interface paths {
                         "application/json": components["schemas"]["WebhookView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such webhook */
                 "4XX": {
                     headers: {
@@ -5117,6 +6398,15 @@ export interface paths {
                         "application/json": components["schemas"]["WebhookView"];
                     };
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description No such webhook */
                 "4XX": {
                     headers: {
@@ -5166,6 +6456,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["DeliveryView"];
+                    };
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
                 /** @description No such webhook */
@@ -5220,6 +6519,15 @@ export interface paths {
                         "application/json": components["schemas"]["HealthView"];
                     };
                 };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         put?: never;
@@ -5254,6 +6562,24 @@ export interface paths {
                     };
                     content?: never;
                 };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         put?: never;
@@ -5287,6 +6613,24 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Something that it needs is away; try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
                 };
             };
         };
@@ -5334,6 +6678,15 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["HealthView"];
+                    };
+                };
+                /** @description Refused: its code says why */
+                "4XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -5684,7 +7037,7 @@ export interface components {
          * @description A stable, readable error code.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "invalid_request" | "unsupported_media_type" | "body_too_large" | "payload_too_large" | "blob_not_found" | "blob_digest_invalid" | "blob_digest_mismatch" | "blob_incomplete" | "invalid_payload" | "payload_schema_mismatch" | "limit_out_of_bounds" | "retry_out_of_bounds" | "deadline_passed" | "batch_size" | "duration_invalid" | "dependency_cycle" | "dependency_invalid" | "dependency_not_found" | "binding_invalid" | "unique_invalid" | "flow_invalid" | "flow_rules_full" | "flow_rule_not_found" | "task_not_waiting" | "task_not_replayable" | "batch_not_found" | "batch_not_replayable" | "schedule_not_found" | "schedule_exists" | "schedules_full" | "cron_invalid" | "timezone_unknown" | "schedule_invalid" | "retention_invalid" | "retention_rule_not_found" | "task_removed" | "payload_removed" | "result_removed" | "log_removed" | "webhook_not_found" | "webhook_exists" | "webhooks_full" | "webhook_invalid" | "webhook_paused" | "delivery_not_found" | "delivery_done" | "egress_refused" | "kv_invalid" | "kv_key_not_found" | "kv_limit" | "secret_not_found" | "secret_invalid" | "secrets_full" | "secrets_not_configured" | "secret_key_unknown" | "operation_not_found" | "filter_missing" | "parent_ended" | "quota_exceeded" | "namespace_crossed" | "namespace_not_found" | "namespace_invalid" | "host_not_found" | "host_slots" | "host_silent" | "reset_refused" | "module_not_found" | "module_version_not_found" | "alias_not_found" | "alias_invalid" | "alias_nothing_before" | "module_quarantined" | "module_disabled" | "module_in_use" | "module_invalid" | "module_wrong_world" | "module_imports_unlisted" | "module_too_large" | "module_over_limits" | "module_not_compiled" | "manifest_invalid" | "assets_invalid" | "assets_too_large" | "module_conflict" | "task_not_found" | "task_already_ended" | "task_not_ended" | "task_has_no_result" | "idempotency_conflict" | "idempotency_key_invalid" | "invalid_id" | "invalid_query" | "invalid_cursor" | "unknown_status" | "not_found" | "method_not_allowed" | "request_timeout" | "feeds_full" | "origin_refused" | "upgrade_required" | "database_unavailable" | "nats_unavailable" | "unauthenticated" | "permission_denied" | "host_refused" | "rate_limited" | "token_not_found" | "token_invalid" | "tokens_full" | "internal";
+        ErrorCode: "malformed_json" | "invalid_request" | "unsupported_media_type" | "body_too_large" | "payload_too_large" | "blob_not_found" | "blob_digest_invalid" | "blob_digest_mismatch" | "blob_incomplete" | "invalid_payload" | "payload_schema_mismatch" | "limit_out_of_bounds" | "retry_out_of_bounds" | "deadline_passed" | "batch_size" | "duration_invalid" | "dependency_cycle" | "dependency_invalid" | "dependency_not_found" | "binding_invalid" | "unique_invalid" | "flow_invalid" | "flow_rules_full" | "flow_rule_not_found" | "task_not_waiting" | "task_not_replayable" | "batch_not_found" | "batch_not_replayable" | "schedule_not_found" | "schedule_exists" | "schedules_full" | "cron_invalid" | "timezone_unknown" | "schedule_invalid" | "retention_invalid" | "retention_rule_not_found" | "task_removed" | "payload_removed" | "result_removed" | "log_removed" | "webhook_not_found" | "webhook_exists" | "webhooks_full" | "webhook_invalid" | "webhook_paused" | "delivery_not_found" | "delivery_done" | "egress_refused" | "kv_invalid" | "kv_key_not_found" | "kv_limit" | "secret_not_found" | "secret_invalid" | "secrets_full" | "secrets_not_configured" | "secret_key_unknown" | "operation_not_found" | "filter_missing" | "parent_ended" | "quota_exceeded" | "namespace_crossed" | "namespace_not_found" | "namespace_invalid" | "host_not_found" | "host_slots" | "host_silent" | "reset_refused" | "module_not_found" | "module_version_not_found" | "alias_not_found" | "alias_invalid" | "alias_nothing_before" | "module_quarantined" | "module_disabled" | "module_in_use" | "module_invalid" | "module_wrong_world" | "module_imports_unlisted" | "module_too_large" | "module_over_limits" | "module_not_compiled" | "manifest_invalid" | "assets_invalid" | "assets_too_large" | "module_conflict" | "task_not_found" | "task_already_ended" | "task_not_ended" | "task_has_no_result" | "idempotency_conflict" | "idempotency_key_invalid" | "invalid_id" | "invalid_query" | "invalid_cursor" | "unknown_status" | "not_found" | "method_not_allowed" | "request_timeout" | "feeds_full" | "origin_refused" | "upgrade_required" | "database_unavailable" | "nats_unavailable" | "unauthenticated" | "permission_denied" | "host_refused" | "rate_limited" | "precondition_failed" | "token_not_found" | "token_invalid" | "tokens_full" | "internal";
         /** @description What has changed within a moment. */
         FeedChange: {
             /**
