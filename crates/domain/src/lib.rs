@@ -5,6 +5,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod access;
+mod addresses;
 pub mod assets;
 pub mod binding;
 pub mod blob;
@@ -47,6 +48,7 @@ pub mod time;
 pub mod webhook;
 pub mod work;
 
+pub use addresses::{Addresses, OfAddress};
 pub use blob::{BlobDigest, BlobRef};
 pub use cluster::{HostInfo, HostOrder, HostStatus, HostWish, Lane, Lease, Term};
 pub use id::{Attempt, BatchId, DeliveryId, HostId, ModuleDigest, OperationId, TaskId};

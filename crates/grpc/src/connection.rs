@@ -1,7 +1,8 @@
 //! Connections of gRPC: accepted while there are places, with TLS where that is set.
 //!
 //! Used by [`crate::serve`]. Guarantees: an accept or a handshake that fails ends no other connection, and a handshake that takes its time
-//! holds none up; each connection keeps its place until it is closed.
+//! holds none up; each connection keeps its place until it is
+//! closed; an address has so many at most.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
+use tasklane_domain::{Addresses, OfAddress};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -40,7 +42,20 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 pub(crate) struct Connection {
     stream: Box<dyn Duplex>,
     peer: SocketAddr,
-    _place: OwnedSemaphorePermit,
+    place: Place,
+}
+
+/// Its place among all, and among those of its address, until it is closed.
+struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_address: OfAddress,
+}
+
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    pub(crate) all: usize,
+    pub(crate) of_address: usize,
 }
 
 impl Connected for Connection {
@@ -74,20 +89,22 @@ impl AsyncWrite for Connection {
 /// One connection after the other, until it is dropped.
 pub(crate) fn connections(
     listener: TcpListener,
-    most: usize,
+    most: Most,
     tls: Option<Acceptor>,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let (ready, taken) = mpsc::channel(READY_MAX);
-    tokio::spawn(accept_all(listener, Arc::new(Semaphore::new(most)), tls, ready));
+    let places = Places { all: Arc::new(Semaphore::new(most.all)), addresses: Addresses::default(), most };
+    tokio::spawn(accept_all(listener, places, tls, ready));
     ReceiverStream::new(taken).map(Ok)
 }
 
-async fn accept_all(
-    listener: TcpListener,
-    places: Arc<Semaphore>,
-    tls: Option<Acceptor>,
-    ready: mpsc::Sender<Connection>,
-) {
+struct Places {
+    all: Arc<Semaphore>,
+    addresses: Addresses,
+    most: Most,
+}
+
+async fn accept_all(listener: TcpListener, places: Places, tls: Option<Acceptor>, ready: mpsc::Sender<Connection>) {
     loop {
         let accepted = tokio::select! {
             () = ready.closed() => return,
@@ -102,14 +119,17 @@ async fn accept_all(
     }
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Connection> {
-    let place = places.clone().acquire_owned().await.ok()?;
+/// The next one, unless its address has as many as it may have: then it is closed.
+async fn accept(listener: &TcpListener, places: &Places) -> Option<Connection> {
+    let of_all = places.all.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => {
+            let of_address = places.addresses.enter(peer.ip().to_canonical(), places.most.of_address)?;
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "a connection went away at once");
             }
-            Some(Connection { stream: Box::new(stream), peer, _place: place })
+            let place = Place { _of_all: of_all, _of_address: of_address };
+            Some(Connection { stream: Box::new(stream), peer, place })
         }
         Err(error) => {
             tracing::warn!(%error, "a gRPC connection could not be accepted");
@@ -120,10 +140,10 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Conne
 }
 
 async fn shake_hands(acceptor: TlsAcceptor, connection: Connection, ready: mpsc::Sender<Connection>) {
-    let Connection { stream, peer, _place: place } = connection;
+    let Connection { stream, peer, place } = connection;
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
         // Nobody takes it when the end was asked for: it is closed.
-        Ok(Ok(stream)) => drop(ready.send(Connection { stream: Box::new(stream), peer, _place: place }).await),
+        Ok(Ok(stream)) => drop(ready.send(Connection { stream: Box::new(stream), peer, place }).await),
         Ok(Err(error)) => tracing::debug!(%error, %peer, "a handshake of gRPC failed"),
         Err(_) => tracing::debug!(%peer, "a handshake of gRPC took too long"),
     }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use crate::cluster::ClusterService;
-use crate::connection::{Acceptor, connections};
+use crate::connection::{Acceptor, Most, connections};
 use crate::door::Door;
 use crate::modules::ModulesService;
 use crate::proto;
@@ -21,6 +21,8 @@ pub struct GrpcSettings {
     pub message_bytes_max: usize,
     /// Connections at once; more wait to be accepted. Default 10,000.
     pub connections_max: usize,
+    /// Connections at once of one address; more are closed at once. Default 5,000.
+    pub connections_per_address_max: usize,
     /// Calls at once on one connection. Default 256.
     pub streams_max: u32,
     /// How long calls under way may take after a stop was asked for. Default 10 s.
@@ -32,6 +34,7 @@ impl Default for GrpcSettings {
         Self {
             message_bytes_max: 4 * 1024 * 1024,
             connections_max: 10_000,
+            connections_per_address_max: 5_000,
             streams_max: 256,
             drain_timeout: Duration::from_secs(10),
         }
@@ -88,7 +91,8 @@ pub async fn serve(
             reporter.set_not_serving::<proto::tasks_server::TasksServer<TasksService>>().await;
         }
     };
-    let incoming = connections(listener, settings.connections_max, tls);
+    let most = Most { all: settings.connections_max, of_address: settings.connections_per_address_max };
+    let incoming = connections(listener, most, tls);
     let serving = server.serve_with_incoming_shutdown(incoming, drained);
     tokio::select! {
         served = serving => Ok(served?),
