@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use tasklane_tests::{Dev, taskctl};
 
 /// The pages, in an order in which each finds what it needs.
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 23] = [
     "examples",
     "dependences",
     "retries",
@@ -30,6 +30,8 @@ const PAGES: [&str; 21] = [
     "modules-c",
     "modules-wasi",
     "assets",
+    "clients",
+    "migration",
 ];
 /// Between the outputs of two blocks.
 const MARK: &str = "%%% next block %%%";

@@ -3,18 +3,21 @@
 use std::path::{Path, PathBuf};
 
 /// Documents that are checked.
-const DOCUMENTS: [&str; 21] = [
+const DOCUMENTS: [&str; 25] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/ARCHITECTURE.md",
     "docs/access.md",
     "docs/api.md",
+    "docs/clients.md",
     "docs/cli.md",
     "docs/config.md",
     "docs/errors.md",
     "docs/grpc.md",
     "docs/metrics.md",
+    "docs/migration.md",
     "docs/modules-c.md",
+    "docs/modules-go.md",
     "docs/modules-python.md",
     "docs/modules-rust.md",
     "docs/modules-typescript.md",
@@ -23,6 +26,7 @@ const DOCUMENTS: [&str; 21] = [
     "docs/operations.md",
     "docs/tracing.md",
     "docs/performance.md",
+    "docs/projects.md",
     "bench/README.md",
     "plugins/README.md",
 ];
@@ -44,8 +48,17 @@ const ROOTS: [&str; 14] = [
     ".ci/",
 ];
 
+/// What must be the same in two places, since each is used without the other.
+const COPIES: [(&str, &str); 2] = [
+    ("wit/task.wit", "sdk/wit/deps/tasklane-task/task.wit"),
+    ("dashboard/src/lib/api/schema.d.ts", "sdk/client-ts/schema.d.ts"),
+];
+
 /// Looks at every document.
 pub(crate) fn documents() -> anyhow::Result<()> {
+    for (one, copy) in COPIES {
+        anyhow::ensure!(std::fs::read(one)? == std::fs::read(copy)?, "{copy} is not {one}: copy it");
+    }
     let mut missing = Vec::new();
     for document in DOCUMENTS {
         let text = std::fs::read_to_string(document)?;

@@ -12,8 +12,8 @@ pub(crate) struct Options {
     /// Only these steps, by the first word of their names.
     #[arg(long)]
     only: Vec<String>,
-    /// Afterwards instructions of the hot paths against the counts that are kept, all of the dashboard in a real browser, completions in zsh
-    /// and fish, and fuzzing, one minute for each target. With `--only`, those of them that it names.
+    /// Afterwards instructions of the hot paths against the counts that are kept, all of the dashboard in a real browser, the pages on C and
+    /// Go, completions in zsh and fish, and fuzzing, one minute for each target. With `--only`, those of them that it names.
     #[arg(long)]
     long: bool,
 }
@@ -34,9 +34,10 @@ const STEPS: [Step; 10] = [
 ];
 
 /// What `--long` runs afterwards.
-const LONG_STEPS: [Step; 4] = [
+const LONG_STEPS: [Step; 5] = [
     ("instructions (of the hot paths, counted)", bench::gate),
     ("all-browser (all of the dashboard in Chromium)", dashboard::test),
+    ("pages (C and Go, from empty directories)", pages),
     ("shells (completions in zsh and fish)", shells),
     ("fuzz", || fuzz::run(&fuzz::Options::default())),
 ];
@@ -115,6 +116,13 @@ fn tests() -> anyhow::Result<()> {
     run_command(command.env("TASKLANE_NATS_SERVER", setup::nats_server()?))
 }
 
+/// The pages whose toolchains are large downloads.
+fn pages() -> anyhow::Result<()> {
+    let args =
+        ["test", "--release", "--locked", "--package", "tasklane-tests", "--test", "five_minutes", "--", "--ignored"];
+    run_command(cargo(&args).env("TASKLANE_NATS_SERVER", setup::nats_server()?))
+}
+
 /// The tests that need more shells than every machine has.
 fn shells() -> anyhow::Result<()> {
     setup::shells()?;
@@ -123,6 +131,21 @@ fn shells() -> anyhow::Result<()> {
 }
 
 fn sdk() -> anyhow::Result<()> {
+    sdk_rust()?;
+    sdk_typescript()?;
+    run_command(Command::new("python3").args(["-m", "unittest", "discover", "-s", "sdk/python/tests"]))
+}
+
+/// Types and tests of the SDK in plain Node, and types of the client.
+fn sdk_typescript() -> anyhow::Result<()> {
+    plugins::npm()?;
+    for project in ["sdk/ts/tests", "sdk/client-ts/tests"] {
+        run_command(Command::new("plugins/node_modules/.bin/tsc").args(["--project", project]))?;
+    }
+    run_command(Command::new("node").args(["bin/tasklane.mjs", "test", "tests/sdk.test.ts"]).current_dir("sdk/ts"))
+}
+
+fn sdk_rust() -> anyhow::Result<()> {
     run_cargo(&[
         "test",
         "--release",
@@ -131,6 +154,7 @@ fn sdk() -> anyhow::Result<()> {
         "plugins/Cargo.toml",
         "--package",
         "tasklane-sdk",
+        "--all-features",
     ])?;
     run_cargo(&[
         "test",
