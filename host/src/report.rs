@@ -11,7 +11,7 @@ use tasklane_domain::error::QueueError;
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::work::{Delivery, Progress, ReportBody};
 use tasklane_domain::{Outcome, Report};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::host::Room;
 use crate::sandbox::guest::ProgressSink;
@@ -45,6 +45,14 @@ pub(crate) enum Message {
 #[derive(Clone)]
 pub(crate) struct Reporter {
     messages: mpsc::Sender<Message>,
+    /// Told of the end of an urgent task, which does not wait until others have gathered.
+    hurry: Arc<Notify>,
+}
+
+/// What the loop reads.
+pub(crate) struct Waiting {
+    messages: mpsc::Receiver<Message>,
+    hurry: Arc<Notify>,
 }
 
 fn report_of(room: &Room, delivery: &Delivery, body: ReportBody) -> Report {
@@ -52,14 +60,17 @@ fn report_of(room: &Room, delivery: &Delivery, body: ReportBody) -> Report {
 }
 
 impl Reporter {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Message>) {
-        let (messages, waiting) = mpsc::channel(WAITING_MAX);
-        (Self { messages }, waiting)
+    pub(crate) fn new() -> (Self, Waiting) {
+        let ((messages, waiting), hurry) = (mpsc::channel(WAITING_MAX), Arc::new(Notify::new()));
+        (Self { messages, hurry: hurry.clone() }, Waiting { messages: waiting, hurry })
     }
 
     /// Reports the end of a delivery.
     pub(crate) async fn report(&self, room: &Room, delivery: &Delivery, body: ReportBody) {
         self.send(Message::Final(report_of(room, delivery, body))).await;
+        if delivery.order.priority.is_urgent() {
+            self.hurry.notify_one();
+        }
     }
 
     /// Reports something on the way.
@@ -101,7 +112,7 @@ impl Reporter {
 }
 
 /// Publishes until every [`Reporter`] is gone.
-pub(crate) async fn run(room: Arc<Room>, mut waiting: mpsc::Receiver<Message>) {
+pub(crate) async fn run(room: Arc<Room>, Waiting { messages: mut waiting, hurry }: Waiting) {
     let mut messages = Vec::with_capacity(BATCH_MAX);
     while waiting.recv_many(&mut messages, BATCH_MAX).await > 0 {
         let begun = Instant::now();
@@ -126,7 +137,10 @@ pub(crate) async fn run(room: Arc<Room>, mut waiting: mpsc::Receiver<Message>) {
             }
         }
         // A lone report goes at once; under load the next ones gather instead of waking this loop one by one.
-        tokio::time::sleep_until((begun + interval).into()).await;
+        tokio::select! {
+            () = tokio::time::sleep_until((begun + interval).into()) => {}
+            () = hurry.notified() => {}
+        }
     }
 }
 

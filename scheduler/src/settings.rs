@@ -69,7 +69,7 @@ impl Default for SchedulerSettings {
             blob_grace: Duration::from_secs(3_600),
             retention: KeepTimes::default(),
             retention_interval: Duration::from_secs(30),
-            batch_rows_max: 1_000,
+            batch_rows_max: 2_000,
             webhooks: WebhookSettings::default(),
             tracing: Tracing::default(),
         }

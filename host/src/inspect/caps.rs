@@ -21,8 +21,8 @@ const IMPORTS_MAX: u64 = 4_000;
 const EXPORTS_MAX: u64 = 100_000;
 /// Most globals in all parts together.
 const GLOBALS_MAX: u64 = 20_000;
-/// Most segments of data and of elements in all parts together.
-const SEGMENTS_MAX: u64 = 40_000;
+/// Most segments of data and of elements in all parts together. Go's linker makes 42,000 of a program of 30 lines.
+const SEGMENTS_MAX: u64 = 80_000;
 /// Most core modules and components in one component.
 const PARTS_MAX: u64 = 256;
 /// Deepest component in components.

@@ -3,11 +3,13 @@
 //! Leader only. Sleeps exactly until the next due time, or until a nudge tells of a sooner one; looks by itself at least every
 //! [`LOOK_INTERVAL_MAX`], since nudges are best effort. A crash between commit and publish is mended by `rescue`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tasklane_domain::error::StoreError;
 use tasklane_domain::operation::{Operation, Progress};
 use tasklane_domain::{TaskId, Term, Timestamp, WorkOrder};
+use tokio::sync::Semaphore;
 
 use super::admit::nudge_admit;
 use super::announce;
@@ -21,15 +23,18 @@ const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(5);
 const OPERATION_ROWS_MAX: u32 = 500;
 /// Tasks in one message to the hosts.
 const CANCELS_PER_MESSAGE_MAX: usize = 1_000;
+/// Batches of due tasks that are on their way to JetStream while the next one is queued.
+const PUBLISHED_AT_ONCE: usize = 2;
 /// Wait after an error.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
 
 /// Runs until the office is over.
 pub(crate) async fn run(room: Room, office: Office) {
     let mut nudges = subscribe(&room).await;
+    let publishing = Arc::new(Semaphore::new(PUBLISHED_AT_ONCE));
     while let Some(term) = office.term_if_trusted() {
         let now = room.clock.now();
-        let wake_at = match look(&room, term, now).await {
+        let wake_at = match look(&room, term, now, &publishing).await {
             Ok(wake_at) => wake_at,
             Err(error) => {
                 note_failure(&room, &office, "due", &error);
@@ -44,7 +49,7 @@ pub(crate) async fn run(room: Room, office: Office) {
 }
 
 /// One look: returns when to look again.
-async fn look(room: &Room, term: Term, now: Timestamp) -> Result<Timestamp, StoreError> {
+async fn look(room: &Room, term: Term, now: Timestamp, publishing: &Arc<Semaphore>) -> Result<Timestamp, StoreError> {
     let limit = room.settings.batch_rows_max;
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let expired = room.ports.leader.expire(term, now, limit).await?;
@@ -54,7 +59,7 @@ async fn look(room: &Room, term: Term, now: Timestamp) -> Result<Timestamp, Stor
     let full = expired.count.max(promoted.ready.len() + promoted.held) >= most;
     announce(room, &expired.settled).await;
     dispatch(room, expired.ready).await;
-    dispatch(room, promoted.ready).await;
+    dispatch_aside(room, promoted.ready, publishing).await;
     if promoted.held > 0 {
         nudge_admit(room).await;
     }
@@ -67,6 +72,20 @@ pub(super) async fn dispatch(room: &Room, orders: Vec<WorkOrder>) {
     if !orders.is_empty() {
         room.ports.dispatcher.dispatch(orders).await;
     }
+}
+
+/// Publishes while the next batch is queued: one waits for JetStream, the other for the database. What is lost on the way is rescued, as after a
+/// crash between the two.
+async fn dispatch_aside(room: &Room, orders: Vec<WorkOrder>, publishing: &Arc<Semaphore>) {
+    if orders.is_empty() {
+        return;
+    }
+    let Ok(permit) = publishing.clone().acquire_owned().await else { return };
+    let room = room.clone();
+    tokio::spawn(async move {
+        dispatch(&room, orders).await;
+        drop(permit);
+    });
 }
 
 /// Takes the oldest bulk operation a batch further; `true` while there may be more to do.
