@@ -65,7 +65,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
         for (at, server) in [&one, &two].into_iter().enumerate() {
             let cores = at + 1;
             floor[at].push(floor_rate(cores, &payload.to_string()).await?);
-            ours[at].push(rate(server, &task, options.tasks * cores).await?);
+            let at_least = Duration::from_secs_f64(options.tasks as f64 * options.ms / 1_000.0);
+            ours[at].push(rate(server, &task, options.tasks * cores, at_least).await?);
         }
     }
     let (ours, floor) = (ours.map(|rates| median(&rates)), floor.map(|rates| median(&rates)));
@@ -92,10 +93,12 @@ async fn start(cores: usize) -> anyhow::Result<Server> {
     server
 }
 
-async fn rate(server: &Server, task: &serde_json::Value, count: usize) -> anyhow::Result<f64> {
+/// It takes `at_least` so long, in which nobody looks: a look costs what many tasks cost.
+async fn rate(server: &Server, task: &serde_json::Value, count: usize, at_least: Duration) -> anyhow::Result<f64> {
     let wanted = settled(&server.client).await? + count as f64;
     let begun = Instant::now();
     server.client.submit_many(task, count).await?;
+    tokio::time::sleep(at_least.saturating_sub(begun.elapsed())).await;
     while settled(&server.client).await? < wanted {
         anyhow::ensure!(begun.elapsed() < PATIENCE, "a round did not end in time");
         tokio::time::sleep(LOOK_INTERVAL).await;

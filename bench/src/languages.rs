@@ -55,10 +55,12 @@ fn task(language: &str) -> Value {
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let server = Server::start().await?;
-    let mut answers = Vec::new();
+    let (mut answers, mut deploys) = (Vec::new(), Vec::new());
     for language in LANGUAGES {
         let manifest = json!({"name": format!("checksum-{language}"), "version": "1.0.0"});
+        let begun = Instant::now();
         server.client.deploy_with(manifest, &wasm(language)?).await.context(language)?;
+        deploys.push(begun.elapsed().as_secs_f64());
         answers.push(answer(&server.client, language).await?);
     }
     anyhow::ensure!(answers.windows(2).all(|pair| pair.first() == pair.last()), "they disagree: {answers:?}");
@@ -69,12 +71,26 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
         }
     }
     let mut lines = Vec::new();
-    for (language, rates) in LANGUAGES.into_iter().zip(&rates) {
+    for ((language, rates), deploy) in LANGUAGES.into_iter().zip(&rates).zip(deploys) {
+        lines.extend(module(language, deploy)?);
         let own = own_micros(&server.client, language).await?;
         lines.push(Line::new(format!("checksum of 4 KiB in {language}"), median(rates), "tasks/s"));
         lines.push(Line::new(format!("of it in the sandbox, {language}, one after the other"), own, "µs"));
     }
     Ok(Report { lines, details: json!({"rates": rates, "answer": answers.first()}) })
+}
+
+/// What a module weighs, how long its toolchain took for it, and how long its deploy took, which compiles it.
+fn module(language: &str, deploy: f64) -> anyhow::Result<[Line; 3]> {
+    let bytes = wasm(language)?.metadata()?.len();
+    let built = workspace().join(format!("plugins/target/kinds/checksum-{language}.seconds"));
+    let built = std::fs::read_to_string(&built)
+        .with_context(|| format!("{} is missing: `cargo xtask bench languages` writes it", built.display()))?;
+    Ok([
+        Line::new(format!("module in {language}"), bytes as f64 / 1024.0, "KiB"),
+        Line::new(format!("to build it, {language}"), built.trim().parse()?, "s"),
+        Line::new(format!("to deploy it, compiled by the server, {language}"), deploy, "s"),
+    ])
 }
 
 /// What it answers.

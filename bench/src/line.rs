@@ -28,8 +28,8 @@ pub(crate) struct Line {
 pub(crate) struct Beside {
     pub(crate) what: String,
     pub(crate) value: f64,
-    /// The figure, divided by this one.
-    pub(crate) ratio: f64,
+    /// The figure, divided by this one, unless that is nothing.
+    pub(crate) ratio: Option<f64>,
 }
 
 /// What is wanted.
@@ -48,7 +48,7 @@ impl Line {
     }
 
     pub(crate) fn beside(mut self, what: impl Into<String>, value: f64) -> Self {
-        self.beside = Some(Beside { what: what.into(), value, ratio: self.value / value });
+        self.beside = Some(Beside { what: what.into(), value, ratio: (value != 0.0).then_some(self.value / value) });
         self
     }
 
@@ -64,7 +64,7 @@ impl Line {
     }
 
     pub(crate) fn ratio(&self) -> Option<f64> {
-        self.beside.as_ref().map(|beside| beside.ratio)
+        self.beside.as_ref().and_then(|beside| beside.ratio)
     }
 
     /// The cells of its row after the benchmark's name.
