@@ -4,11 +4,12 @@ mod assets;
 mod batch;
 mod blob;
 mod context;
-mod deploy;
+pub(crate) mod deploy;
 mod events;
 mod flow;
 mod host;
 mod kv;
+mod local;
 mod look;
 mod man;
 mod module;
@@ -16,11 +17,13 @@ mod namespace;
 mod operation;
 mod payload;
 mod permission;
+mod project;
 mod prompt;
 mod retention;
 mod run;
 mod schedule;
 mod secret;
+mod stand_in;
 mod task;
 pub(crate) mod token;
 mod wait;
@@ -87,6 +90,9 @@ async fn once(cli: Cli, walls: Walls) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Dev(args) => Box::pin(roles::dev::run(*args)).await?,
         Command::Serve(args) => Box::pin(roles::serve(*args, walls)).await?,
+        Command::New(args) => project::new(cli.global.output, &args)?,
+        Command::Build(args) => project::build(cli.global.output, &args)?,
+        Command::Run(args) if args.local => return Box::pin(local::run(cli.global.output, *args)).await,
         Command::Doctor(args) => return Box::pin(doctor::run(*args, &cli.global)).await,
         Command::Context(command) => context::run(&cli.global, command)?,
         Command::Completions { shell } => crate::complete::script(shell)?,
@@ -130,6 +136,8 @@ async fn asked(client: &Client, format: Format, command: Command) -> anyhow::Res
         Command::Wait(args) => return wait::run(client, format, args).await,
         Command::Dev(_)
         | Command::Serve(_)
+        | Command::New(_)
+        | Command::Build(_)
         | Command::Doctor(_)
         | Command::Context(_)
         | Command::Completions { .. }

@@ -13,7 +13,9 @@ mod context;
 mod doctor;
 mod failure;
 mod output;
+mod project;
 mod roles;
+mod sdk;
 mod secret_text;
 mod top;
 

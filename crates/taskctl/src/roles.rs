@@ -10,6 +10,7 @@ mod nats_service;
 mod parts;
 mod signals;
 pub(crate) mod walls;
+mod watch;
 
 use std::net::SocketAddr;
 
