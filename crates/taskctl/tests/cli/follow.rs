@@ -118,16 +118,20 @@ fn following_goes_on_over_a_restart_of_the_server() {
     let mut watch = Going::start(&dev, &["tasks", "watch", &id]);
     let mut events = Going::start(&dev, &["events", "-f", "--module", "unlucky"]);
     assert!(watch.line().contains("scheduled"));
+    let heard = |dev: &Dev, events: &Going| {
+        let id = dev.submit(&["unlucky", "--max-attempts", "1"]);
+        let soon = || events.out.recv_timeout(Duration::from_millis(500)).ok();
+        std::iter::from_fn(soon).any(|line| line.contains(&id)).then_some(())
+    };
+    // The feed must be open before it can be lost, and programs start as late as they like.
+    wait_for("an event of the server's first life", || heard(&dev, &events));
     assert_eq!(dev.stop(), 0);
     dev.start_again();
     assert!(logs.line().contains("bad luck"));
     assert_eq!(logs.ends(), 0);
     assert!(watch.line_with("failed").contains("exit_code"));
     assert_eq!(watch.ends(), 1, "the exit code tells the outcome");
-    wait_for("an event of the server's second life", || {
-        dev.submit(&["unlucky", "--max-attempts", "1"]);
-        events.out.recv_timeout(Duration::from_millis(500)).ok()
-    });
+    wait_for("an event of the server's second life", || heard(&dev, &events));
     send(events.child.id(), Signal::TERM);
     events.ends();
     assert!(events.notes().contains("the feed is lost"));
