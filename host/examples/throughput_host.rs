@@ -90,8 +90,11 @@ impl ModuleCache for Endless {
     async fn put(&self, _: &ModuleRef, _: &Manifest, _: Bytes) -> Result<(), QueueError> {
         Ok(())
     }
-    async fn get(&self, _: &ModuleRef) -> Result<(Manifest, Bytes), QueueError> {
-        Ok((self.manifest.clone(), self.wasm.clone()))
+    async fn manifest(&self, _: &ModuleRef) -> Result<Manifest, QueueError> {
+        Ok(self.manifest.clone())
+    }
+    async fn wasm(&self, _: &ModuleRef) -> Result<Bytes, QueueError> {
+        Ok(self.wasm.clone())
     }
     async fn put_assets(&self, _: tasklane_domain::BlobDigest, _: Bytes) -> Result<(), QueueError> {
         Ok(())
@@ -216,6 +219,7 @@ async fn measure() -> anyhow::Result<f64> {
     let ports = HostPorts {
         work: world.clone(),
         reports: world.clone(),
+        urgent_reports: world.clone(),
         modules: world.clone(),
         registry: world.clone(),
         control: world.clone(),

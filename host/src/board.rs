@@ -182,6 +182,11 @@ impl Board {
         self.running.load(Ordering::Relaxed)
     }
 
+    /// Attempts that have ended, ever.
+    pub(crate) fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn buffered(&self) -> usize {
         self.waiting.lock().len()
     }
@@ -286,19 +291,36 @@ impl Board {
         }
     }
 
-    pub(crate) fn push(&self, deliveries: Vec<Delivery>) {
-        let count = deliveries.len();
-        let urgent = deliveries.iter().filter(|delivery| delivery.order.priority.is_urgent()).count();
-        let since = Instant::now();
-        let mut waiting = self.waiting.lock();
+    /// Takes what has come in. What a pull brings that stood already when nothing more was to be taken is held, and given back to the caller to be
+    /// handed back.
+    pub(crate) fn push(&self, deliveries: Vec<Delivery>) -> Vec<Delivery> {
+        self.hold(&deliveries);
+        if self.is_draining() {
+            return deliveries;
+        }
+        self.line_up(deliveries);
+        Vec::new()
+    }
+
+    /// Keeps what each is acknowledged with.
+    fn hold(&self, deliveries: &[Delivery]) {
         let mut held = self.held.lock();
         for delivery in deliveries {
             let stop = Arc::new(Stop::default());
             held.insert((delivery.order.task, delivery.id), Held { token: delivery.token.clone(), stop });
+        }
+    }
+
+    fn line_up(&self, deliveries: Vec<Delivery>) {
+        let count = deliveries.len();
+        let urgent = deliveries.iter().filter(|delivery| delivery.order.priority.is_urgent()).count();
+        let since = Instant::now();
+        let mut waiting = self.waiting.lock();
+        for delivery in deliveries {
             let order = Reverse(self.arrivals.fetch_add(1, Ordering::Relaxed));
             waiting.push(Waiting { priority: delivery.order.priority, order, since, delivery });
         }
-        drop((waiting, held));
+        drop(waiting);
         self.available.add_permits(count);
         self.urgent_available.add_permits(urgent);
     }

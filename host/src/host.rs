@@ -17,6 +17,7 @@ use crate::assets::AssetCache;
 use crate::blobs::Blobs;
 use crate::board::{Board, Seat, SlotKind};
 use crate::egress::{EgressError, Gateway};
+use crate::give_back;
 use crate::heartbeat;
 use crate::in_flight::InFlight;
 use crate::levels::GuestThreads;
@@ -48,6 +49,8 @@ pub struct HostPorts {
     pub work: Arc<dyn WorkSource>,
     /// The way back.
     pub reports: Arc<dyn ReportSink>,
+    /// The way back of urgent tasks.
+    pub urgent_reports: Arc<dyn ReportSink>,
     /// Modules.
     pub modules: Arc<dyn ModuleCache>,
     /// Heartbeats.
@@ -215,13 +218,15 @@ impl Host {
     pub async fn run(&self, drain: CancellationToken, stop: CancellationToken) {
         let Some(guests) = &self.guests else { return };
         let untold = quarantine::begin(&self.room).await;
-        let (reporter, reports) = Reporter::new();
+        let (reporter, [common, urgent]) = Reporter::new(&self.room.ports);
         let over = CancellationToken::new();
         let io = [
-            tokio::spawn(report::run(self.room.clone(), reports)),
+            tokio::spawn(report::run(self.room.clone(), common)),
+            tokio::spawn(report::run(self.room.clone(), urgent)),
             tokio::spawn(heartbeat::beats(self.room.clone(), drain.clone(), over.clone())),
             tokio::spawn(heartbeat::progress_acks(self.room.clone(), over.clone())),
             tokio::spawn(heartbeat::cancels(self.room.clone(), over.clone())),
+            tokio::spawn(give_back::at_rest(self.room.clone(), over.clone())),
             tokio::spawn(voices::answer(self.room.clone(), over.clone())),
             tokio::spawn(orders::orders(self.room.clone(), over.clone())),
             tokio::spawn(quarantine::watch(self.room.clone(), untold, over.clone())),
@@ -239,8 +244,9 @@ impl Host {
         bounded("the last reports were not sent; their work will be delivered again", reporter.flush()).await;
         drop(reporter);
         bounded("the goodbye was not heard", heartbeat::leave(&self.room)).await;
-        let [reports, ..] = &io;
-        reports.abort();
+        let [common, urgent, ..] = &io;
+        common.abort();
+        urgent.abort();
         tracing::info!("the host has drained");
     }
 }

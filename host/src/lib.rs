@@ -11,6 +11,7 @@ mod board;
 mod egress;
 mod fetch;
 mod fit;
+mod give_back;
 mod heartbeat;
 mod host;
 mod in_flight;

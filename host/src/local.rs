@@ -118,26 +118,20 @@ impl LocalModule {
     /// [`LocalError`] when the bytes are no component that can run here.
     pub fn load_counted(wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
         let engine = engine::counted().map_err(engine_error)?;
-        let kind = inspect::inspect(wasm)?;
+        inspect::inspect(wasm)?;
         let compiled = engine.precompile_component(wasm).map_err(engine_error)?;
-        Self::link(engine, kind, &compiled, wasm, manifest)
+        Self::link(engine, &compiled, wasm, manifest)
     }
 
     fn load_into(engine: Engine, wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
         let kind = inspect::inspect(wasm)?;
         let compiled = compile_here(kind == ModuleKind::CommandP1, wasm).map_err(engine_error)?;
-        Self::link(engine, kind, &compiled, wasm, manifest)
+        Self::link(engine, &compiled, wasm, manifest)
     }
 
-    fn link(
-        engine: Engine,
-        kind: ModuleKind,
-        compiled: &[u8],
-        wasm: &[u8],
-        manifest: Manifest,
-    ) -> Result<Self, LocalError> {
+    fn link(engine: Engine, compiled: &[u8], wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
         let linkers = Linkers::new(&engine).map_err(engine_error)?;
-        let prepared = prepare(&engine, &linkers, kind, compiled).map_err(engine_error)?;
+        let prepared = prepare(&engine, &linkers, compiled).map_err(engine_error)?;
         let digest = ModuleDigest::from_bytes(sha(wasm));
         let reference = ModuleRef { name: manifest.name.clone(), version: manifest.version.clone(), digest };
         Ok(Self {

@@ -167,15 +167,16 @@ impl Modules {
 
     async fn load(&self, module: &ModuleRef) -> Result<Loaded, LoadError> {
         let begun = Instant::now();
-        let (manifest, wasm) = self.source.get(module).await?;
-        let (bytes, digest) = (wasm.clone(), module.digest);
-        let (kind, kept) = self.aside(move |parts| parts.look(&bytes, &digest)).await?;
+        let digest = module.digest;
+        // What was compiled before was looked at before that: its wasm is not needed.
+        let kept = self.aside(move |parts| Ok(parts.kept(&digest)));
+        let (manifest, kept) = tokio::try_join!(async { Ok(self.source.manifest(module).await?) }, kept)?;
         let (prepared, place) = match kept {
-            Some(compiled) => {
+            Some(prepared) => {
                 self.loaded_from("disk");
-                (self.aside(move |parts| parts.prepare(kind, &compiled)).await?, "disk")
+                (prepared, "disk")
             }
-            None => self.obtain(kind, digest, &wasm).await?,
+            None => self.obtain(digest, self.source.wasm(module).await?).await?,
         };
         let assets = self.assets(module, &manifest).await?;
         self.metrics.load_seconds.with_label_values(&[place]).observe(begun.elapsed().as_secs_f64());
@@ -194,17 +195,14 @@ impl Modules {
     }
 
     /// From another process, or compiled here; and which it was.
-    async fn obtain(
-        &self,
-        kind: ModuleKind,
-        digest: ModuleDigest,
-        wasm: &[u8],
-    ) -> Result<(Prepared, &'static str), LoadError> {
+    async fn obtain(&self, digest: ModuleDigest, wasm: Bytes) -> Result<(Prepared, &'static str), LoadError> {
+        let bytes = wasm.clone();
+        let kind = self.aside(move |_| look(&bytes, &digest)).await?;
         let caches = &self.parts.caches;
         let is_awaited = match caches.shared.find(&digest).await {
             Found::Code(compiled) => {
                 self.loaded_from("shared");
-                let kept = self.aside(move |parts| parts.keep_and_prepare(kind, &digest, &compiled).1);
+                let kept = self.aside(move |parts| parts.keep_and_prepare(&digest, &compiled).1);
                 return Ok((kept.await?, "shared"));
             }
             Found::Compile(is_awaited) => is_awaited,
@@ -213,9 +211,9 @@ impl Modules {
         let obtained = async {
             let compiled = {
                 let _timer = self.metrics.compile_seconds.start_timer();
-                caches.compiler.compile(kind, wasm).await?
+                caches.compiler.compile(kind, &wasm).await?
             };
-            let kept = self.aside(move |parts| Ok(parts.keep_and_prepare(kind, &digest, &compiled)));
+            let kept = self.aside(move |parts| Ok(parts.keep_and_prepare(&digest, &compiled)));
             let (signed, prepared) = kept.await?;
             caches.shared.put(&digest, signed).await;
             prepared.map(|prepared| (prepared, "compiler"))
@@ -251,28 +249,28 @@ impl Parts {
         self.caches.assets.put(digest, &archive).map_err(|error| LoadError::Assets(error.to_string()))
     }
 
-    /// Whether the bytes are right, their kind, and their compiled code if it is kept.
-    fn look(&self, wasm: &[u8], digest: &ModuleDigest) -> Result<(ModuleKind, Option<Vec<u8>>), LoadError> {
-        if sha2::Sha256::digest(wasm).as_slice() != digest.as_bytes() {
-            return Err(LoadError::Compile("the bytes are not those that were deployed".to_owned()));
-        }
-        let kind = crate::inspect::inspect(wasm).map_err(|error| LoadError::Compile(error.to_string()))?;
-        Ok((kind, self.caches.disk.get(digest)))
+    /// The module ready, if its compiled code is kept here.
+    fn kept(&self, digest: &ModuleDigest) -> Option<Prepared> {
+        let prepared = self.prepare(&self.caches.disk.get(digest)?);
+        prepared.inspect_err(|error| tracing::warn!(%digest, %error, "kept code is compiled again")).ok()
     }
 
     /// Signed for this disk and others, and ready.
-    fn keep_and_prepare(
-        &self,
-        kind: ModuleKind,
-        digest: &ModuleDigest,
-        compiled: &[u8],
-    ) -> (Vec<u8>, Result<Prepared, LoadError>) {
+    fn keep_and_prepare(&self, digest: &ModuleDigest, compiled: &[u8]) -> (Vec<u8>, Result<Prepared, LoadError>) {
         let signed = self.caches.signer.sign(digest, compiled);
         self.caches.disk.put(digest, &signed);
-        (signed, self.prepare(kind, compiled))
+        (signed, self.prepare(compiled))
     }
 
-    fn prepare(&self, kind: ModuleKind, compiled: &[u8]) -> Result<Prepared, LoadError> {
-        prepared::prepare(&self.engine, &self.linkers, kind, compiled)
+    fn prepare(&self, compiled: &[u8]) -> Result<Prepared, LoadError> {
+        prepared::prepare(&self.engine, &self.linkers, compiled)
     }
+}
+
+/// Whether the bytes are right, and their kind.
+fn look(wasm: &[u8], digest: &ModuleDigest) -> Result<ModuleKind, LoadError> {
+    if sha2::Sha256::digest(wasm).as_slice() != digest.as_bytes() {
+        return Err(LoadError::Compile("the bytes are not those that were deployed".to_owned()));
+    }
+    crate::inspect::inspect(wasm).map_err(|error| LoadError::Compile(error.to_string()))
 }

@@ -56,7 +56,7 @@ pub(crate) async fn intake(room: &Arc<Room>, reporter: &Reporter, drain: &Cancel
             () = room.board.ordered() => {}
             () = room.board.wants_more(), if parking != Parking::Allowed => {}
             received = room.ports.work.receive(most, parking) => match received {
-                Ok(deliveries) => room.board.push(deliveries),
+                Ok(deliveries) => hand_back(room, reporter, room.board.push(deliveries), HandBack::Draining).await,
                 Err(error) => {
                     tracing::warn!(%error, "no work could be received");
                     tokio::time::sleep(ERROR_PAUSE).await;

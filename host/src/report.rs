@@ -1,7 +1,8 @@
 //! report: what attempts came to, in batches; the work is acknowledged only after JetStream has the report.
 //!
 //! Reports wait in a bounded channel: when NATS is away, slots fill and no more work is taken, and nothing is lost. While one
-//! batch is on its way the next gathers, so batches are as large as the load makes them.
+//! batch is on its way the next gathers, so batches are as large as the load makes them. Reports of urgent tasks have a way of their own
+//! ([`Way`]), and all of one task take the same.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,20 +10,21 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tasklane_domain::error::QueueError;
 use tasklane_domain::log::LogCapture;
+use tasklane_domain::ports::ReportSink;
 use tasklane_domain::work::{Delivery, Progress, ReportBody};
 use tasklane_domain::{Outcome, Report};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
-use crate::host::Room;
+use crate::host::{HostPorts, Room};
 use crate::sandbox::guest::ProgressSink;
 
 /// Reports that may wait.
 const WAITING_MAX: usize = 8_192;
 /// Reports in one batch.
 const BATCH_MAX: usize = 1_024;
-/// Least time between two batches.
+/// Least time between two batches of tasks that are not urgent.
 const BATCH_INTERVAL: Duration = Duration::from_millis(1);
-/// The same after a batch of at least [`MANY`]: each message, and each transaction that settles it, costs the same for few and for many.
+/// The same for all after a batch of at least [`MANY`]: each message, and each transaction that settles it, costs the same for few and for many.
 const BATCH_INTERVAL_OF_MANY: Duration = Duration::from_millis(4);
 /// Reports of a batch that show that a host is busy with short tasks.
 const MANY: usize = 16;
@@ -41,18 +43,19 @@ pub(crate) enum Message {
     Flush(oneshot::Sender<()>),
 }
 
-/// The way to the reporter's loop; clones share it.
+/// The way to the reporter's loops; clones share it.
 #[derive(Clone)]
 pub(crate) struct Reporter {
-    messages: mpsc::Sender<Message>,
-    /// Told of the end of an urgent task, which does not wait until others have gathered.
-    hurry: Arc<Notify>,
+    common: mpsc::Sender<Message>,
+    urgent: mpsc::Sender<Message>,
 }
 
-/// What the loop reads.
-pub(crate) struct Waiting {
-    messages: mpsc::Receiver<Message>,
-    hurry: Arc<Notify>,
+/// One way back: what its loop reads, and where that goes.
+pub(crate) struct Way {
+    waiting: mpsc::Receiver<Message>,
+    sink: Arc<dyn ReportSink>,
+    /// Least time between two batches of few.
+    interval: Duration,
 }
 
 fn report_of(room: &Room, delivery: &Delivery, body: ReportBody) -> Report {
@@ -60,36 +63,38 @@ fn report_of(room: &Room, delivery: &Delivery, body: ReportBody) -> Report {
 }
 
 impl Reporter {
-    pub(crate) fn new() -> (Self, Waiting) {
-        let ((messages, waiting), hurry) = (mpsc::channel(WAITING_MAX), Arc::new(Notify::new()));
-        (Self { messages, hurry: hurry.clone() }, Waiting { messages: waiting, hurry })
+    /// With what its two loops read.
+    pub(crate) fn new(ports: &HostPorts) -> (Self, [Way; 2]) {
+        let ((common, commons), (urgent, urgents)) = (mpsc::channel(WAITING_MAX), mpsc::channel(WAITING_MAX));
+        let ways = [
+            Way { waiting: commons, sink: ports.reports.clone(), interval: BATCH_INTERVAL },
+            Way { waiting: urgents, sink: ports.urgent_reports.clone(), interval: Duration::ZERO },
+        ];
+        (Self { common, urgent }, ways)
+    }
+
+    fn way(&self, delivery: &Delivery) -> &mpsc::Sender<Message> {
+        if delivery.order.priority.is_urgent() { &self.urgent } else { &self.common }
     }
 
     /// Reports the end of a delivery.
     pub(crate) async fn report(&self, room: &Room, delivery: &Delivery, body: ReportBody) {
-        self.send(Message::Final(report_of(room, delivery, body))).await;
-        if delivery.order.priority.is_urgent() {
-            self.hurry.notify_one();
-        }
+        send(self.way(delivery), Message::Final(report_of(room, delivery, body))).await;
     }
 
     /// Reports something on the way.
     pub(crate) async fn tell(&self, room: &Room, delivery: &Delivery, body: ReportBody) {
-        self.send(Message::Interim(report_of(room, delivery, body))).await;
-    }
-
-    async fn send(&self, message: Message) {
-        if self.messages.send(message).await.is_err() {
-            tracing::debug!("a report came after the end; its delivery will come again");
-        }
+        send(self.way(delivery), Message::Interim(report_of(room, delivery, body))).await;
     }
 
     /// Waits until everything reported so far is on its way.
     pub(crate) async fn flush(&self) {
-        let (done, flushed) = oneshot::channel();
-        self.send(Message::Flush(done)).await;
-        if flushed.await.is_err() {
-            tracing::debug!("the reporter had ended");
+        for way in [&self.urgent, &self.common] {
+            let (done, flushed) = oneshot::channel();
+            send(way, Message::Flush(done)).await;
+            if flushed.await.is_err() {
+                tracing::debug!("the reporter had ended");
+            }
         }
     }
 
@@ -104,15 +109,21 @@ impl Reporter {
             }
             *last = Some(Instant::now());
             let report = report_of(&room, &delivery, ReportBody::Progress(progress));
-            if reporter.messages.try_send(Message::Interim(report)).is_err() {
+            if reporter.way(&delivery).try_send(Message::Interim(report)).is_err() {
                 tracing::trace!("progress was not told: reports are held up");
             }
         })
     }
 }
 
+async fn send(way: &mpsc::Sender<Message>, message: Message) {
+    if way.send(message).await.is_err() {
+        tracing::debug!("a report came after the end; its delivery will come again");
+    }
+}
+
 /// Publishes until every [`Reporter`] is gone.
-pub(crate) async fn run(room: Arc<Room>, Waiting { messages: mut waiting, hurry }: Waiting) {
+pub(crate) async fn run(room: Arc<Room>, Way { mut waiting, sink, interval }: Way) {
     let mut messages = Vec::with_capacity(BATCH_MAX);
     while waiting.recv_many(&mut messages, BATCH_MAX).await > 0 {
         let begun = Instant::now();
@@ -127,8 +138,8 @@ pub(crate) async fn run(room: Arc<Room>, Waiting { messages: mut waiting, hurry 
                 Message::Flush(done) => flushes.push(done),
             }
         }
-        let interval = if reports.len() < MANY { BATCH_INTERVAL } else { BATCH_INTERVAL_OF_MANY };
-        publish(&room, reports).await;
+        let interval = if reports.len() < MANY { interval } else { BATCH_INTERVAL_OF_MANY };
+        publish(sink.as_ref(), reports).await;
         let tokens = finals.into_iter().filter_map(|(task, delivery)| room.board.release(task, delivery)).collect();
         room.ports.work.ack(tokens).await;
         for done in flushes {
@@ -137,22 +148,21 @@ pub(crate) async fn run(room: Arc<Room>, Waiting { messages: mut waiting, hurry 
             }
         }
         // A lone report goes at once; under load the next ones gather instead of waking this loop one by one.
-        tokio::select! {
-            () = tokio::time::sleep_until((begun + interval).into()) => {}
-            () = hurry.notified() => {}
+        if !interval.is_zero() {
+            tokio::time::sleep_until((begun + interval).into()).await;
         }
     }
 }
 
 /// Tries until JetStream has it: nothing else can be done with a result, and slots wait meanwhile.
-async fn publish(room: &Room, reports: Vec<Report>) {
+async fn publish(sink: &dyn ReportSink, reports: Vec<Report>) {
     if reports.is_empty() {
         return;
     }
     loop {
-        match room.ports.reports.publish(reports.clone()).await {
+        match sink.publish(reports.clone()).await {
             Ok(()) => return,
-            Err(QueueError::TooLarge { .. } | QueueError::Corrupt(_)) => return publish_each(room, reports).await,
+            Err(QueueError::TooLarge { .. } | QueueError::Corrupt(_)) => return publish_each(sink, reports).await,
             Err(error) => tracing::warn!(%error, "reports were not accepted; trying again"),
         }
         tokio::time::sleep(ERROR_PAUSE).await;
@@ -160,9 +170,9 @@ async fn publish(room: &Room, reports: Vec<Report>) {
 }
 
 /// One by one, and with less and less of what does not fit.
-async fn publish_each(room: &Room, reports: Vec<Report>) {
+async fn publish_each(sink: &dyn ReportSink, reports: Vec<Report>) {
     for mut report in reports {
-        while let Err(error) = publish_one(room, &report).await {
+        while let Err(error) = publish_one(sink, &report).await {
             let Report { task, attempt, host, .. } = &report;
             tracing::warn!(%error, %task, %attempt, %host, "a report did not fit and is sent with less in it");
             if !shrink(&mut report) {
@@ -175,9 +185,9 @@ async fn publish_each(room: &Room, reports: Vec<Report>) {
 }
 
 /// Tries until JetStream has it, or until it is clear that it never will.
-async fn publish_one(room: &Room, report: &Report) -> Result<(), QueueError> {
+async fn publish_one(sink: &dyn ReportSink, report: &Report) -> Result<(), QueueError> {
     loop {
-        match room.ports.reports.publish(vec![report.clone()]).await {
+        match sink.publish(vec![report.clone()]).await {
             Ok(()) => return Ok(()),
             Err(error @ (QueueError::TooLarge { .. } | QueueError::Corrupt(_))) => return Err(error),
             Err(error) => {

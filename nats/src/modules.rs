@@ -58,14 +58,13 @@ impl ModuleCache for NatsModuleCache {
         put(&store, &manifest_object(module), &encode(manifest)?).await
     }
 
-    async fn get(&self, module: &ModuleRef) -> Result<(Manifest, Bytes), QueueError> {
-        for _ in 0..WANTS_MAX {
-            match self.read(module).await {
-                Err(QueueError::NotFound(_)) => self.want(module).await?,
-                answer => return answer,
-            }
-        }
-        Err(QueueError::NotFound(module.to_string()))
+    async fn manifest(&self, module: &ModuleRef) -> Result<Manifest, QueueError> {
+        decode(&self.read(module, &manifest_object(module), None).await?)
+    }
+
+    async fn wasm(&self, module: &ModuleRef) -> Result<Bytes, QueueError> {
+        let digest = module.digest;
+        self.read(module, &wasm_object(&digest), Some(digest.as_bytes())).await.map(Bytes::from)
     }
 
     async fn put_assets(&self, digest: BlobDigest, archive: Bytes) -> Result<(), QueueError> {
@@ -73,13 +72,7 @@ impl ModuleCache for NatsModuleCache {
     }
 
     async fn assets(&self, module: &ModuleRef, digest: BlobDigest) -> Result<Bytes, QueueError> {
-        for _ in 0..WANTS_MAX {
-            match self.read_assets(digest).await {
-                Err(QueueError::NotFound(_)) => self.want(module).await?,
-                answer => return answer,
-            }
-        }
-        Err(QueueError::NotFound(assets_object(digest)))
+        self.read(module, &assets_object(digest), Some(digest.as_bytes())).await.map(Bytes::from)
     }
 
     async fn wanted(&self) -> Result<Box<dyn WantedModules>, QueueError> {
@@ -107,31 +100,27 @@ impl NatsModuleCache {
         made.map_err(|error| unavailable("create the module store", error))
     }
 
-    async fn read(&self, module: &ModuleRef) -> Result<(Manifest, Bytes), QueueError> {
-        let store = self.store().await?;
-        let manifest = decode(&get(&store, &manifest_object(module)).await?)?;
-        let wasm = get(&store, &wasm_object(&module.digest)).await?;
-        let digest = ModuleDigest::from_bytes(Sha256::digest(&wasm).into());
-        if digest != module.digest {
-            // Only a cache: without the bad bytes, `want` brings good ones.
-            tracing::error!(%module, %digest, "the stored bytes have another digest and are removed");
-            let name = wasm_object(&module.digest);
-            store.delete(&name).await.map_err(|error| unavailable("remove a bad module", error))?;
-            return Err(QueueError::NotFound(name));
+    /// An object of a module. When it is missing, the control plane is asked to store all of them.
+    async fn read(&self, module: &ModuleRef, name: &str, digest: Option<&[u8; 32]>) -> Result<Vec<u8>, QueueError> {
+        for _ in 0..WANTS_MAX {
+            match self.read_once(name, digest).await {
+                Err(QueueError::NotFound(_)) => self.want(module).await?,
+                answer => return answer,
+            }
         }
-        Ok((manifest, wasm.into()))
+        Err(QueueError::NotFound(name.to_owned()))
     }
 
-    async fn read_assets(&self, digest: BlobDigest) -> Result<Bytes, QueueError> {
-        let (store, name) = (self.store().await?, assets_object(digest));
-        let archive = get(&store, &name).await?;
-        if BlobDigest::from_bytes(Sha256::digest(&archive).into()) == digest {
-            return Ok(archive.into());
+    async fn read_once(&self, name: &str, digest: Option<&[u8; 32]>) -> Result<Vec<u8>, QueueError> {
+        let store = self.store().await?;
+        let bytes = get(&store, name).await?;
+        if digest.is_none_or(|digest| Sha256::digest(&bytes).as_slice() == digest) {
+            return Ok(bytes);
         }
-        // Only a cache, as above.
-        tracing::error!(%digest, "stored assets have another digest and are removed");
-        store.delete(&name).await.map_err(|error| unavailable("remove bad assets", error))?;
-        Err(QueueError::NotFound(name))
+        // Only a cache: without the bad bytes, `want` brings good ones.
+        tracing::error!(%name, "stored bytes have another digest and are removed");
+        store.delete(name).await.map_err(|error| unavailable("remove a bad module", error))?;
+        Err(QueueError::NotFound(name.to_owned()))
     }
 
     /// Asks the control plane to store a module.

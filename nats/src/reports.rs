@@ -1,4 +1,6 @@
 //! report and settle: batches of reports, acknowledged by JetStream before a host forgets them, competed for by schedulers.
+//!
+//! There are two ways, one for reports of urgent tasks ([`Way`]); what is guaranteed holds for each, and nothing of the order between them.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::api::{nanos, unavailable};
 use crate::codec::{decode, encode};
-use crate::topology::{REPORT_SUBJECT, REPORTS, SETTLE};
+use crate::topology::{COMMON, REPORTS, URGENT, Way};
 use crate::{Nats, Topology};
 
 /// Messages asked for in one pull.
@@ -31,13 +33,20 @@ const MESSAGE_OVERHEAD_BYTES: usize = 1_024;
 pub struct NatsReportSink {
     nats: Nats,
     topology: Topology,
+    way: Way,
 }
 
 impl Nats {
     /// The way back for one host.
     #[must_use]
     pub fn report_sink(&self, topology: &Topology) -> NatsReportSink {
-        NatsReportSink { nats: self.clone(), topology: topology.clone() }
+        NatsReportSink { nats: self.clone(), topology: topology.clone(), way: COMMON }
+    }
+
+    /// The same for reports of urgent tasks.
+    #[must_use]
+    pub fn urgent_report_sink(&self, topology: &Topology) -> NatsReportSink {
+        NatsReportSink { way: URGENT, ..self.report_sink(topology) }
     }
 
     /// A scheduler's end of the way back.
@@ -45,12 +54,24 @@ impl Nats {
     /// # Errors
     /// `Unavailable` when NATS does not answer.
     pub async fn report_source(&self, topology: &Topology) -> Result<NatsReportSource, QueueError> {
+        self.source_of(COMMON, topology).await
+    }
+
+    /// The same for reports of urgent tasks.
+    ///
+    /// # Errors
+    /// `Unavailable` when NATS does not answer.
+    pub async fn urgent_report_source(&self, topology: &Topology) -> Result<NatsReportSource, QueueError> {
+        self.source_of(URGENT, topology).await
+    }
+
+    async fn source_of(&self, way: Way, topology: &Topology) -> Result<NatsReportSource, QueueError> {
         self.ensure_reports(topology).await?;
         let inbox = self.client.new_inbox();
         let answers =
             self.client.subscribe(inbox.clone()).await.map_err(|error| unavailable("subscribe to an inbox", error))?;
         let intake = Intake { answers, inbox, batch: ReportBatch::default(), left: 0, since: Instant::now() };
-        Ok(NatsReportSource { nats: self.clone(), topology: topology.clone(), intake: Mutex::new(intake) })
+        Ok(NatsReportSource { nats: self.clone(), topology: topology.clone(), way, intake: Mutex::new(intake) })
     }
 }
 
@@ -73,7 +94,7 @@ impl ReportSink for NatsReportSink {
 impl NatsReportSink {
     async fn publish_one(&self, bytes: bytes::Bytes) -> Result<(), QueueError> {
         let failed = |error| unavailable("publish reports", error);
-        let ack = self.nats.jetstream.publish(REPORT_SUBJECT, bytes).await.map_err(failed)?;
+        let ack = self.nats.jetstream.publish(self.way.subject, bytes).await.map_err(failed)?;
         ack.await.map(drop).map_err(|error| unavailable("publish reports", error))
     }
 }
@@ -107,6 +128,7 @@ struct Intake {
 pub struct NatsReportSource {
     nats: Nats,
     topology: Topology,
+    way: Way,
     intake: Mutex<Intake>,
 }
 
@@ -142,7 +164,7 @@ impl NatsReportSource {
             return Ok(());
         }
         let request = json!({"batch": PULL_MESSAGES, "expires": nanos(PULL_TIME)}).to_string();
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{REPORTS}.{SETTLE}");
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{REPORTS}.{}", self.way.consumer);
         self.nats
             .client
             .publish_with_reply(subject, intake.inbox.clone(), request.into())

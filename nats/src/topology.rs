@@ -13,8 +13,6 @@ use crate::api::nanos;
 pub(crate) const READY: &str = "READY";
 /// What hosts say.
 pub(crate) const REPORTS: &str = "REPORTS";
-/// The one consumer of [`REPORTS`], shared by all schedulers.
-pub(crate) const SETTLE: &str = "settle";
 /// Bucket of the leadership key.
 pub(crate) const LEADERSHIP: &str = "leadership";
 /// The stream behind it.
@@ -61,8 +59,21 @@ pub(crate) const DUE: &str = "control.due";
 pub(crate) const ADMIT: &str = "control.admit";
 /// Batches of settled tasks.
 pub(crate) const SETTLED: &str = "events.settled";
-/// Subject of reports.
-pub(crate) const REPORT_SUBJECT: &str = "reports.0";
+/// One of the two ways back from hosts to schedulers: reports of urgent tasks do not wait behind all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// Where hosts publish.
+    pub(crate) subject: &'static str,
+    /// The one consumer of it in [`REPORTS`], shared by all schedulers.
+    pub(crate) consumer: &'static str,
+}
+
+/// The way of most reports.
+pub(crate) const COMMON: Way = Way { subject: "reports.0", consumer: "settle" };
+/// That of urgent tasks.
+pub(crate) const URGENT: Way = Way { subject: "reports.0.urgent", consumer: "settle-urgent" };
+/// Both.
+pub(crate) const WAYS: [Way; 2] = [COMMON, URGENT];
 
 /// Name of the service of the micro framework, and the first token of its subjects: `tasklane.submit` and its neighbours.
 pub(crate) const SERVICE: &str = "tasklane";
@@ -79,7 +90,7 @@ pub(crate) const REFUSED_SUBJECT: &str = "tasklane.refused";
 const HELD_MAX: u32 = 16_000;
 /// Standing pulls of one lane, over all hosts.
 const PULLS_MAX: u32 = 4_096;
-/// Report messages that schedulers may hold.
+/// Report messages of one way that schedulers may hold.
 const REPORTS_HELD_MAX: u32 = 4_000;
 /// How long a scheduler may take to settle a report before another gets it.
 const REPORTS_ACK_WAIT: Duration = Duration::from_secs(30);
@@ -169,16 +180,20 @@ impl Nats {
 
     pub(crate) async fn ensure_reports(&self, topology: &Topology) -> Result<(), QueueError> {
         self.ensure_stream(REPORTS, &stream(REPORTS, "reports.>", topology.replicas)).await?;
-        let config = json!({
-            "durable_name": SETTLE,
-            "deliver_policy": "all",
-            "ack_policy": "explicit",
-            "ack_wait": nanos(REPORTS_ACK_WAIT),
-            "max_deliver": -1,
-            "max_ack_pending": REPORTS_HELD_MAX,
-            "replay_policy": "instant",
-        });
-        self.ensure_consumer(REPORTS, SETTLE, &config).await
+        for way in WAYS {
+            let config = json!({
+                "durable_name": way.consumer,
+                "filter_subject": way.subject,
+                "deliver_policy": "all",
+                "ack_policy": "explicit",
+                "ack_wait": nanos(REPORTS_ACK_WAIT),
+                "max_deliver": -1,
+                "max_ack_pending": REPORTS_HELD_MAX,
+                "replay_policy": "instant",
+            });
+            self.ensure_consumer(REPORTS, way.consumer, &config).await?;
+        }
+        Ok(())
     }
 }
 

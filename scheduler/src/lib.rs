@@ -59,6 +59,8 @@ pub struct SchedulerPorts {
     pub dispatcher: Arc<dyn Dispatcher>,
     /// What the hosts report.
     pub reports: Arc<dyn ReportSource>,
+    /// What they report of urgent tasks.
+    pub urgent_reports: Arc<dyn ReportSource>,
     /// The streams.
     pub keeper: Arc<dyn StreamKeeper>,
     /// The leadership key.
@@ -94,6 +96,9 @@ pub(crate) struct Office {
     pub(crate) trust: leader::TrustWindow,
 }
 
+/// Settle loops for reports of urgent tasks: one commits while the other gathers.
+const URGENT_SETTLE_LOOPS: usize = 2;
+
 /// A scheduler process's work.
 pub struct Scheduler {
     room: Room,
@@ -117,8 +122,11 @@ impl Scheduler {
 
     /// Runs until `shutdown` is cancelled; then finishes the transactions under way and resigns.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let settlers = (0..self.room.settings.settle_loops)
-            .map(|_| tokio::spawn(loops::settle::run(self.room.clone(), shutdown.clone())));
+        let SchedulerPorts { reports, urgent_reports, .. } = &self.room.ports;
+        let common = std::iter::repeat_n(reports, self.room.settings.settle_loops);
+        let sources = common.chain(std::iter::repeat_n(urgent_reports, URGENT_SETTLE_LOOPS)).cloned();
+        let settlers =
+            sources.map(|source| tokio::spawn(loops::settle::run(self.room.clone(), source, shutdown.clone())));
         let all: Vec<_> = settlers.chain([tokio::spawn(leader::run(self.room.clone(), shutdown.clone()))]).collect();
         for ended in futures::future::join_all(all).await {
             if let Err(panic) = ended {

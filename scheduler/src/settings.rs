@@ -33,7 +33,7 @@ pub struct SchedulerSettings {
     pub lease_ttl: Duration,
     /// How many settle loops run at once, so that one fetches while another commits. 1 to 16, default 3.
     pub settle_loops: usize,
-    /// Most reports in one settle transaction. 1 to 10,000, default 1,000.
+    /// Reports after which one settle operation takes in no further message. 1 to 10,000, default 1,000.
     pub settle_reports_max: usize,
     /// How often the rescue loop compares rows with the lanes. 100 ms to 10 min, default 5 s.
     pub rescue_interval: Duration,
@@ -69,7 +69,7 @@ impl Default for SchedulerSettings {
             blob_grace: Duration::from_secs(3_600),
             retention: KeepTimes::default(),
             retention_interval: Duration::from_secs(30),
-            batch_rows_max: 2_000,
+            batch_rows_max: 1_000,
             webhooks: WebhookSettings::default(),
             tracing: Tracing::default(),
         }

@@ -299,13 +299,16 @@ pub trait ModuleCache: Send + Sync + 'static {
     /// Stores both parts. Idempotent.
     async fn put(&self, module: &ModuleRef, manifest: &Manifest, wasm: Bytes) -> Result<(), QueueError>;
 
-    /// The wasm and manifest of a module. On a miss, asks the control plane to store it (`control` request) and tries again.
-    async fn get(&self, module: &ModuleRef) -> Result<(Manifest, Bytes), QueueError>;
+    /// The manifest of a module. On a miss, asks the control plane to store the module (`control` request) and tries again.
+    async fn manifest(&self, module: &ModuleRef) -> Result<Manifest, QueueError>;
+
+    /// The wasm of a module, which has its digest. On a miss as above.
+    async fn wasm(&self, module: &ModuleRef) -> Result<Bytes, QueueError>;
 
     /// Stores an archive of assets, before the module whose manifest names it. Idempotent.
     async fn put_assets(&self, digest: BlobDigest, archive: Bytes) -> Result<(), QueueError>;
 
-    /// The archive that a module's manifest names. On a miss, asks for the module as [`ModuleCache::get`] does. What comes out has
+    /// The archive that a module's manifest names. On a miss as above. What comes out has
     /// this digest.
     async fn assets(&self, module: &ModuleRef, digest: BlobDigest) -> Result<Bytes, QueueError>;
 

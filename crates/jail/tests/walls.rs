@@ -38,6 +38,18 @@ fn is_refused<T>(what: &str, tried: std::io::Result<T>) {
     assert_eq!(kind, ErrorKind::PermissionDenied, "{what}");
 }
 
+/// Gives a page of this process back to the kernel, by a call that can also speak of other processes.
+#[expect(unsafe_code, reason = "neither libc nor rustix has it")]
+fn give_back(process: i32) -> std::io::Result<()> {
+    let mut page = vec![0_u8; 4 * 4_096];
+    let start = page.as_mut_ptr().wrapping_add(page.as_ptr().align_offset(4_096));
+    let regions = [libc::iovec { iov_base: start.cast(), iov_len: 4_096 }];
+    // SAFETY: the region is inside `page`, which is nobody else's and is not read afterwards.
+    let told =
+        unsafe { libc::syscall(libc::SYS_process_madvise, process, regions.as_ptr(), 1, libc::MADV_DONTNEED, 0) };
+    if told < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+}
+
 fn child(memory_bytes: u64, cpu_seconds: u64) -> ChildPlan {
     ChildPlan { sandbox: Sandbox::Strict, memory_bytes, cpu_seconds }
 }
@@ -142,6 +154,9 @@ fn host_can(cache: &Path, listener: &TcpListener) {
     std::fs::read_to_string("/proc/self/statm").expect("its own memory is read");
     std::fs::write(cache.join("new"), "kept").expect("the cache is written");
     std::fs::rename(cache.join("new"), cache.join("kept")).expect("files are replaced whole");
+    // `PIDFD_SELF`; kernels before 6.14 do not know it.
+    let given_back = give_back(-10_000).map_err(|error| error.raw_os_error());
+    assert!(matches!(given_back, Ok(()) | Err(Some(libc::EINVAL | libc::EBADF))), "{given_back:?}");
     let child = Command::new("/proc/self/exe").arg("--list").output().expect("its own program is started");
     assert!(child.status.success(), "{child:?}");
 }
@@ -154,6 +169,7 @@ fn host_cannot(dir: &Path, secret: &Path) {
     is_refused("a listener", TcpListener::bind("127.0.0.1:0"));
     let raw = rustix::net::socket(rustix::net::AddressFamily::PACKET, rustix::net::SocketType::RAW, None);
     is_refused("a raw socket", raw.map_err(Into::into));
+    is_refused("advice about a process by its descriptor", give_back(0));
     let parent = rustix::process::getppid().unwrap();
     let signalled = rustix::process::kill_process(parent, rustix::process::Signal::CONT);
     is_refused("a signal to its parent", signalled.map_err(Into::into));

@@ -16,6 +16,8 @@ pub(crate) type Db = sqlx::Postgres;
 pub(crate) const BEGIN: &str = "BEGIN";
 /// PostgreSQL finds the index of held rows by itself.
 pub(crate) const BY_HELD: &str = "";
+/// The same of the index of deadlines.
+pub(crate) const BY_DEADLINE: &str = "";
 /// Needed by SQLite alone.
 pub(crate) const NO_INDEX: &str = "";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.

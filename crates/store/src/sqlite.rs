@@ -20,6 +20,8 @@ pub(crate) type Db = sqlx::Sqlite;
 pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
 /// Names the index of held rows: left alone, SQLite prefers that of states, and walks over every queued row.
 pub(crate) const BY_HELD: &str = "INDEXED BY tasks_held";
+/// Names the index of deadlines: left alone, SQLite looks through every task that has not ended, in the leader's transaction.
+pub(crate) const BY_DEADLINE: &str = "INDEXED BY tasks_deadline";
 /// Before a column of a condition by which no index shall be chosen or made: SQLite takes queued rows for few, and would look through
 /// all of them for the ids of a long list.
 pub(crate) const NO_INDEX: &str = "+";
@@ -43,6 +45,9 @@ const READERS_MAX: u32 = 4;
 /// Memory for pages, in KiB (SQLite's unit is a negative number of them).
 const PAGE_CACHE: &str = "-65536";
 
+/// Pages of the log after which a commit copies what [`checkpoint`] has left of it, so that the log begins anew.
+const LOG_PAGES: &str = "8000";
+
 /// Rows that SQLite's thread may be ahead of who reads them: the longest list of one statement, so that it never waits.
 const ROWS_ON_THE_WAY: usize = 256;
 
@@ -62,6 +67,8 @@ mod blob_sweep;
 mod blobs;
 #[path = "shared/cancel.rs"]
 mod cancel;
+#[path = "sqlite/checkpoint.rs"]
+mod checkpoint;
 #[path = "shared/children.rs"]
 mod children;
 #[path = "shared/dependence.rs"]
@@ -80,6 +87,8 @@ mod kv;
 mod kv_port;
 #[path = "shared/leader.rs"]
 mod leader;
+#[path = "sqlite/memory.rs"]
+mod memory;
 #[path = "shared/modules.rs"]
 mod modules;
 #[path = "shared/namespace_port.rs"]
@@ -144,12 +153,13 @@ fn options(path: &str) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(false)
         .pragma("cache_size", PAGE_CACHE)
-        .pragma("wal_autocheckpoint", "8000")
+        .pragma("wal_autocheckpoint", LOG_PAGES)
         .statement_cache_capacity(256)
         .row_buffer_size(ROWS_ON_THE_WAY)
 }
 
 pub(crate) async fn open(path: &str) -> Result<Stores, StoreError> {
+    memory::use_mimalloc();
     if let Some(dir) = Path::new(path).parent() {
         std::fs::create_dir_all(dir).map_err(|error| StoreError::Unavailable(Box::new(error)))?;
     }
@@ -163,15 +173,16 @@ pub(crate) async fn open(path: &str) -> Result<Stores, StoreError> {
     let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).test_before_acquire(false);
     let readers = readers.connect_with(options(path)).await.map_err(unavailable)?;
     let commits = Commits::new()?;
-    let store =
-        adapter::Store::start(WriteConnection { connection, turns: turn::Turns::new(path) }, readers, commits.clone());
-    Ok(crate::stores(store, commits))
+    let checkpoints = checkpoint::Checkpoints::start(path).await.map_err(unavailable)?;
+    let writer = WriteConnection { connection, turns: turn::Turns::new(path), checkpoints };
+    Ok(crate::stores(adapter::Store::start(writer, readers, commits.clone()), commits))
 }
 
 /// The one connection that writes. A file cannot go away as a server can: it is opened once.
 pub(crate) struct WriteConnection {
     connection: SqliteConnection,
     turns: turn::Turns,
+    checkpoints: checkpoint::Checkpoints,
 }
 
 impl WriteConnection {
@@ -187,6 +198,7 @@ impl WriteConnection {
     /// Lets others write.
     pub(crate) fn end_turn(&mut self) {
         self.turns.end();
+        self.checkpoints.note_commit();
     }
 
     /// Called after a failed transaction.
@@ -201,19 +213,42 @@ impl WriteConnection {
 mod tests {
     use super::*;
 
-    /// What is settled is found by its id, however many rows are queued.
-    #[tokio::test]
-    async fn reports_find_their_rows_by_id() -> Result<(), Box<dyn std::error::Error>> {
-        let dir = tempfile::tempdir()?;
+    type Tested = Result<(), Box<dyn std::error::Error>>;
+
+    /// A database with nothing in it.
+    async fn empty(dir: &tempfile::TempDir) -> Result<SqliteConnection, Box<dyn std::error::Error>> {
         let path = dir.path().join("tasklane.db");
         let path = path.to_str().ok_or("a path that is text")?;
         drop(open(path).await?);
-        let mut connection = options(path).connect().await?;
+        Ok(options(path).connect().await?)
+    }
+
+    async fn plan(connection: &mut SqliteConnection, sql: &str) -> Result<Vec<String>, sqlx::Error> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(connection).await?;
+        rows.iter().map(|row| sqlx::Row::try_get(row, "detail")).collect()
+    }
+
+    /// What the leader asks each time something is due does not look through all that wait.
+    #[tokio::test]
+    async fn deadlines_are_found_by_their_index() -> Tested {
+        let dir = tempfile::tempdir()?;
+        let mut connection = empty(&dir).await?;
+        for sql in [leader::expired_sql(), leader::next_due_sql()] {
+            let plan = plan(&mut connection, &sql).await?;
+            let by_deadline = |step: &String| step.starts_with("SEARCH tasks USING INDEX tasks_deadline");
+            assert!(plan.iter().any(by_deadline), "{sql}: {plan:?}");
+            assert!(!plan.iter().any(|step| step.contains("tasks_state") || step.contains("SCAN tasks")), "{plan:?}");
+        }
+        Ok(())
+    }
+
+    /// What is settled is found by its id, however many rows are queued.
+    #[tokio::test]
+    async fn reports_find_their_rows_by_id() -> Tested {
+        let dir = tempfile::tempdir()?;
+        let mut connection = empty(&dir).await?;
         for count in values::SIZES {
-            let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", settle::ok_sql(count)));
-            let rows = sqlx::query(sql).fetch_all(&mut connection).await?;
-            let plan: Vec<String> =
-                rows.iter().map(|row| sqlx::Row::try_get(row, "detail")).collect::<Result<_, sqlx::Error>>()?;
+            let plan = plan(&mut connection, &settle::ok_sql(count)).await?;
             let by_id = |step: &String| step == "SEARCH tasks USING INDEX sqlite_autoindex_tasks_1 (id=?)";
             assert!(plan.iter().any(by_id), "{count} rows: {plan:?}");
             assert!(!plan.iter().any(|step| step.contains("AUTOMATIC")), "{count} rows: {plan:?}");

@@ -1,11 +1,13 @@
 //! Group commit: one loop owns the write connection; everything that waited during the last commit goes into the next.
 //!
-//! Used by both databases through [`Backend`]. Guarantees: an operation is answered only after the commit of its transaction;
-//! operations take effect in the order in which they came, except that submits and settles of one transaction are merged. If a
-//! transaction fails as a whole, each of its operations is tried once more alone, so that one cannot hurt its neighbours.
+//! Used by both databases through [`Backend`]. Guarantees: an operation is answered only after the commit of its transaction. Operations of few
+//! rows go before those of many, so that somebody's one task waits for the transaction under way and not for all that wait; among
+//! each, they take effect in the order in which they came, except that submits and settles of one transaction are merged. One of many is in
+//! every transaction while some wait. If a transaction fails as a whole, each of its operations is tried once more alone, so that one cannot
+//! hurt its neighbours.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -33,10 +35,16 @@ use tokio::sync::{mpsc, oneshot};
 use crate::commits::Commits;
 use crate::ops::{KvWrite, SecretChange, TokenChange};
 
-/// Operations that wait; a caller beyond that waits to be taken in.
+/// Operations of each size that wait; a caller beyond that waits to be taken in.
 const WAITING_MAX: usize = 8_192;
 /// Rows after which a transaction takes in no further operation.
-const ROWS_PER_TRANSACTION_MAX: usize = 4_000;
+const ROWS_PER_TRANSACTION_MAX: usize = 1_000;
+/// Rows of an operation of few.
+const FEW: usize = 16;
+/// Rows of operations of many that go into one transaction while operations of few come: whoever waits for one row waits for them.
+const MANY_BESIDE_FEW: usize = 500;
+/// How long after an operation of few another one is expected.
+const FEW_EXPECTED: Duration = Duration::from_millis(200);
 
 /// Rows that a chunk of a blob counts as, so that at most four share a transaction: each is as many bytes as many rows.
 const ROWS_OF_A_CHUNK: usize = 1_000;
@@ -104,9 +112,11 @@ impl Op {
         match self {
             Self::Submit(tasks) => tasks.len(),
             Self::Settle(reports, _) => reports.len(),
-            Self::PromoteDue(_, _, limit) | Self::Expire(_, _, limit) | Self::Redispatch(_, _, _, limit) => {
+            Self::PromoteDue(_, _, limit) | Self::Redispatch(_, _, _, limit) => {
                 usize::try_from(*limit).unwrap_or(usize::MAX)
             }
+            // Asked for each time something is due, and mostly there are none; but nobody waits for them.
+            Self::Expire(..) => FEW + 1,
             Self::Admit(_, pass) => usize::try_from(pass.limit).unwrap_or(usize::MAX),
             Self::AppendBlob(..) => ROWS_OF_A_CHUNK,
             Self::SweepBlobs(_, plan) => usize::try_from(plan.limit).unwrap_or(usize::MAX),
@@ -222,31 +232,42 @@ struct Waiting {
 /// The handle of the writer loop; clones share it. The loop ends when the last handle is dropped.
 #[derive(Clone)]
 pub(crate) struct Writer {
-    waiting: mpsc::Sender<Waiting>,
+    few: mpsc::Sender<Waiting>,
+    many: mpsc::Sender<Waiting>,
+}
+
+/// What waits, by size.
+struct Queues {
+    few: mpsc::Receiver<Waiting>,
+    many: mpsc::Receiver<Waiting>,
+    /// When the last operation of few came.
+    few_came: Option<Instant>,
 }
 
 impl Writer {
     /// Starts the loop.
     pub(crate) fn start(backend: impl Backend, commits: Commits) -> Self {
-        let (waiting, queue) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(run(backend, queue, commits));
-        Self { waiting }
+        let ((few, fews), (many, manies)) = (mpsc::channel(WAITING_MAX), mpsc::channel(WAITING_MAX));
+        tokio::spawn(run(backend, Queues { few: fews, many: manies, few_came: None }, commits));
+        Self { few, many }
     }
 
     /// Waits until the operation is committed.
     pub(crate) async fn ask(&self, op: Op) -> Answered {
         let closed = || StoreError::Unavailable("the database writer has ended".into());
         let (answer, answered) = oneshot::channel();
-        self.waiting.send(Waiting { op, answer }).await.map_err(|_| closed())?;
+        let queue = if op.rows() <= FEW { &self.few } else { &self.many };
+        queue.send(Waiting { op, answer }).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
     }
 }
 
-async fn run(mut backend: impl Backend, mut queue: mpsc::Receiver<Waiting>, commits: Commits) {
-    while let Some(first) = queue.recv().await {
+async fn run(mut backend: impl Backend, mut queues: Queues, commits: Commits) {
+    while let Some(first) = queues.first().await {
         let begun = Instant::now();
         backend.begin_turn().await;
-        let (ops, callers) = gather(first, &mut queue);
+        let (ops, callers): (Vec<Op>, Vec<_>) =
+            queues.gather(first).into_iter().map(|one| (one.op, one.answer)).unzip();
         let answers = match backend.transact(&ops).await {
             Ok(answers) => answers,
             Err(error) => {
@@ -263,16 +284,46 @@ async fn run(mut backend: impl Backend, mut queue: mpsc::Receiver<Waiting>, comm
     }
 }
 
-fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (Vec<Op>, Vec<oneshot::Sender<Answered>>) {
-    let mut rows = first.op.rows();
-    let (mut ops, mut callers) = (vec![first.op], vec![first.answer]);
-    while rows < ROWS_PER_TRANSACTION_MAX {
-        let Ok(next) = queue.try_recv() else { break };
-        rows = rows.saturating_add(next.op.rows());
-        ops.push(next.op);
-        callers.push(next.answer);
+impl Queues {
+    /// The next operation; none when nobody can ask any more.
+    async fn first(&mut self) -> Option<Waiting> {
+        tokio::select! {
+            biased;
+            Some(one) = self.few.recv() => Some(one),
+            Some(one) = self.many.recv() => Some(one),
+            else => None,
+        }
     }
-    (ops, callers)
+
+    /// What goes into one transaction with the first: those of few rows, at least one of many, and as many more as there is room for.
+    fn gather(&mut self, first: Waiting) -> Vec<Waiting> {
+        let rows_of = |one: &Waiting| one.op.rows();
+        let (mut few, mut many) = if rows_of(&first) <= FEW { (rows_of(&first), 0) } else { (0, rows_of(&first)) };
+        let mut all = vec![first];
+        while few + many < ROWS_PER_TRANSACTION_MAX
+            && let Ok(next) = self.few.try_recv()
+        {
+            few += rows_of(&next);
+            all.push(next);
+        }
+        let most = self.many_max(few > 0);
+        while (few + many < ROWS_PER_TRANSACTION_MAX && many < most || many == 0)
+            && let Ok(next) = self.many.try_recv()
+        {
+            many += rows_of(&next);
+            all.push(next);
+        }
+        all
+    }
+
+    /// Rows of operations of many for the next transaction.
+    fn many_max(&mut self, few_came: bool) -> usize {
+        if few_came {
+            self.few_came = Some(Instant::now());
+        }
+        let is_expected = self.few_came.is_some_and(|came| came.elapsed() < FEW_EXPECTED);
+        if is_expected { MANY_BESIDE_FEW } else { ROWS_PER_TRANSACTION_MAX }
+    }
 }
 
 /// Two processes that lock the same rows in another order make PostgreSQL end one of them: its turn comes again.
@@ -303,4 +354,57 @@ async fn one_by_one(backend: &mut impl Backend, ops: &[Op], error: sqlx::Error) 
         tracing::warn!(%error, operations = ops.len(), mended, "a transaction failed; its operations were tried one by one");
     }
     answers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An operation that counts as so many rows.
+    fn op(rows: usize) -> Op {
+        Op::Remove(Term::new(1), Kind::Task, Arc::new(vec![TaskId::new(); rows]))
+    }
+
+    /// Queues in which operations of so many rows wait, in this order, as [`Writer::ask`] sorts them.
+    fn queues(waiting: &[usize]) -> Queues {
+        let ((few, fews), (many, manies)) = (mpsc::channel(WAITING_MAX), mpsc::channel(WAITING_MAX));
+        for rows in waiting {
+            let queue = if *rows <= FEW { &few } else { &many };
+            queue.try_send(Waiting { op: op(*rows), answer: oneshot::channel().0 }).unwrap();
+        }
+        Queues { few: fews, many: manies, few_came: None }
+    }
+
+    /// The rows of each operation in each transaction.
+    async fn transactions(waiting: &[usize]) -> Vec<Vec<usize>> {
+        let (mut queues, mut all) = (queues(waiting), Vec::new());
+        while let Some(first) = queues.first().await {
+            all.push(queues.gather(first).iter().map(|one| one.op.rows()).collect());
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn few_rows_pass_many() {
+        let max = ROWS_PER_TRANSACTION_MAX;
+        assert_eq!(transactions(&[max, max, 1, 2]).await, [vec![1, 2, max], vec![max]]);
+        assert_eq!(transactions(&[100, 1, 200]).await, [[1, 100, 200]]);
+        assert_eq!(transactions(&[300, 400, 500]).await, [vec![300, 400, 500]], "nobody waits for one row");
+        let most = MANY_BESIDE_FEW;
+        assert_eq!(transactions(&[most, 1, most]).await, [vec![1, most], vec![most]]);
+    }
+
+    #[tokio::test]
+    async fn many_rows_have_a_place_in_every_transaction() {
+        let few = vec![FEW; 3 * ROWS_PER_TRANSACTION_MAX / FEW];
+        let all = transactions(&[few, vec![500, 600]].concat()).await;
+        let many = |of: &Vec<usize>| of.iter().copied().filter(|rows| *rows > FEW).collect::<Vec<_>>();
+        assert_eq!(all.iter().map(many).collect::<Vec<_>>(), [vec![500], vec![600], vec![]]);
+        assert!(all.iter().all(|one| one.iter().sum::<usize>() < 2 * ROWS_PER_TRANSACTION_MAX));
+    }
+
+    #[tokio::test]
+    async fn the_loop_ends_when_nobody_can_ask() {
+        assert!(queues(&[]).first().await.is_none());
+    }
 }

@@ -177,15 +177,15 @@ pub fn child_main(order: &ChildOrder) -> Result<(), String> {
     let mut wasm = Vec::new();
     input.read_to_end(&mut wasm).map_err(|error| text(&error))?;
     let compiled = compile_here(order.kind == ModuleKind::CommandP1, &wasm)?;
-    try_to_link(order.kind, &compiled)?;
+    try_to_link(&compiled)?;
     output.write_all(&compiled).map_err(|error| text(&error))
 }
 
 /// What does not link here would fail on every host.
-fn try_to_link(kind: ModuleKind, compiled: &[u8]) -> Result<(), String> {
+fn try_to_link(compiled: &[u8]) -> Result<(), String> {
     let engine = engine::compiler().map_err(|error| format!("{error:#}"))?;
     let linkers = Linkers::new(&engine).map_err(|error| format!("{error:#}"))?;
-    prepare(&engine, &linkers, kind, compiled).map(drop).map_err(|error| error.to_string())
+    prepare(&engine, &linkers, compiled).map(drop).map_err(|error| error.to_string())
 }
 
 /// Compiles in this process, which is then at the module's mercy: for the child, tests and local runs.

@@ -1,8 +1,7 @@
 //! Linked and ready for a fresh instance.
 
-use tasklane_domain::ModuleKind;
 use wasmtime::component::{Component, Linker as ComponentLinker};
-use wasmtime::{Engine, InstancePre, Linker, Module};
+use wasmtime::{Engine, InstancePre, Linker, Module, Precompiled};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use super::LoadError;
@@ -53,14 +52,9 @@ fn link_error(error: wasmtime::Error) -> LoadError {
     LoadError::Link(format!("{error:#}"))
 }
 
-/// Loads compiled code and links it.
-pub(crate) fn prepare(
-    engine: &Engine,
-    linkers: &Linkers,
-    kind: ModuleKind,
-    compiled: &[u8],
-) -> Result<Prepared, LoadError> {
-    if kind == ModuleKind::CommandP1 {
+/// Loads compiled code and links it. Which kind it is, it says itself, as the wasm did (`inspect::component_kind`).
+pub(crate) fn prepare(engine: &Engine, linkers: &Linkers, compiled: &[u8]) -> Result<Prepared, LoadError> {
+    if Engine::detect_precompiled(compiled) == Some(Precompiled::Module) {
         #[expect(unsafe_code, reason = "compiled modules are native code; that is what the MAC is for")]
         // SAFETY: the bytes come straight from our compile child, or from the disk cache with a MAC that fits them.
         let module = unsafe { Module::deserialize(engine, compiled) }.map_err(link_error)?;
@@ -70,8 +64,9 @@ pub(crate) fn prepare(
     // SAFETY: as above.
     let component = unsafe { Component::deserialize(engine, compiled) }.map_err(link_error)?;
     let pre = linkers.components.instantiate_pre(&component).map_err(link_error)?;
-    if kind == ModuleKind::CommandP2 {
-        return CommandPre::new(pre).map(Prepared::CommandP2).map_err(link_error);
-    }
-    TaskPre::new(pre).map(Prepared::Component).map_err(link_error)
+    let no_task = match TaskPre::new(pre.clone()) {
+        Ok(task) => return Ok(Prepared::Component(task)),
+        Err(error) => error,
+    };
+    CommandPre::new(pre).map(Prepared::CommandP2).map_err(|_| link_error(no_task))
 }

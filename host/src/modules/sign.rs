@@ -2,7 +2,7 @@
 //! another processor, another module or another key.
 //!
 //! The MAC is keyed BLAKE3 over the module's digest, the profile (full version of the engine, its compatibility hash, which covers
-//! settings and processor) and the code. It is checked on the very bytes that are then loaded, never on a file that could change
+//! settings and processor, the number of the rules of `inspect`) and the code. It is checked on the very bytes that are then loaded, never on a file that could change
 //! in between.
 
 use std::hash::{Hash, Hasher};
@@ -13,6 +13,7 @@ use prometheus::IntCounter;
 use tasklane_domain::ModuleDigest;
 use wasmtime::Engine;
 
+use crate::inspect::RULES;
 use crate::sandbox::engine::ENGINE_VERSION;
 
 const MAC_BYTES: usize = 32;
@@ -91,11 +92,12 @@ impl Hasher for Stable {
     }
 }
 
-/// What compiled code depends on beside the module: the engine's version and settings, and the processor.
+/// What compiled code depends on beside the module: the engine's version and settings, the processor, and the rules by which the
+/// module was looked at before it was compiled, since nobody looks again.
 fn profile(engine: &Engine) -> String {
     let mut hasher = Stable(blake3::Hasher::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    format!("{ENGINE_VERSION}-{}-{:016x}", std::env::consts::ARCH, hasher.finish())
+    format!("{ENGINE_VERSION}-{}-{:016x}-r{RULES}", std::env::consts::ARCH, hasher.finish())
 }
 
 /// Signs and checks for one key and one profile.

@@ -22,8 +22,8 @@ pub(crate) const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
 pub(crate) const MEMORIES_PER_COMPONENT: u32 = 4;
 /// The top of each stack, which is written over with zeros; what lies deeper is given back to the kernel. Most guests use less.
 const STACK_KEPT_BYTES: usize = 32 * 1024;
-/// Instances whose memory is given back to the kernel in one call.
-const DECOMMIT_BATCH: u32 = 16;
+/// Memories, tables and stacks that are given back to the kernel in one call (see [`crate::give_back`]).
+pub(crate) const DECOMMIT_BATCH: u32 = 16;
 /// Tables in one component.
 pub(crate) const TABLES_PER_COMPONENT: u32 = 8;
 /// Tables in one core module.

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use tasklane_domain::Outcome;
 use tasklane_domain::outcome::Retryability;
@@ -39,6 +40,30 @@ async fn compiled_code_is_kept_and_used_again_by_the_next_host() {
     assert_eq!(mode(&dir.path().join("cache/key")), 0o600);
     assert_eq!(compiled(dir.path()).len(), 1);
     assert_eq!(run_once(dir.path(), 0.0).await, 0.0);
+}
+
+/// A host that has the compiled code needs no wasm, of whichever kind it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_kept_runs_without_its_wasm() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), World::new());
+    let command = |target: &str| wasm(target, "fixture-command.wasm");
+    let modules = [
+        world.deploy_fixture(),
+        world.deploy("first", command("wasm32-wasip1")),
+        world.deploy("second", command("wasm32-wasip2")),
+    ];
+    for (place, loads) in [("compiler", 3.0), ("disk", 3.0)] {
+        let host = Running::start(settings(dir.path(), 2), &world);
+        for module in &modules {
+            let one = order(module, "{}");
+            let task = one.task;
+            world.send([one]);
+            assert_eq!(outcome(&world, task).await, Outcome::Ok, "{module} from {place}");
+        }
+        assert_eq!(host.metric("tasklane_module_loads_total", place), loads);
+        assert_eq!(world.wasm_reads.load(Ordering::Relaxed), 3, "only to compile it");
+        host.drain().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,9 +1,11 @@
 //! Orders of operators: a host that drains takes nothing and resumes, and slots close and open while it runs.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tasklane_domain::cluster::HostStatus;
-use tasklane_domain::{HostId, HostInfo, HostWish, Outcome};
+use tasklane_domain::work::HandBack;
+use tasklane_domain::{HostId, HostInfo, HostWish, Outcome, ReportBody};
 
 use crate::ports::{Event, Running, World, order, outcome, settings};
 
@@ -47,6 +49,25 @@ async fn a_host_that_drains_finishes_what_runs_takes_nothing_more_and_resumes() 
     world.order_host(id, HostWish::Resume).await;
     beat(&world, "an active heartbeat", |info| info.status == HostStatus::Active).await;
     assert_eq!(outcome(&world, waiting).await, Outcome::Ok);
+    host.drain().await;
+}
+
+/// A pull that stood when the order came may bring more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_to_a_host_that_drains_is_handed_back_and_not_run() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), World::new());
+    let module = world.deploy_fixture();
+    let host = Running::start(settings(dir.path(), 2), &world);
+    let id = id_of(&world).await;
+    world.order_host(id, HostWish::Drain).await;
+    beat(&world, "a draining heartbeat", |info| info.status == HostStatus::Draining).await;
+    world.straggles.store(true, Ordering::SeqCst);
+    for _ in 0..20 {
+        let late = order(&module, "{}");
+        let task = late.task;
+        world.send([late]);
+        assert_eq!(world.last_word(task).await, ReportBody::HandedBack(HandBack::Draining));
+    }
     host.drain().await;
 }
 

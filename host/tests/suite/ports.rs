@@ -5,7 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -61,8 +61,12 @@ pub(crate) struct World {
     arrived: Notify,
     events: watch::Sender<Vec<Event>>,
     modules: Mutex<HashMap<ModuleRef, (Manifest, Bytes)>>,
+    /// How often the wasm of a module was asked for.
+    pub(crate) wasm_reads: AtomicU64,
     /// Archives of assets.
     pub(crate) assets: Mutex<HashMap<tasklane_domain::BlobDigest, Bytes>>,
+    /// Whether what was asked for before still comes when nothing is asked for any more.
+    pub(crate) straggles: AtomicBool,
     /// Whether reports are refused.
     pub(crate) reports_away: AtomicBool,
     /// Reports with more bytes of log and result than this are too large.
@@ -86,7 +90,9 @@ impl World {
             arrived: Notify::new(),
             events: watch::Sender::default(),
             modules: Mutex::default(),
+            wasm_reads: AtomicU64::new(0),
             assets: Mutex::default(),
+            straggles: AtomicBool::new(false),
             reports_away: AtomicBool::new(false),
             report_bytes_max: Mutex::new(usize::MAX),
             asked: Mutex::default(),
@@ -97,6 +103,10 @@ impl World {
             deaths: Mutex::default(),
             quarantined: Mutex::default(),
         })
+    }
+
+    fn module(&self, module: &ModuleRef) -> Result<(Manifest, Bytes), QueueError> {
+        self.modules.lock().get(module).cloned().ok_or_else(|| QueueError::NotFound(module.to_string()))
     }
 
     fn happened(&self, event: Event) {
@@ -284,6 +294,7 @@ pub(crate) fn ports(world: &Arc<World>) -> HostPorts {
     HostPorts {
         work: world.clone(),
         reports: world.clone(),
+        urgent_reports: world.clone(),
         modules: world.clone(),
         registry: world.clone(),
         control: world.clone(),
@@ -341,7 +352,7 @@ impl WorkSource for World {
         self.asked.lock().push((want, parking));
         loop {
             // Nothing that is sent here is urgent.
-            if parking != Parking::Allowed {
+            if parking != Parking::Allowed && !self.straggles.load(Ordering::SeqCst) {
                 return std::future::pending().await;
             }
             let taken = self.take(want.max(1));
@@ -397,8 +408,13 @@ impl ModuleCache for World {
         Ok(())
     }
 
-    async fn get(&self, module: &ModuleRef) -> Result<(Manifest, Bytes), QueueError> {
-        self.modules.lock().get(module).cloned().ok_or_else(|| QueueError::NotFound(module.to_string()))
+    async fn manifest(&self, module: &ModuleRef) -> Result<Manifest, QueueError> {
+        Ok(self.module(module)?.0)
+    }
+
+    async fn wasm(&self, module: &ModuleRef) -> Result<Bytes, QueueError> {
+        self.wasm_reads.fetch_add(1, Ordering::Relaxed);
+        Ok(self.module(module)?.1)
     }
 
     async fn put_assets(&self, digest: tasklane_domain::BlobDigest, archive: Bytes) -> Result<(), QueueError> {

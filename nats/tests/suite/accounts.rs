@@ -124,7 +124,7 @@ async fn modules(control: &Nats, host: &Nats, topology: &Topology) -> anyhow::Re
             put
         }
     });
-    let (_, found) = soon("the module", host.module_cache(topology).get(&module)).await??;
+    let found = soon("the module", host.module_cache(topology).wasm(&module)).await??;
     assert!(found == wasm, "other bytes came back");
     Ok(api.await??)
 }

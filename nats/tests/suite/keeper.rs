@@ -101,15 +101,20 @@ async fn what_is_published_while_the_lanes_are_read_is_never_below_the_watermark
 #[tokio::test(flavor = "multi_thread")]
 async fn watermarks_wait_until_reports_are_settled() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let (keeper, _lanes) = (world.keeper(), world.source().await?);
-    let reports = world.nats.report_source(&world.topology).await?;
-    world.nats.report_sink(&world.topology).publish(vec![ended(Bytes::new())]).await?;
-    let batch = soon("the report", reports.next(10)).await??;
-    let mut reading = tokio::spawn(async move { keeper.lanes().await });
-    let early = tokio::time::timeout(std::time::Duration::from_secs(1), &mut reading).await;
-    assert!(early.is_err(), "a report was not settled, but watermarks were told");
-    reports.ack(batch.tokens).await;
-    assert_eq!(soon("the lanes", reading).await???.len(), 10);
+    let _lanes = world.source().await?;
+    let (common, urgent) = (world.nats.report_sink(&world.topology), world.nats.urgent_report_sink(&world.topology));
+    let sources =
+        [world.nats.report_source(&world.topology).await?, world.nats.urgent_report_source(&world.topology).await?];
+    for (sink, source) in [common, urgent].iter().zip(&sources) {
+        sink.publish(vec![ended(Bytes::new())]).await?;
+        let batch = soon("the report", source.next(10)).await??;
+        let keeper = world.keeper();
+        let mut reading = tokio::spawn(async move { keeper.lanes().await });
+        let early = tokio::time::timeout(std::time::Duration::from_secs(1), &mut reading).await;
+        assert!(early.is_err(), "a report was not settled, but watermarks were told");
+        source.ack(batch.tokens).await;
+        assert_eq!(soon("the lanes", reading).await???.len(), 10);
+    }
     Ok(())
 }
 
@@ -155,6 +160,35 @@ async fn trim_deletes_what_is_done_and_nothing_else() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A lane that nobody serves keeps its messages, and those of others do not pile up behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_far_behind_does_not_keep_what_others_are_done_with() -> anyhow::Result<()> {
+    const BEHIND: usize = 11_000;
+    let world = World::new().await?;
+    let (keeper, source) = (world.keeper(), world.source().await?);
+    let dispatcher = world.nats.dispatcher();
+    for _ in 0..BEHIND / 1_000 {
+        assert_eq!(dispatcher.dispatch(orders(1_000, 1)).await, 1_000);
+    }
+    for (number, left) in [(100, BEHIND + 100), (BEHIND, BEHIND)] {
+        assert_eq!(dispatcher.dispatch(orders(number, 9)).await, number);
+        let mut done = 0;
+        while done < number {
+            let received = receive(&source, 500).await?;
+            let urgent = received.into_iter().filter(|delivery| delivery.order.priority == priority(9));
+            let tokens: Vec<_> = urgent.map(|delivery| delivery.token).collect();
+            done += tokens.len();
+            source.ack(tokens).await;
+        }
+        eventually("the lane to be trimmed", async || {
+            keeper.trim().await?;
+            Ok((world.stream_state("READY").await?.messages == left as u64).then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn trim_loses_nothing_while_orders_come_and_go() -> anyhow::Result<()> {
     const ORDERS: usize = 6_000;
@@ -196,11 +230,22 @@ async fn settled_reports_are_trimmed_and_others_are_not() -> anyhow::Result<()> 
     let world = World::new().await?;
     let (keeper, sink) = (world.keeper(), world.nats.report_sink(&world.topology));
     let source = world.nats.report_source(&world.topology).await?;
+    let urgent = world.nats.urgent_report_source(&world.topology).await?;
     for _ in 0..3 {
         sink.publish(vec![ended(Bytes::new())]).await?;
     }
-    keeper.trim().await?;
-    assert_eq!(world.stream_state("REPORTS").await?.messages, 3);
+    world.nats.urgent_report_sink(&world.topology).publish(vec![ended(Bytes::new())]).await?;
+    let left = async |messages| {
+        eventually("what is settled to be trimmed", async || {
+            keeper.trim().await?;
+            Ok((world.stream_state("REPORTS").await?.messages == messages).then_some(()))
+        })
+        .await
+    };
+    left(4).await?;
+    let batch = soon("the urgent one", urgent.next(10)).await??;
+    urgent.ack(batch.tokens).await;
+    left(4).await?;
     let mut settled = 0;
     while settled < 3 {
         let batch = soon("reports", source.next(10)).await??;
@@ -208,11 +253,7 @@ async fn settled_reports_are_trimmed_and_others_are_not() -> anyhow::Result<()> 
         source.ack(batch.tokens).await;
     }
     sink.publish(vec![ended(Bytes::new())]).await?;
-    eventually("only the new one is left", async || {
-        keeper.trim().await?;
-        Ok((world.stream_state("REPORTS").await?.messages == 1).then_some(()))
-    })
-    .await?;
+    left(1).await?;
     assert_eq!(soon("the new one", source.next(10)).await??.reports.len(), 1);
     Ok(())
 }

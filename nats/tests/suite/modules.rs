@@ -52,9 +52,8 @@ async fn what_was_put_comes_back() -> anyhow::Result<()> {
     let module = reference(&wasm);
     cache.put(&module, &manifest(&module), wasm.clone()).await?;
     cache.put(&module, &manifest(&module), wasm.clone()).await?;
-    let (found_manifest, found) = cache.get(&module).await?;
-    assert_eq!(found_manifest, manifest(&module));
-    assert!(found == wasm, "other bytes came back");
+    assert_eq!(cache.manifest(&module).await?, manifest(&module));
+    assert!(cache.wasm(&module).await? == wasm, "other bytes came back");
     Ok(())
 }
 
@@ -64,8 +63,9 @@ async fn a_missing_module_is_asked_for() -> anyhow::Result<()> {
     let wasm = wasm();
     let api = api(&world, wasm.clone(), 1).await?;
     let cache = world.nats.module_cache(&world.topology);
-    let (_, found) = soon("the module", cache.get(&reference(&wasm))).await??;
-    assert!(found == wasm, "other bytes came back");
+    let module = reference(&wasm);
+    assert_eq!(soon("the manifest", cache.manifest(&module)).await??, manifest(&module));
+    assert!(cache.wasm(&module).await? == wasm, "other bytes came back");
     soon("the API's end", api).await??
 }
 
@@ -75,7 +75,7 @@ async fn one_api_process_answers_each_request() -> anyhow::Result<()> {
     let wasm = wasm();
     let (first, second) = (api(&world, wasm.clone(), 1).await?, api(&world, wasm.clone(), 1).await?);
     let cache = world.nats.module_cache(&world.topology);
-    soon("the module", cache.get(&reference(&wasm))).await??;
+    soon("the module", cache.wasm(&reference(&wasm))).await??;
     eventually("one has answered", async || Ok((first.is_finished() || second.is_finished()).then_some(()))).await?;
     assert!(!(first.is_finished() && second.is_finished()), "both answered one request");
     Ok(())
@@ -85,7 +85,7 @@ async fn one_api_process_answers_each_request() -> anyhow::Result<()> {
 async fn a_module_that_nobody_has_is_an_error_in_time() -> anyhow::Result<()> {
     let world = World::new().await?;
     let cache = world.nats.module_cache(&world.topology);
-    assert!(soon("an answer", cache.get(&reference(&wasm()))).await?.is_err(), "no API process runs");
+    assert!(soon("an answer", cache.wasm(&reference(&wasm()))).await?.is_err(), "no API process runs");
 
     // One runs, but it does not know the module.
     let mut wanted = cache.wanted().await?;
@@ -94,7 +94,7 @@ async fn a_module_that_nobody_has_is_an_error_in_time() -> anyhow::Result<()> {
             wanted.done().await;
         }
     });
-    let missing = soon("an answer", cache.get(&reference(&wasm()))).await?;
+    let missing = soon("an answer", cache.wasm(&reference(&wasm()))).await?;
     assert!(matches!(missing, Err(QueueError::NotFound(_))), "{missing:?}");
     api.abort();
     Ok(())
@@ -109,7 +109,7 @@ async fn bytes_of_another_digest_are_never_returned_and_replaced() -> anyhow::Re
     let store = world.raw().await?.get_object_store("modules").await?;
     store.put(format!("wasm/{}", module.digest).as_str(), &mut &b"something else"[..]).await?;
     let api = api(&world, wasm.clone(), 1).await?;
-    let (_, found) = soon("the module", cache.get(&module)).await??;
+    let found = soon("the module", cache.wasm(&module)).await??;
     assert!(found == wasm, "other bytes came back");
     soon("the API's end", api).await??
 }

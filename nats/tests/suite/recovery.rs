@@ -114,7 +114,8 @@ async fn buckets_and_lanes_are_made_anew_after_a_wipe() -> anyhow::Result<()> {
     assert_eq!(keeper.lanes().await?, []);
     world.server.wipe_and_restart().await?;
     eventually("modules", async || Ok(cache.put(&module, &manifest, wasm.clone()).await.ok())).await?;
-    assert_eq!(cache.get(&module).await?, (manifest, wasm));
+    assert_eq!(cache.manifest(&module).await?, manifest);
+    assert_eq!(cache.wasm(&module).await?, wasm);
     assert_eq!(registry.hosts().await?, []);
     assert_eq!(leases.holder().await?, None);
     keeper.ensure().await?;

@@ -56,6 +56,23 @@ async fn every_kind_of_report_arrives_as_it_was() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn urgent_reports_pass_those_that_wait() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let (common, urgent) = (vec![ended(Bytes::new()); 3], vec![ended(Bytes::new())]);
+    for report in &common {
+        world.nats.report_sink(&world.topology).publish(vec![report.clone()]).await?;
+    }
+    world.nats.urgent_report_sink(&world.topology).publish(urgent.clone()).await?;
+    assert_eq!(next(&world.nats.urgent_report_source(&world.topology).await?).await?.reports, urgent);
+    let (source, mut others) = (world.nats.report_source(&world.topology).await?, Vec::new());
+    while others.len() < common.len() {
+        others.extend(next(&source).await?.reports);
+    }
+    assert_eq!(others, common);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_for_one_message_is_split() -> anyhow::Result<()> {
     let world = World::new().await?;
     let sent: Vec<_> = (0..200_u8).map(|byte| ended(vec![byte; 128 * 1024].into())).collect();

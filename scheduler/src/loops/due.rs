@@ -6,8 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tasklane_domain::error::StoreError;
-use tasklane_domain::operation::{Operation, Progress};
+use tasklane_domain::operation::{Operation, Progress, Step};
+use tasklane_domain::ports::{Expired, Promoted};
 use tasklane_domain::{TaskId, Term, Timestamp, WorkOrder};
 use tokio::sync::Semaphore;
 
@@ -21,6 +23,8 @@ use crate::{Office, Room};
 const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// Rows of one batch of a bulk operation: small, so that submits and settles are not kept waiting.
 const OPERATION_ROWS_MAX: u32 = 500;
+/// Operations in which due tasks are queued at once: the database takes them together, or lets others in between.
+const PARTS: u32 = 2;
 /// Tasks in one message to the hosts.
 const CANCELS_PER_MESSAGE_MAX: usize = 1_000;
 /// Batches of due tasks that are on their way to JetStream while the next one is queued.
@@ -51,21 +55,62 @@ pub(crate) async fn run(room: Room, office: Office) {
 /// One look: returns when to look again.
 async fn look(room: &Room, term: Term, now: Timestamp, publishing: &Arc<Semaphore>) -> Result<Timestamp, StoreError> {
     let limit = room.settings.batch_rows_max;
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let expired = room.ports.leader.expire(term, now, limit).await?;
-    let promoted = room.ports.leader.promote_due(term, now, limit).await?;
-    room.metrics.expired.inc_by(expired.count as u64);
-    room.metrics.promoted.inc_by((promoted.ready.len() + promoted.held) as u64);
-    let full = expired.count.max(promoted.ready.len() + promoted.held) >= most;
-    announce(room, &expired.settled).await;
-    dispatch(room, expired.ready).await;
-    dispatch_aside(room, promoted.ready, publishing).await;
-    if promoted.held > 0 {
+    let part = limit.div_ceil(PARTS);
+    // Asked for together, since each waits for its turn to write.
+    let (expired, promoted, step) = tokio::join!(
+        room.ports.leader.expire(term, now, limit),
+        join_all((0..PARTS).map(|_| room.ports.leader.promote_due(term, now, part))),
+        room.ports.operations.step(term, now, OPERATION_ROWS_MAX),
+    );
+    // What went well is followed up, whatever became of the others.
+    let queued = queue(room, promoted, publishing).await;
+    let ended = match expired {
+        Ok(expired) => Ok(end(room, expired).await),
+        Err(error) => Err(error),
+    };
+    let busy = match step? {
+        Some(step) => operate(room, step).await,
+        None => false,
+    };
+    let ((queued, next_due), ended) = (queued?, ended?);
+    let full = queued.max(ended) >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let latest = now.plus(LOOK_INTERVAL_MAX);
+    Ok(if full || busy { now } else { next_due.unwrap_or(latest).min(latest) })
+}
+
+/// Publishes what has been queued: how many, and when the next are due.
+async fn queue(
+    room: &Room,
+    parts: Vec<Result<Promoted, StoreError>>,
+    publishing: &Arc<Semaphore>,
+) -> Result<(usize, Option<Timestamp>), StoreError> {
+    let (mut ready, mut held, mut next_due, mut failed) = (Vec::new(), 0, None, None);
+    for part in parts {
+        match part {
+            // Each part goes on where the one before has stopped.
+            Ok(promoted) => {
+                ready.extend(promoted.ready);
+                held += promoted.held;
+                next_due = promoted.next_due;
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    let count = ready.len() + held;
+    room.metrics.promoted.inc_by(count as u64);
+    dispatch_aside(room, ready, publishing).await;
+    if held > 0 {
         nudge_admit(room).await;
     }
-    let busy = operate(room, term, now).await?;
-    let latest = now.plus(LOOK_INTERVAL_MAX);
-    Ok(if full || busy { now } else { promoted.next_due.unwrap_or(latest).min(latest) })
+    failed.map_or(Ok((count, next_due)), Err)
+}
+
+/// Tells of what has expired: how many.
+async fn end(room: &Room, expired: Expired) -> usize {
+    room.metrics.expired.inc_by(expired.count as u64);
+    announce(room, &expired.settled).await;
+    dispatch(room, expired.ready).await;
+    expired.count
 }
 
 pub(super) async fn dispatch(room: &Room, orders: Vec<WorkOrder>) {
@@ -88,9 +133,8 @@ async fn dispatch_aside(room: &Room, orders: Vec<WorkOrder>, publishing: &Arc<Se
     });
 }
 
-/// Takes the oldest bulk operation a batch further; `true` while there may be more to do.
-async fn operate(room: &Room, term: Term, now: Timestamp) -> Result<bool, StoreError> {
-    let Some(step) = room.ports.operations.step(term, now, OPERATION_ROWS_MAX).await? else { return Ok(false) };
+/// Follows up a batch of the oldest bulk operation; `true`, since there may be more to do.
+async fn operate(room: &Room, step: Step) -> bool {
     if step.operation.progress == Progress::Done {
         let Operation { id, done, skipped, .. } = step.operation;
         tracing::info!(operation = %id, done, skipped, "a bulk operation is done");
@@ -98,7 +142,7 @@ async fn operate(room: &Room, term: Term, now: Timestamp) -> Result<bool, StoreE
     stop(room, &step.stop).await;
     announce(room, &step.settled).await;
     dispatch(room, step.ready).await;
-    Ok(true)
+    true
 }
 
 /// Tells hosts to stop guests, in messages of bounded size.

@@ -1,11 +1,12 @@
 //! settle: turns what hosts report into rows, in batches.
 //!
-//! Runs on every scheduler, several at once; they compete for reports. Guarantees: a report is acknowledged only after its
+//! Runs on every scheduler, several at once for each of the two ways that reports take; they compete for them. Guarantees: a report is acknowledged only after its
 //! transaction is committed or it was refused for good, so a crash anywhere repeats it, and the compare-and-set takes it once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tasklane_domain::ports::{ReportBatch, SettleAnswer};
+use tasklane_domain::ports::{ReportBatch, ReportSource, SettleAnswer};
 use tasklane_domain::{Report, Timestamp};
 use tokio_util::sync::CancellationToken;
 
@@ -21,14 +22,14 @@ const ERROR_PAUSE: Duration = Duration::from_millis(250);
 const COMMIT_TRIES_MAX: u32 = 20;
 
 /// Settles until `shutdown`; what is under way then is finished.
-pub(crate) async fn run(room: Room, shutdown: CancellationToken) {
+pub(crate) async fn run(room: Room, source: Arc<dyn ReportSource>, shutdown: CancellationToken) {
     loop {
         let batch = tokio::select! {
             () = shutdown.cancelled() => return,
-            batch = room.ports.reports.next(room.settings.settle_reports_max) => batch,
+            batch = source.next(room.settings.settle_reports_max) => batch,
         };
         match batch {
-            Ok(batch) => settle(&room, batch).await,
+            Ok(batch) => settle(&room, source.as_ref(), batch).await,
             Err(error) => {
                 tracing::warn!(%error, "reports could not be fetched");
                 pause(&shutdown).await;
@@ -44,9 +45,9 @@ async fn pause(shutdown: &CancellationToken) {
     }
 }
 
-async fn settle(room: &Room, batch: ReportBatch) {
+async fn settle(room: &Room, source: &dyn ReportSource, batch: ReportBatch) {
     if batch.reports.is_empty() {
-        return room.ports.reports.ack(batch.tokens).await;
+        return source.ack(batch.tokens).await;
     }
     // Large results take their time: the others do not wait for them.
     let (large, small): (Vec<Report>, Vec<Report>) = batch.reports.into_iter().partition(is_large);
@@ -57,12 +58,12 @@ async fn settle(room: &Room, batch: ReportBatch) {
     let Some(answer) = commit(room, &small).await else { return };
     timer.observe_duration();
     if large.is_empty() {
-        room.ports.reports.ack(batch.tokens).await;
+        source.ack(batch.tokens).await;
         return follow_up(room, &small, answer).await;
     }
     follow_up(room, &small, answer).await;
     if settle_large(room, large).await.is_some() {
-        room.ports.reports.ack(batch.tokens).await;
+        source.ack(batch.tokens).await;
     }
 }
 

@@ -292,7 +292,11 @@ impl ModuleCache for Recorder {
         Ok(())
     }
 
-    async fn get(&self, module: &ModuleRef) -> Result<(Manifest, Bytes), QueueError> {
+    async fn manifest(&self, module: &ModuleRef) -> Result<Manifest, QueueError> {
+        Err(QueueError::NotFound(module.to_string()))
+    }
+
+    async fn wasm(&self, module: &ModuleRef) -> Result<Bytes, QueueError> {
         Err(QueueError::NotFound(module.to_string()))
     }
 

@@ -9,7 +9,7 @@ use super::dependence::{End, release, shifted};
 use super::row::{DbRow, Ending, get, id_bytes, named, parsed, task_id, to_json};
 use super::settle::state_of;
 use super::values::pieces;
-use super::{Db, LOCK_ROWS, flow, news};
+use super::{Db, LOCK_ROWS, NO_INDEX, flow, news};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -48,7 +48,7 @@ pub(super) async fn cancel_all(
     for piece in pieces(ids) {
         let sql = format!(
             "UPDATE tasks SET state = 'cancelled', ended_at = $1, due_at = NULL, ending = $2 \
-             WHERE state IN ('scheduled', 'blocked', 'queued', 'running', 'retrying') AND id IN ({}) \
+             WHERE {NO_INDEX}state IN ('scheduled', 'blocked', 'queued', 'running', 'retrying') AND id IN ({}) \
              RETURNING {}, followed, slotted",
             shifted(3, piece.len()),
             news::COLUMNS

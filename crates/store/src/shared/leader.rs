@@ -1,5 +1,6 @@
 //! Leader-only changes. Inside the writer's transaction; each checks its term there, so a stale leader cannot commit.
 
+use sqlx::AssertSqlSafe;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::ports::{Expired, Promoted};
 use tasklane_domain::{DeliveryId, Lane, Lease, Outcome, OutcomeKind, StateKind, Term, Timestamp, Usage, WorkOrder};
@@ -7,7 +8,7 @@ use tasklane_domain::{DeliveryId, Lane, Lease, Outcome, OutcomeKind, StateKind, 
 use super::dependence::{End, release};
 use super::row::{DbRow, Ending, ORDER_COLUMNS, delivery, get, id_bytes, order, parsed, task_id, to_json};
 use super::values::{list, pieces};
-use super::{Db, LOCK_ROWS, flow, news, pin};
+use super::{BY_DEADLINE, Db, LOCK_ROWS, flow, news, pin};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -19,7 +20,7 @@ struct Terms {
 }
 
 async fn terms(conn: &mut Conn) -> Result<Terms, StoreError> {
-    let sql = sqlx::AssertSqlSafe(format!("SELECT generation, base, highest FROM terms WHERE id = 1{LOCK_ROWS}"));
+    let sql = AssertSqlSafe(format!("SELECT generation, base, highest FROM terms WHERE id = 1{LOCK_ROWS}"));
     let row = sqlx::query::<Db>(sql).fetch_one(conn).await.map_err(unavailable)?;
     Ok(Terms { generation: get(&row, "generation")?, base: get(&row, "base")?, highest: get(&row, "highest")? })
 }
@@ -55,7 +56,7 @@ pub(super) async fn check(conn: &mut Conn, term: Term) -> Result<Result<(), Stor
 
 /// Queues what is due, earliest first.
 pub(super) async fn promote_due(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<Promoted, StoreError> {
-    let sql = sqlx::AssertSqlSafe(format!(
+    let sql = AssertSqlSafe(format!(
         "SELECT {ORDER_COLUMNS}, line FROM tasks WHERE due_at <= $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT $2{LOCK_ROWS}"
     ));
     let rows = sqlx::query::<Db>(sql)
@@ -112,7 +113,7 @@ async fn publish(conn: &mut Conn, orders: &[WorkOrder], now: Timestamp, also: &s
              WHERE id IN ({})",
             shifted(piece.len())
         );
-        let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql)).bind(now.as_micros());
+        let mut query = sqlx::query::<Db>(AssertSqlSafe(sql)).bind(now.as_micros());
         for order in piece {
             query = query.bind(id_bytes(order.task));
         }
@@ -126,11 +127,26 @@ fn shifted(count: usize) -> String {
     list(count + 1).trim_start_matches("$1, ").to_owned()
 }
 
+/// Those whose deadline counts, word for word the condition of their index.
+const HAS_DEADLINE: &str = "deadline IS NOT NULL AND state IN ('scheduled', 'blocked', 'queued', 'retrying')";
+
+pub(super) fn next_due_sql() -> String {
+    format!(
+        "SELECT (SELECT MIN(due_at) FROM tasks WHERE due_at IS NOT NULL) AS due, \
+         (SELECT MIN(deadline) FROM tasks {BY_DEADLINE} WHERE {HAS_DEADLINE}) AS deadline"
+    )
+}
+
+pub(super) fn expired_sql() -> String {
+    format!(
+        "SELECT {}, followed FROM tasks {BY_DEADLINE} WHERE deadline <= $1 AND {HAS_DEADLINE} \
+         ORDER BY deadline LIMIT $2{LOCK_ROWS}",
+        news::COLUMNS
+    )
+}
+
 async fn next_due(conn: &mut Conn) -> Result<Option<Timestamp>, StoreError> {
-    let sql = "SELECT (SELECT MIN(due_at) FROM tasks WHERE due_at IS NOT NULL) AS due, \
-               (SELECT MIN(deadline) FROM tasks WHERE deadline IS NOT NULL \
-                AND state IN ('scheduled', 'blocked', 'queued', 'retrying')) AS deadline";
-    let row = sqlx::query::<Db>(sql).fetch_one(conn).await.map_err(unavailable)?;
+    let row = sqlx::query::<Db>(AssertSqlSafe(next_due_sql())).fetch_one(conn).await.map_err(unavailable)?;
     let due: Option<i64> = get(&row, "due")?;
     let deadline: Option<i64> = get(&row, "deadline")?;
     Ok([due, deadline].into_iter().flatten().min().map(Timestamp::from_micros))
@@ -138,13 +154,7 @@ async fn next_due(conn: &mut Conn) -> Result<Option<Timestamp>, StoreError> {
 
 /// Ends what waited beyond its deadline.
 pub(super) async fn expire(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<Expired, StoreError> {
-    let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT {}, followed FROM tasks \
-         WHERE deadline <= $1 AND deadline IS NOT NULL AND state IN ('scheduled', 'blocked', 'queued', 'retrying') \
-         ORDER BY deadline LIMIT $2{LOCK_ROWS}",
-        news::COLUMNS
-    ));
-    let rows = sqlx::query::<Db>(sql)
+    let rows = sqlx::query::<Db>(AssertSqlSafe(expired_sql()))
         .bind(now.as_micros())
         .bind(i64::from(limit))
         .fetch_all(&mut *conn)
@@ -191,7 +201,7 @@ pub(super) async fn redispatch(
         if left == 0 {
             break;
         }
-        let sql = sqlx::AssertSqlSafe(format!(
+        let sql = AssertSqlSafe(format!(
             "SELECT {ORDER_COLUMNS} FROM tasks WHERE state IN ('queued', 'running') AND queue = $1 AND priority = $2 \
              AND published_at < $3 ORDER BY published_at LIMIT $4{LOCK_ROWS}"
         ));

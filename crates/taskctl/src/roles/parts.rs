@@ -145,6 +145,7 @@ impl Control {
             retention: self.stores.retention.clone(),
             dispatcher: Arc::new(self.nats.dispatcher()),
             reports: Arc::new(self.nats.report_source(&topology).await?),
+            urgent_reports: Arc::new(self.nats.urgent_report_source(&topology).await?),
             keeper: Arc::new(self.nats.keeper(&topology, Arc::new(SystemClock))),
             leases: Arc::new(self.nats.lease_store(&topology)),
             blobs: self.stores.blobs.clone(),
@@ -244,6 +245,7 @@ pub(crate) async fn run_host(
     let ports = HostPorts {
         work: Arc::new(nats.work_source(&host_settings.queues, &topology).await?),
         reports: Arc::new(nats.report_sink(&topology)),
+        urgent_reports: Arc::new(nats.urgent_report_sink(&topology)),
         modules: Arc::new(nats.module_cache(&topology)),
         registry: Arc::new(nats.host_registry(&topology)),
         control: Arc::new(nats.control()),
