@@ -12,7 +12,7 @@ use tasklane_tests::{Dev, guest};
 use crate::line::{Bar, Line, Report};
 use crate::processes::{family, proportional_kib, resident_kib};
 use crate::stats::median;
-use crate::throughput::{Server, round};
+use crate::throughput::{Server, check, round};
 
 /// How much is measured.
 #[derive(Debug, clap::Args)]
@@ -26,6 +26,8 @@ pub(crate) struct Options {
 const REST: Duration = Duration::from_secs(5);
 /// After the load, until what is kept for a moment is given back.
 const AFTER: Duration = Duration::from_secs(15);
+/// After the last guest, until what it had is given back: a host does that when it has rested for a second.
+const GIVEN_BACK: Duration = Duration::from_millis(2_500);
 /// No-op tasks between two looks.
 const TASKS: usize = 20_000;
 /// Guests between two looks that fill memory.
@@ -103,6 +105,9 @@ async fn load(seconds: u64) -> anyhow::Result<Load> {
     while begun.elapsed() < Duration::from_secs(seconds) || looks.len() < 2 {
         server.client.submit_many(&filler, FILLERS).await?;
         round(&server, TASKS).await?;
+        // Guests that run are no growth.
+        check(&server).await?;
+        tokio::time::sleep(GIVEN_BACK).await;
         looks.push(resident()?);
     }
     tokio::time::sleep(AFTER).await;
