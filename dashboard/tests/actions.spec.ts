@@ -163,7 +163,8 @@ test('a task is submitted, looked at and cancelled with the keyboard alone', { t
   await page.goto('/submit?module=fixture')
   await expect(page.locator('[id="payload.do"]')).toBeVisible()
   const reach = async (what: () => Promise<boolean>) => {
-    for (let n = 0; n < 80; n += 1) {
+    // More than once around: a page that is drawn anew while it is walked through begins at its top again.
+    for (let n = 0; n < 240; n += 1) {
       await page.keyboard.press('Tab')
       if (await what()) return
     }
