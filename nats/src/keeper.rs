@@ -1,12 +1,10 @@
 //! What the leader reads of the streams: watermarks for rescue, and the bulk deletion of what is done.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tasklane_domain::cluster::LaneStatus;
 use tasklane_domain::error::QueueError;
@@ -21,11 +19,8 @@ use crate::{Nats, Topology};
 const BARRIER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a pause lasts by itself: for ever, as far as people are concerned. The leader's rows say when it ends.
 const PAUSE_TIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-/// Messages that the slowest lane may lie behind the newest before the others are trimmed by themselves.
+/// Messages that the slowest lane may lie behind the newest before the others are trimmed by themselves, which costs more.
 const BEHIND_MAX: u64 = 10_000;
-/// Messages that another lane must be done with, since it was last trimmed by itself, for that: the server looks through the whole stream, and
-/// takes nothing meanwhile (0.3 s beside 200,000 messages, by `cargo xtask bench priority`).
-const DONE_MIN: u64 = 10_000;
 /// JetStream's code for "no message found": what was open has been deleted.
 const NO_MESSAGE: u64 = 10_037;
 /// How often the settle loops' progress is read meanwhile.
@@ -37,15 +32,13 @@ pub struct NatsKeeper {
     nats: Nats,
     topology: Topology,
     clock: Arc<dyn Clock>,
-    /// How many messages each lane, by its consumer, was done with when it was last trimmed by itself.
-    trimmed: Arc<Mutex<HashMap<String, u64>>>,
 }
 
 impl Nats {
     /// The leader's view of the streams.
     #[must_use]
     pub fn keeper(&self, topology: &Topology, clock: Arc<dyn Clock>) -> NatsKeeper {
-        NatsKeeper { nats: self.clone(), topology: topology.clone(), clock, trimmed: Arc::default() }
+        NatsKeeper { nats: self.clone(), topology: topology.clone(), clock }
     }
 }
 
@@ -158,20 +151,12 @@ impl NatsKeeper {
         let keep_from = consumers.iter().map(floor).min().unwrap_or(last + 1).min(last + 1);
         let mut purged = self.purge(READY, &json!({"seq": keep_from})).await?;
         if last.saturating_sub(keep_from) > BEHIND_MAX {
-            for info in consumers.iter().filter(|info| floor(info) > keep_from && self.has_much_done(info)) {
+            for info in &consumers {
                 let Some(lane) = lane_of(&info.name) else { continue };
                 purged += self.purge(READY, &json!({"seq": floor(info), "filter": lane_filter(&lane)})).await?;
-                self.trimmed.lock().insert(info.name.clone(), info.ack_floor.consumer_sequence);
             }
         }
         Ok(purged)
-    }
-
-    /// Whether trimming this lane by itself is worth what it costs.
-    fn has_much_done(&self, info: &ConsumerInfo) -> bool {
-        let before = self.trimmed.lock().get(&info.name).copied().unwrap_or(0);
-        // Lower than before: the consumer was made anew.
-        info.ack_floor.consumer_sequence < before || info.ack_floor.consumer_sequence - before >= DONE_MIN
     }
 
     /// Everything below the first message of either way that is not settled.

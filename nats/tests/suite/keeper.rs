@@ -170,7 +170,7 @@ async fn a_lane_far_behind_does_not_keep_what_others_are_done_with() -> anyhow::
     for _ in 0..BEHIND / 1_000 {
         assert_eq!(dispatcher.dispatch(orders(1_000, 1)).await, 1_000);
     }
-    for (number, left) in [(100, BEHIND + 100), (BEHIND, BEHIND)] {
+    for number in [100, 1_000] {
         assert_eq!(dispatcher.dispatch(orders(number, 9)).await, number);
         let mut done = 0;
         while done < number {
@@ -182,7 +182,7 @@ async fn a_lane_far_behind_does_not_keep_what_others_are_done_with() -> anyhow::
         }
         eventually("the lane to be trimmed", async || {
             keeper.trim().await?;
-            Ok((world.stream_state("READY").await?.messages == left as u64).then_some(()))
+            Ok((world.stream_state("READY").await?.messages == BEHIND as u64).then_some(()))
         })
         .await?;
     }
