@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::dev::Dev;
-use crate::support::Run;
+use crate::support::{Run, wait_for};
 use crate::wasm;
 
 /// Lists, and the field of their document in which the things are.
@@ -66,6 +66,7 @@ impl World {
             assert_eq!(done.code, 0, "{args:?}: {done:?}");
         }
         assert_eq!(dev.feed(&["secrets", "set", "key"], b"x").code, 0);
+        attempted(&dev);
         Self { dev, id, batch: accepted["batch"].as_str().unwrap().to_owned() }
     }
 
@@ -81,6 +82,15 @@ impl World {
         assert_eq!(run.code, 0, "{args:?}: {run:?}");
         run
     }
+}
+
+/// Waits until the webhook's endpoint was asked: from then on a delivery has the same fields at each look.
+fn attempted(dev: &Dev) {
+    wait_for("a delivery to have been attempted", || {
+        let page = dev.run(&["webhooks", "deliveries", "hook", "-o", "json"]).json();
+        let attempts = page["deliveries"][0]["attempts"].as_u64()?;
+        (attempts > 0).then_some(())
+    });
 }
 
 #[test]
