@@ -1,6 +1,6 @@
 //! `ETag`, `If-Match` and `If-None-Match`: a change is made only to what its sender has seen.
 //!
-//! A layer between the access check and the handlers. The tag of a thing is a digest of what its GET shows, less what moves by itself, such as
+//! Between the access check, which calls it, and the handlers. The tag of a thing is a digest of what its GET shows, less what moves by itself, such as
 //! a schedule's next runs. Before a conditional change the same GET is asked for, while other changes of the path wait in this process.
 //! Guarantees: a condition is never ignored: it holds, or is answered 412, or, where a path has no tags, refused. It does not see a change that
 //! another API process makes in the milliseconds between the look and the change (decision 031).
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{MatchedPath, Request, State as AxumState};
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -80,7 +80,7 @@ pub(crate) struct Conditions {
 }
 
 /// Around every handler.
-pub(crate) async fn conditional(AxumState(own): AxumState<Conditions>, request: Request, next: Next) -> Response {
+pub(crate) async fn conditional(own: Conditions, request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     match (tagged(&request), reads) {
         (Some(thing), true) => read(thing, request, next).await,

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, header};
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use tasklane_api_types::ErrorCode;
 use tasklane_domain::TaskId;
@@ -23,10 +24,11 @@ impl<T: DeserializeOwned> FromRequest<Arc<State>> for JsonBody<T> {
 
     async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, ApiError> {
         check_media_type(request.headers())?;
-        check_length(request.headers(), state.settings.body_bytes_max)?;
-        let arrived = in_time(state.settings.serve.body_timeout, Bytes::from_request(request, state)).await?;
-        let bytes = arrived.map_err(|rejection| {
-            if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+        let limit = state.settings.body_bytes_max;
+        check_length(request.headers(), limit)?;
+        let arrived = in_time(state.settings.serve.body_timeout, to_bytes(request.into_body(), limit)).await?;
+        let bytes = arrived.map_err(|error| {
+            if std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>()) {
                 return ApiError::new(ErrorCode::BodyTooLarge, "the body is over the limit");
             }
             ApiError::new(ErrorCode::RequestTimeout, "the body did not arrive")

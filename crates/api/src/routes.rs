@@ -39,7 +39,7 @@ pub(crate) use self::access::entry as audit_entry;
 use crate::about::{About, about};
 use crate::access::cors;
 use crate::access::guard::guard;
-use crate::conditional::{self, Conditions, conditional};
+use crate::conditional::{self, Conditions};
 use crate::dashboard;
 use crate::error::ApiError;
 use crate::refusals;
@@ -74,7 +74,8 @@ fn live() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(events::history))
 }
 
-fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<State>> {
+/// JSON bodies have their limit from [`crate::extract::JsonBody`].
+fn api(upload_bytes_max: usize) -> OpenApiRouter<Arc<State>> {
     let uploads = OpenApiRouter::new()
         .routes(routes!(modules::deploy, modules::list))
         .layer(DefaultBodyLimit::max(upload_bytes_max));
@@ -139,10 +140,8 @@ fn api(upload_bytes_max: usize, body_bytes_max: usize) -> OpenApiRouter<Arc<Stat
         .routes(routes!(flow::module, flow::set_module, flow::unset_module))
         .routes(routes!(blobs::create))
         .routes(routes!(blobs::put, blobs::get))
-        .merge(cluster())
-        .layer(DefaultBodyLimit::max(body_bytes_max));
-    let others = of_guests().merge(access());
-    uploads.merge(rest).merge(others.layer(DefaultBodyLimit::max(body_bytes_max)))
+        .merge(cluster());
+    uploads.merge(rest).merge(of_guests()).merge(access())
 }
 
 /// What concerns the whole.
@@ -192,12 +191,12 @@ fn whole(document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
 
 /// The OpenAPI document.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    whole(OpenApiRouter::with_openapi(Document::openapi()).merge(api(0, 0)).to_openapi())
+    whole(OpenApiRouter::with_openapi(Document::openapi()).merge(api(0)).to_openapi())
 }
 
 pub(crate) fn router(state: Arc<State>) -> Router {
     let settings = &state.settings;
-    let api = api(settings.module_bytes_max + UPLOAD_OVERHEAD_BYTES, settings.body_bytes_max);
+    let api = api(settings.module_bytes_max + UPLOAD_OVERHEAD_BYTES);
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi()).merge(api).split_for_parts();
     let router: Router = router
         .route("/", get(home))
@@ -205,10 +204,8 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state.clone());
     let conditions = Conditions { state: state.clone(), routes: router.clone() };
-    let router = router
-        .layer(middleware::from_fn_with_state(conditions, conditional))
-        // Around everything that has a handler; the API's own description is for everybody.
-        .layer(middleware::from_fn_with_state(state.clone(), guard));
+    // Around everything that has a handler; the API's own description is for everybody.
+    let router = router.layer(middleware::from_fn_with_state(conditions, guard));
     let cors = cors::layer(&state.settings.access.cors_origins);
     let docs = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/api/v1/openapi.json", whole(document));
     let router = router.merge(docs).route("/api/v1/asyncapi.json", get(asyncapi));

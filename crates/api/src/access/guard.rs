@@ -18,6 +18,7 @@ use super::record::{self, Visit};
 use super::source::source;
 use super::table::{Audit, Found, Need, Rule, find};
 use super::{AccessMode, Caller, InProcess, Principal, denied, jwt, local, place, unauthenticated};
+use crate::conditional::{Conditions, conditional};
 use crate::error::{ApiError, ApiResult};
 use crate::routes::REQUEST_ID;
 use crate::state::State;
@@ -27,21 +28,22 @@ const BEARER: &str = "bearer ";
 /// Longest credential that is looked at, in bytes.
 const CREDENTIAL_BYTES_MAX: usize = 8 * 1024;
 
-/// Around every route.
-pub(crate) async fn guard(AxumState(state): AxumState<Arc<State>>, request: Request, next: Next) -> Response {
+/// Around every route, and around [`conditional`]: one layer for both, since each costs every request a service and a future on the heap.
+pub(crate) async fn guard(AxumState(inner): AxumState<Conditions>, request: Request, next: Next) -> Response {
+    let state = inner.state.clone();
     let (parts, body) = request.into_parts();
     let recognised = recognise(&state, &parts).await;
     let mut request = Request::from_parts(parts, body);
     let (rule, principal, needed) = match recognised {
         Ok(Some(found)) => found,
-        Ok(None) => return next.run(request).await,
+        Ok(None) => return conditional(inner, request, next).await,
         Err(refused) => return refuse(&state, refused),
     };
     let visit = (rule.audit == Audit::Written).then(|| visit(&state, rule, &principal, &request));
     request.extensions_mut().insert(Caller(principal.clone()));
     let mut namespace = None;
     let response = match admit(&state, &principal, needed, request, &mut namespace).await {
-        Ok(request) => next.run(request).await,
+        Ok(request) => conditional(inner, request, next).await,
         Err(refused) => refuse(&state, refused),
     };
     if let Some(visit) = visit.filter(|_| is_worth_it(&response)) {
