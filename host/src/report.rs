@@ -1,9 +1,8 @@
 //! report: what attempts came to, in batches; the work is acknowledged only after JetStream has the report.
 //!
 //! Reports wait in a bounded channel: when NATS is away, slots fill and no more work is taken, and nothing is lost. While one
-//! batch is on its way the next gathers, so batches are as large as the load makes them. The report of a task that has waited long may wait
-//! a little for others ([`patience`]): each way from a guest to a committed row costs the same for one report as for many. Reports of
-//! urgent tasks have a way of their own ([`Way`]), wait for nothing, and all of one task take the same.
+//! batch is on its way the next gathers, so batches are as large as the load makes them. Reports of urgent tasks have a way of their own
+//! ([`Way`]), and all of one task take the same.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,14 +28,6 @@ const BATCH_INTERVAL: Duration = Duration::from_millis(1);
 const BATCH_INTERVAL_OF_MANY: Duration = Duration::from_millis(4);
 /// Reports of a batch that show that a host is busy with short tasks.
 const MANY: usize = 16;
-/// What part of the time that a task has waited for its start its report may wait too: whoever waits for the task does not notice.
-const PATIENCE_PART: u32 = 10;
-/// The longest that it may wait.
-const PATIENCE_MAX: Duration = Duration::from_millis(100);
-/// How often reports that wait look for others.
-const LOOK_INTERVAL: Duration = Duration::from_millis(4);
-/// Reports that are enough for a batch: they wait for no more.
-const ENOUGH: usize = 64;
 /// Wait after a refused batch.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
 /// Least time between two reports of one guest's progress.
@@ -44,8 +35,8 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What goes to the reporter's loop.
 pub(crate) enum Message {
-    /// A report that ends a delivery, which is acknowledged after; it may wait for others until then.
-    Final(Report, Instant),
+    /// A report that ends a delivery: it is acknowledged after.
+    Final(Report),
     /// One that does not.
     Interim(Report),
     /// Answered when everything before it is on its way.
@@ -88,8 +79,7 @@ impl Reporter {
 
     /// Reports the end of a delivery.
     pub(crate) async fn report(&self, room: &Room, delivery: &Delivery, body: ReportBody) {
-        let until = Instant::now() + patience(delivery, &body);
-        send(self.way(delivery), Message::Final(report_of(room, delivery, body), until)).await;
+        send(self.way(delivery), Message::Final(report_of(room, delivery, body))).await;
     }
 
     /// Reports something on the way.
@@ -126,46 +116,6 @@ impl Reporter {
     }
 }
 
-/// How long a report may wait for others.
-fn patience(delivery: &Delivery, body: &ReportBody) -> Duration {
-    match body {
-        ReportBody::Ended(ended) if !delivery.order.priority.is_urgent() => {
-            (ended.started_at.since(delivery.order.queued_at) / PATIENCE_PART).min(PATIENCE_MAX)
-        }
-        _ => Duration::ZERO,
-    }
-}
-
-impl Message {
-    /// Until when it may wait; what tells no end, not at all.
-    fn until(&self) -> Option<Instant> {
-        match self {
-            Self::Final(_, until) => Some(*until),
-            Self::Interim(_) | Self::Flush(_) => None,
-        }
-    }
-}
-
-/// Until when all of them may wait for others; `None` if they go at once.
-fn may_wait(messages: &[Message]) -> Option<Instant> {
-    let room = messages.len() < ENOUGH;
-    room.then(|| messages.iter().map(Message::until).min().flatten()).flatten()
-}
-
-/// Lets others come for as long. It looks now and then instead of being woken by each; a less patient one may stand for [`LOOK_INTERVAL`].
-async fn gather(waiting: &mut mpsc::Receiver<Message>, messages: &mut Vec<Message>) {
-    while let Some(until) = may_wait(messages)
-        && let Some(left) = until.checked_duration_since(Instant::now())
-    {
-        tokio::time::sleep(left.min(LOOK_INTERVAL)).await;
-        while messages.len() < BATCH_MAX
-            && let Ok(message) = waiting.try_recv()
-        {
-            messages.push(message);
-        }
-    }
-}
-
 async fn send(way: &mpsc::Sender<Message>, message: Message) {
     if way.send(message).await.is_err() {
         tracing::debug!("a report came after the end; its delivery will come again");
@@ -176,12 +126,11 @@ async fn send(way: &mpsc::Sender<Message>, message: Message) {
 pub(crate) async fn run(room: Arc<Room>, Way { mut waiting, sink, interval }: Way) {
     let mut messages = Vec::with_capacity(BATCH_MAX);
     while waiting.recv_many(&mut messages, BATCH_MAX).await > 0 {
-        gather(&mut waiting, &mut messages).await;
         let begun = Instant::now();
         let (mut reports, mut finals, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
         for message in messages.drain(..) {
             match message {
-                Message::Final(report, _) => {
+                Message::Final(report) => {
                     finals.push((report.task, report.delivery));
                     reports.push(report);
                 }
@@ -265,54 +214,4 @@ fn shrink(report: &mut Report) -> bool {
         ended.outcome = Outcome::OutputTooLarge { bytes };
     }
     bytes > 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report() -> Report {
-        Report {
-            task: tasklane_domain::TaskId::new(),
-            attempt: tasklane_domain::Attempt::FIRST,
-            delivery: tasklane_domain::DeliveryId::FIRST_DISPATCH,
-            host: tasklane_domain::HostId::new(),
-            body: ReportBody::HandedBack(tasklane_domain::work::HandBack::Draining),
-        }
-    }
-
-    fn ends(until: Instant) -> Message {
-        Message::Final(report(), until)
-    }
-
-    #[test]
-    fn all_wait_as_long_as_the_least_patient() {
-        let now = Instant::now();
-        let later = |millis| now + Duration::from_millis(millis);
-        assert_eq!(may_wait(&[ends(later(50)), ends(later(20)), ends(later(70))]), Some(later(20)));
-        assert_eq!(
-            may_wait(&[ends(later(50)), Message::Interim(report())]),
-            None,
-            "a guest that runs is heard at once"
-        );
-        assert_eq!(may_wait(&[ends(later(50)), Message::Flush(oneshot::channel().0)]), None);
-        let enough: Vec<Message> = (0..ENOUGH).map(|_| ends(later(50))).collect();
-        assert_eq!(may_wait(&enough), None);
-    }
-
-    #[tokio::test]
-    async fn what_may_wait_no_longer_goes_with_those_that_are_there() {
-        let (way, mut waiting) = mpsc::channel(WAITING_MAX);
-        let patient = Instant::now() + Duration::from_secs(3_600);
-        for until in [patient, Instant::now(), patient] {
-            way.send(ends(until)).await.unwrap();
-        }
-        let mut messages = vec![ends(patient)];
-        gather(&mut waiting, &mut messages).await;
-        assert_eq!(messages.len(), 4);
-        // All that has come by its time, and nothing that has not.
-        let mut messages = vec![ends(Instant::now())];
-        gather(&mut waiting, &mut messages).await;
-        assert_eq!(messages.len(), 1);
-    }
 }
