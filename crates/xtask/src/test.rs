@@ -1,7 +1,5 @@
 //! Everything that CI checks, in the order in which a mistake shows soonest. Nothing is skipped: what is missing is a failure.
 
-mod again;
-
 use std::process::Command;
 use std::time::Instant;
 
@@ -113,14 +111,9 @@ fn build() -> anyhow::Result<()> {
 }
 
 fn tests() -> anyhow::Result<()> {
-    let nats_server = setup::nats_server()?;
-    let tests = |args: &[&str]| {
-        let mut command = cargo(&["test", "--release", "--locked", "--workspace", "--no-fail-fast", "--"]);
-        command.args(args).env("TASKLANE_NATS_SERVER", &nats_server);
-        command
-    };
-    let alone = |names: &[&str]| tests(&[&["--test-threads=1", "--exact"], names].concat());
-    again::run(&mut tests(&["--test-threads=4"]), alone)
+    let mut command =
+        cargo(&["test", "--release", "--locked", "--workspace", "--no-fail-fast", "--", "--test-threads=4"]);
+    run_command(command.env("TASKLANE_NATS_SERVER", setup::nats_server()?))
 }
 
 /// The pages whose toolchains are large downloads.
