@@ -30,8 +30,7 @@ pub async fn look(url: &str) -> Result<Option<DatabaseLook>, StoreError> {
     let mut db = PgConnection::connect(url).await.map_err(unavailable)?;
     let row = sqlx::query("SHOW server_version").fetch_one(&mut db).await.map_err(unavailable)?;
     let version: String = row.try_get(0).map_err(unavailable)?;
-    // Before the first start there is no such table.
-    let schema = sqlx::query_scalar(SCHEMA).fetch_one(&mut db).await.unwrap_or(None);
+    let schema = newest(sqlx::query_scalar(SCHEMA).fetch_one(&mut db).await)?;
     Ok(Some(DatabaseLook { server: format!("PostgreSQL {version}"), schema }))
 }
 
@@ -40,12 +39,24 @@ async fn sqlite(path: &str) -> Result<Option<DatabaseLook>, StoreError> {
     if !Path::new(path).exists() {
         return Ok(None);
     }
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(false);
-    let mut db = SqliteConnection::connect_with(&options).await.map_err(unavailable)?;
+    let mut db = SqliteConnection::connect_with(&crate::sqlite::file(path)).await.map_err(unavailable)?;
     let version: String =
         sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut db).await.map_err(unavailable)?;
-    let schema = sqlx::query_scalar(SCHEMA).fetch_one(&mut db).await.unwrap_or(None);
+    let schema = newest(sqlx::query_scalar(SCHEMA).fetch_one(&mut db).await)?;
     Ok(Some(DatabaseLook { server: format!("SQLite {version}"), schema }))
+}
+
+/// Before the first start there is no such table.
+fn newest(found: Result<Option<i64>, sqlx::Error>) -> Result<Option<i64>, StoreError> {
+    match found {
+        Err(sqlx::Error::Database(error)) if is_no_table(&*error) => Ok(None),
+        found => found.map_err(unavailable),
+    }
+}
+
+/// PostgreSQL has a code for it, SQLite has words.
+fn is_no_table(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| code == "42P01") || error.message().starts_with("no such table")
 }
 
 #[cfg(test)]
@@ -59,6 +70,8 @@ mod tests {
         let url = format!("sqlite://{}", path.display());
         assert_eq!(look(&url).await.unwrap(), None);
         assert!(!path.exists());
+        std::fs::write(&path, b"").unwrap();
+        assert_eq!(look(&url).await.unwrap().unwrap().schema, None);
         drop(crate::open(&url).await.unwrap());
         let seen = look(&url).await.unwrap().unwrap();
         assert!(seen.server.starts_with("SQLite 3") && seen.schema > Some(0), "{seen:?}");

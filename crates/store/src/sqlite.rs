@@ -144,9 +144,14 @@ mod webhooks;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
 
+/// A database file. Every connection begins here: while SQLite's allocator is being set, no other thread may use it.
+pub(crate) fn file(path: &str) -> SqliteConnectOptions {
+    memory::use_mimalloc();
+    SqliteConnectOptions::new().filename(path)
+}
+
 fn options(path: &str) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
+    file(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -159,7 +164,6 @@ fn options(path: &str) -> SqliteConnectOptions {
 }
 
 pub(crate) async fn open(path: &str) -> Result<Stores, StoreError> {
-    memory::use_mimalloc();
     if let Some(dir) = Path::new(path).parent() {
         std::fs::create_dir_all(dir).map_err(|error| StoreError::Unavailable(Box::new(error)))?;
     }

@@ -1,8 +1,9 @@
 //! SQLite's memory from mimalloc, which the rest of the program has too.
 //!
 //! The driver copies each value of a row on SQLite's thread, and another thread frees it. glibc's allocator pays for that with locks and with
-//! sorting its free lists: a ninth of the time of SQLite's thread, by `perf`, while 100,000 tasks came due. Called once by
-//! [`super::open`], before SQLite has been used; a process that had used it before goes on with glibc's.
+//! sorting its free lists: a ninth of the time of SQLite's thread, by `perf`, while 100,000 tasks came due. Called by
+//! [`super::file`], where every connection of this crate begins, since SQLite must not be used while this is set. A process that had used it
+//! before goes on with glibc's.
 
 #![expect(unsafe_code, reason = "SQLite takes its allocator as a table of C functions")]
 
