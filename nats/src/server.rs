@@ -265,12 +265,15 @@ fn end_left_over(dir: &Path) {
         return;
     }
     tracing::info!(pid, "ending the nats-server of an earlier run");
-    signal(pid, Signal::TERM);
-    let begun = Instant::now();
-    while is_it() && begun.elapsed() < STOP_TIMEOUT {
-        std::thread::sleep(LOOK_INTERVAL);
+    for how in [Signal::TERM, Signal::KILL] {
+        signal(pid, how);
+        let begun = Instant::now();
+        while is_it() && begun.elapsed() < STOP_TIMEOUT {
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+        if !is_it() {
+            return;
+        }
     }
-    if is_it() {
-        signal(pid, Signal::KILL);
-    }
+    tracing::warn!(pid, "the nats-server of an earlier run does not end");
 }

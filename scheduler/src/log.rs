@@ -28,13 +28,13 @@ impl Default for SettleLog {
 }
 
 impl SettleLog {
-    /// Tells of what a transaction settled.
+    /// Tells of the attempts that a transaction settled, not of those that have started or got on.
     pub(crate) fn tell(&self, settled: &[SettledTask]) {
         let every_one = tracing::enabled!(tracing::Level::DEBUG);
         for task in settled {
             if task.state == StateKind::Failed {
                 self.failed(task);
-            } else if every_one {
+            } else if every_one && task.outcome.is_some() {
                 let SettledTask { id, attempt, host, module, queue, state, .. } = task;
                 let outcome = task.outcome.map_or("", tasklane_domain::OutcomeKind::as_str);
                 tracing::debug!(task = %id, %attempt, %host, %module, %queue, %state, outcome, "a task was settled");

@@ -60,7 +60,11 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let why = if error.is_timeout() { "did not answer in time" } else { "cannot be reached" };
+        let why = match error {
+            error if error.is_timeout() => "did not answer in time",
+            error if error.is_body() || error.is_decode() => "went away in the middle of an answer",
+            _ => "cannot be reached",
+        };
         Failure::new(UNREACHABLE, format!("the server at {} {why}", self.base))
             .hint("start one with `taskctl dev`, or point --server, TASKLANE_SERVER or a context at a running one")
     }
@@ -76,7 +80,7 @@ impl Client {
                 }
                 tokio::time::sleep(RETRY_PAUSE).await;
             };
-            read(answer).await
+            self.read(answer).await
         })
         .await
     }
@@ -89,7 +93,7 @@ impl Client {
         let request = self.http.get(self.url(path)).timeout(TRANSFER_TIMEOUT);
         let mut answer = request.send().await.map_err(|error| self.unreachable(&error))?;
         if !answer.status().is_success() {
-            return read(answer).await.map(drop);
+            return self.read(answer).await.map(drop);
         }
         output::lasting("downloading", async {
             while let Some(piece) = answer.chunk().await? {
@@ -120,7 +124,8 @@ impl Client {
     ) -> anyhow::Result<Option<T>> {
         let (status, bytes) = output::lasting(WAITING, async {
             let answer = self.http.get(self.url(path)).send().await.map_err(|error| self.unreachable(&error))?;
-            anyhow::Ok((answer.status(), answer.bytes().await?))
+            let status = answer.status();
+            anyhow::Ok((status, answer.bytes().await.map_err(|error| self.unreachable(&error))?))
         })
         .await?;
         if status.is_success() {
@@ -152,7 +157,17 @@ impl Client {
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Vec<u8>> {
-        read(request.send().await.map_err(|error| self.unreachable(&error))?).await
+        self.read(request.send().await.map_err(|error| self.unreachable(&error))?).await
+    }
+
+    /// The whole of an answer; a server that goes away in the middle of it is not there.
+    async fn read(&self, answer: reqwest::Response) -> anyhow::Result<Vec<u8>> {
+        let status = answer.status();
+        let bytes = answer.bytes().await.map_err(|error| self.unreachable(&error))?.to_vec();
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        Err(refused(status, &bytes))
     }
 
     /// DELETE, with no answer but success.
@@ -187,15 +202,6 @@ fn headers(connection: &Connection) -> anyhow::Result<HeaderMap> {
         headers.insert(AUTHORIZATION, value);
     }
     Ok(headers)
-}
-
-async fn read(answer: reqwest::Response) -> anyhow::Result<Vec<u8>> {
-    let status = answer.status();
-    let bytes = answer.bytes().await?.to_vec();
-    if status.is_success() {
-        return Ok(bytes);
-    }
-    Err(refused(status, &bytes))
 }
 
 /// What an answer that is no success says.

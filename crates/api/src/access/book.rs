@@ -59,11 +59,17 @@ pub(crate) enum Shut {
 pub(crate) struct TokenBook {
     known: Mutex<LruCache<TokenId, Known>>,
     uses: Mutex<HashMap<TokenId, Timestamp>>,
+    /// Held while uses are written: whoever asks for it after that sees them.
+    writing: tokio::sync::Mutex<()>,
 }
 
 impl Default for TokenBook {
     fn default() -> Self {
-        Self { known: Mutex::new(LruCache::new(TOKENS_KNOWN_MAX)), uses: Mutex::default() }
+        Self {
+            known: Mutex::new(LruCache::new(TOKENS_KNOWN_MAX)),
+            uses: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+        }
     }
 }
 
@@ -163,6 +169,7 @@ impl TokenBook {
 
     /// Writes down what was used since the last time.
     pub(crate) async fn write(&self, state: &State) {
+        let _turn = self.writing.lock().await;
         let uses: Vec<_> = std::mem::take(&mut *self.uses.lock()).into_iter().collect();
         if uses.is_empty() {
             return;

@@ -9,7 +9,7 @@ use tasklane_api_types::FeedChange;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Client, read};
+use super::{Client, refused};
 
 /// Longer than a quiet feed is silent: the server says something every 15 s.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
@@ -91,8 +91,9 @@ async fn read_once(
         request = request.header("last-event-id", cursor);
     }
     let mut answer = tokio::time::timeout(SILENCE_MAX, request.send()).await??;
-    if !answer.status().is_success() {
-        return read(answer).await.map(drop);
+    let status = answer.status();
+    if !status.is_success() {
+        return Err(refused(status, &answer.bytes().await?));
     }
     *pause = PAUSE_MIN;
     let mut parser = Parser::default();

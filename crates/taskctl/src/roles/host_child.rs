@@ -129,6 +129,10 @@ impl HostChild {
                 }
             }
         }
+        // Whoever goes on after this process may rely on it that no host of it runs any more.
+        if let Err(error) = child.kill().await {
+            tracing::debug!(%error, "the host had ended already");
+        }
         None
     }
 }
