@@ -164,6 +164,26 @@ impl Limits {
             http_response_bytes: patch.http_response_bytes.unwrap_or(self.http_response_bytes),
         }
     }
+
+    /// What makes these of `base`: `base.patched(&limits.beside(&base))` are `limits`.
+    #[must_use]
+    pub fn beside(self, base: &Self) -> LimitsPatch {
+        LimitsPatch {
+            fuel: other(self.fuel, base.fuel),
+            timeout_ms: other(self.timeout_ms, base.timeout_ms),
+            memory_bytes: other(self.memory_bytes, base.memory_bytes),
+            output_bytes: other(self.output_bytes, base.output_bytes),
+            log_bytes: other(self.log_bytes, base.log_bytes),
+            http_requests: other(self.http_requests, base.http_requests),
+            http_request_bytes: other(self.http_request_bytes, base.http_request_bytes),
+            http_response_bytes: other(self.http_response_bytes, base.http_response_bytes),
+        }
+    }
+}
+
+/// A value that is not the base's.
+pub(crate) fn other<T: PartialEq>(value: T, base: T) -> Option<T> {
+    (value != base).then_some(value)
 }
 
 impl LimitsPolicy {
@@ -218,7 +238,30 @@ impl LimitsPolicy {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_beside_a_base_makes_it_whole_again(large: [u64; 4], small: [u32; 4]) {
+            let ([fuel, memory_bytes, http_request_bytes, http_response_bytes], [timeout_ms, output_bytes, log_bytes, http_requests]) =
+                (large, small);
+            let limits = Limits {
+                fuel,
+                timeout_ms,
+                memory_bytes,
+                output_bytes,
+                log_bytes,
+                http_requests,
+                http_request_bytes,
+                http_response_bytes,
+            };
+            let base = Limits::default();
+            prop_assert_eq!(base.patched(&limits.beside(&base)), limits);
+            prop_assert_eq!(base.beside(&base), LimitsPatch::default());
+        }
+    }
 
     #[test]
     fn the_task_comes_before_the_module_before_the_default() {

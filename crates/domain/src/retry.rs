@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::id::Attempt;
+use crate::limits::other;
 use crate::outcome::{Outcome, OutcomeSet, Retryability};
 
 /// Most attempts that a policy may allow.
@@ -105,17 +106,35 @@ impl RetryPolicy {
     /// # Errors
     /// [`RetryError`] names the first field out of bounds.
     pub fn resolve(task: &RetryPatch, module: &RetryPatch) -> Result<Self, RetryError> {
-        let default = Self::default();
+        Self::default().patched(module).patched(task).checked()
+    }
+
+    /// This with what the patch names. The patch must have been checked.
+    #[must_use]
+    pub fn patched(self, patch: &RetryPatch) -> Self {
         Self {
-            max_attempts: task.max_attempts.or(module.max_attempts).unwrap_or(default.max_attempts),
-            backoff_ms: task.backoff_ms.or(module.backoff_ms).unwrap_or(default.backoff_ms),
-            factor: task.factor.or(module.factor).unwrap_or(default.factor),
-            backoff_ms_max: task.backoff_ms_max.or(module.backoff_ms_max).unwrap_or(default.backoff_ms_max),
-            jitter: task.jitter.or(module.jitter).unwrap_or(default.jitter),
-            backoff: task.backoff.or(module.backoff).unwrap_or_default(),
-            retry_on: task.retry_on.or(module.retry_on),
+            max_attempts: patch.max_attempts.unwrap_or(self.max_attempts),
+            backoff_ms: patch.backoff_ms.unwrap_or(self.backoff_ms),
+            factor: patch.factor.unwrap_or(self.factor),
+            backoff_ms_max: patch.backoff_ms_max.unwrap_or(self.backoff_ms_max),
+            jitter: patch.jitter.unwrap_or(self.jitter),
+            backoff: patch.backoff.unwrap_or(self.backoff),
+            retry_on: patch.retry_on.or(self.retry_on),
         }
-        .checked()
+    }
+
+    /// What makes this of a base that lists no outcomes: `base.patched(&policy.beside(&base))` is `policy`.
+    #[must_use]
+    pub fn beside(self, base: &Self) -> RetryPatch {
+        RetryPatch {
+            max_attempts: other(self.max_attempts, base.max_attempts),
+            backoff_ms: other(self.backoff_ms, base.backoff_ms),
+            factor: other(self.factor, base.factor),
+            backoff_ms_max: other(self.backoff_ms_max, base.backoff_ms_max),
+            jitter: other(self.jitter, base.jitter),
+            backoff: other(self.backoff, base.backoff),
+            retry_on: self.retry_on,
+        }
     }
 
     fn checked(self) -> Result<Self, RetryError> {
@@ -242,6 +261,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_beside_a_base_makes_it_whole_again(
+            numbers in (1_u16..=100, 0_u32..=DELAY_MS_MAX, 0_u32..=DELAY_MS_MAX), factor in 1.0_f64..=10.0, jitter in 0.0_f64..=1.0,
+            is_fixed: bool, is_listed: bool,
+        ) {
+            let (max_attempts, backoff_ms, backoff_ms_max) = numbers;
+            let backoff = if is_fixed { Backoff::Fixed } else { Backoff::Exponential };
+            let retry_on = is_listed.then(|| serde_json::from_str(r#"["out_of_fuel"]"#).unwrap());
+            let policy = RetryPolicy { max_attempts, backoff_ms, factor, backoff_ms_max, jitter, backoff, retry_on };
+            let base = RetryPolicy::default();
+            prop_assert_eq!(base.patched(&policy.beside(&base)), policy);
+            prop_assert_eq!(base.beside(&base), RetryPatch::default());
+        }
+
         #[test]
         fn no_wait_exceeds_the_cap(attempt in 1_u16..=100, random in 0.0_f64..=1.0, jitter in 0.0_f64..=1.0) {
             let policy = RetryPolicy { jitter, ..RetryPolicy::default() };

@@ -62,6 +62,8 @@ mod cancel;
 mod children;
 #[path = "shared/dependence.rs"]
 mod dependence;
+#[path = "shared/ending.rs"]
+mod ending;
 #[path = "shared/filter.rs"]
 mod filter;
 #[path = "shared/flow.rs"]
@@ -112,6 +114,8 @@ mod schedules;
 mod secrets;
 #[path = "shared/settle.rs"]
 mod settle;
+#[path = "shared/spec.rs"]
+mod spec;
 #[path = "shared/submit.rs"]
 mod submit;
 #[path = "shared/tokens.rs"]

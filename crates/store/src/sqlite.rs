@@ -73,6 +73,8 @@ mod checkpoint;
 mod children;
 #[path = "shared/dependence.rs"]
 mod dependence;
+#[path = "shared/ending.rs"]
+mod ending;
 #[path = "shared/filter.rs"]
 mod filter;
 #[path = "shared/flow.rs"]
@@ -125,6 +127,8 @@ mod schedules;
 mod secrets;
 #[path = "shared/settle.rs"]
 mod settle;
+#[path = "shared/spec.rs"]
+mod spec;
 #[path = "shared/submit.rs"]
 mod submit;
 #[path = "shared/tokens.rs"]

@@ -6,7 +6,8 @@ use tasklane_domain::state::TaskEvent;
 use tasklane_domain::{Outcome, OutcomeKind, StateKind, TaskId, Timestamp, Usage};
 
 use super::dependence::{End, release, shifted};
-use super::row::{DbRow, Ending, get, id_bytes, named, parsed, task_id, to_json};
+use super::ending::Ending;
+use super::row::{DbRow, get, id_bytes, named, parsed, task_id, to_json};
 use super::settle::state_of;
 use super::values::pieces;
 use super::{Db, LOCK_ROWS, NO_INDEX, flow, news};

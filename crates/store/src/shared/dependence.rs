@@ -12,7 +12,8 @@ use tasklane_domain::settle::SettledTask;
 use tasklane_domain::state::TaskEvent;
 use tasklane_domain::{Namespace, NewTask, Outcome, StateKind, TaskId, TaskState, Timestamp, Usage, WorkOrder};
 
-use super::row::{DbRow, Ending, get, id_bytes, named, on_failure, parsed, task_id, to_json};
+use super::ending::Ending;
+use super::row::{DbRow, get, id_bytes, named, on_failure, parsed, task_id, to_json};
 use super::submit::Fresh;
 use super::unblock::unblock;
 use super::values::{list, pieces, values};

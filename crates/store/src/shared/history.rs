@@ -8,9 +8,8 @@ use tasklane_domain::task::{AttemptRecord, Batch, Edge};
 use tasklane_domain::{BatchId, Namespace, TaskId};
 
 use super::Db;
-use super::row::{
-    DbRow, Ending, Said, attempt, get, host, id_bytes, json, named, parsed, required_time, task_id, time,
-};
+use super::ending::Ending;
+use super::row::{DbRow, Said, attempt, get, host, id_bytes, json, named, parsed, required_time, task_id, time};
 use crate::error::{corrupt, unavailable};
 
 type Pool = sqlx::Pool<Db>;

@@ -8,8 +8,9 @@ use tasklane_domain::task::NewTask;
 use tasklane_domain::{Attempt, DeliveryId, StateKind};
 
 use super::Db;
-use super::row::{id_bytes, spec_of};
+use super::row::id_bytes;
 use super::rows::{self, Texts};
+use super::spec::spec_of;
 use super::submit::Fresh;
 use super::values::Column;
 use crate::error::unavailable;

@@ -6,7 +6,8 @@ use tasklane_domain::ports::{Expired, Promoted};
 use tasklane_domain::{DeliveryId, Lane, Lease, Outcome, OutcomeKind, StateKind, Term, Timestamp, Usage, WorkOrder};
 
 use super::dependence::{End, release};
-use super::row::{DbRow, Ending, ORDER_COLUMNS, delivery, get, id_bytes, order, parsed, task_id, to_json};
+use super::ending::Ending;
+use super::row::{DbRow, ORDER_COLUMNS, delivery, get, id_bytes, order, parsed, task_id, to_json};
 use super::values::{list, pieces};
 use super::{BY_DEADLINE, Db, LOCK_ROWS, flow, news, pin};
 use crate::error::unavailable;

@@ -12,7 +12,8 @@ use tasklane_domain::release::{Alias, Selector, resolve};
 use tasklane_domain::{AliasName, ModuleName, ModuleRecord, ModuleRef, StateKind, TaskId, WorkOrder};
 
 use super::dependence::shifted;
-use super::row::{DbRow, id_bytes, parsed, spec, waits};
+use super::row::{DbRow, id_bytes, parsed, waits};
+use super::spec::spec;
 use super::values::pieces;
 use super::{Db, modules, releases};
 use crate::error::unavailable;

@@ -5,15 +5,16 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use tasklane_domain::dependence::OnFailure;
 use tasklane_domain::error::StoreError;
-use tasklane_domain::flow::Flow;
 use tasklane_domain::log::LogCapture;
-use tasklane_domain::task::{Lineage, NewTask, Parent, Task};
+use tasklane_domain::task::{Lineage, Parent, Task};
 use tasklane_domain::{
-    AliasName, Attempt, BatchId, BlobDigest, BlobRef, DeliveryId, HostId, Labels, Limits, ModuleDigest, ModuleRef,
-    Outcome, Payload, PayloadKind, Priority, RetryPolicy, StateKind, TaskId, Timestamp, Usage, WorkOrder,
+    Attempt, BatchId, BlobDigest, BlobRef, DeliveryId, HostId, ModuleDigest, ModuleRef, Payload, PayloadKind, Priority,
+    StateKind, TaskId, Timestamp, WorkOrder,
 };
 
 use super::Db;
+use super::ending::Ending;
+use super::spec::spec;
 use crate::error::{corrupt, unavailable};
 
 pub(super) type DbRow = <Db as sqlx::Database>::Row;
@@ -25,35 +26,6 @@ pub(super) const TASK_COLUMNS: &str = "id, module_name, module_version, module_d
 /// The columns of [`order`].
 pub(super) const ORDER_COLUMNS: &str = "id, module_name, module_version, module_digest, queue, priority, state, attempt, \
      delivery, spec, deadline, payload, payload_kind, payload_digest, payload_size";
-
-/// What never changes and is never searched.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Spec {
-    pub(super) limits: Limits,
-    pub(super) retry: RetryPolicy,
-    #[serde(default, skip_serializing_if = "Labels::is_empty")]
-    pub(super) labels: Labels,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) traceparent: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) tracestate: Option<String>,
-    /// What the payload's bindings call the tasks that this one waits for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) bindings: Vec<(String, TaskId)>,
-    #[serde(default, skip_serializing_if = "Flow::is_empty")]
-    pub(super) flow: Flow,
-    /// The alias that chooses the version when the task first becomes queued: only of those that waited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) alias: Option<AliasName>,
-}
-
-/// What an ended attempt left.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Ending {
-    pub(super) outcome: Outcome,
-    #[serde(default)]
-    pub(super) usage: Usage,
-}
 
 /// A log with the attempt that said it: the row's own attempt may be the next one.
 #[derive(Serialize, Deserialize)]
@@ -142,10 +114,6 @@ pub(super) fn attempt(row: &DbRow) -> Result<Attempt, StoreError> {
 pub(super) fn delivery(row: &DbRow) -> Result<DeliveryId, StoreError> {
     let raw = u32::try_from(get::<i64>(row, "delivery")?).map_err(|why| corrupt("delivery", why))?;
     Ok(DeliveryId::from_raw(raw))
-}
-
-pub(super) fn spec(row: &DbRow) -> Result<Spec, StoreError> {
-    json(row, "spec")?.ok_or_else(|| corrupt("spec", "missing"))
 }
 
 fn module(row: &DbRow) -> Result<ModuleRef, StoreError> {
@@ -277,21 +245,6 @@ fn order_of(row: &DbRow, dispatch: DeliveryId, queued_at: Timestamp) -> Result<W
         deadline: time(row, "deadline")?,
         traceparent: spec.traceparent,
         tracestate: spec.tracestate,
-    })
-}
-
-/// What a new task's row says of it beside its own columns.
-/// `bindings`: what the payload's bindings call the tasks that it waits for.
-pub(super) fn spec_of(task: &NewTask, bindings: &[(String, TaskId)]) -> Result<String, StoreError> {
-    to_json(&Spec {
-        limits: task.limits,
-        retry: task.retry,
-        labels: task.labels.clone(),
-        traceparent: task.traceparent.clone(),
-        tracestate: task.tracestate.clone(),
-        bindings: bindings.to_vec(),
-        flow: task.flow.clone(),
-        alias: task.alias.clone().filter(|_| waits(task.initial_state())),
     })
 }
 

@@ -15,11 +15,13 @@ use tasklane_domain::{
 };
 
 use super::dependence::{End, release};
+use super::ending::Ending;
 use super::row::{
-    DbRow, Ending, ORDER_COLUMNS, Said, attempt, delivery, get, host, id_bytes, named, order, parsed, priority, spec,
-    task_id, time, to_json,
+    DbRow, ORDER_COLUMNS, Said, attempt, delivery, get, host, id_bytes, named, order, parsed, priority, task_id, time,
+    to_json,
 };
 use super::rows::{self, Texts};
+use super::spec::spec;
 use super::values::{Column, list, pieces};
 use super::{Db, LOCK_ROWS, NO_INDEX, blobs, flow, submit};
 use crate::error::{corrupt, unavailable};

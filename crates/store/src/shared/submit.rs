@@ -12,7 +12,8 @@ use tasklane_domain::{Attempt, BlobDigest, DeliveryId, StateKind, TaskId, Timest
 
 use super::dependence::{self, Released};
 use super::namespaces::{Rooms, check_module};
-use super::row::{get, id_bytes, spec_of, state_text, task_id};
+use super::row::{get, id_bytes, state_text, task_id};
+use super::spec::spec_of;
 use super::values::{pieces, values};
 use super::{Db, blobs, children, flow, insert, unique};
 use crate::error::unavailable;

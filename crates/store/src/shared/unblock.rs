@@ -15,7 +15,8 @@ use tasklane_domain::{BlobRef, Outcome, Payload, PayloadKind, StateKind, TaskId,
 use super::dependence::{End, Released, end_blocked, shifted, unblocked};
 use super::pin::Pins;
 use super::read::there;
-use super::row::{DbRow, ORDER_COLUMNS, blob, delivery, get, id_bytes, order, payload, spec, task_id};
+use super::row::{DbRow, ORDER_COLUMNS, blob, delivery, get, id_bytes, order, payload, task_id};
+use super::spec::spec;
 use super::values::{list, pieces};
 use super::{Db, LOCK_ROWS, blobs, flow, news, submit};
 use crate::error::{corrupt, unavailable};

@@ -64,27 +64,30 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(60);
 
     /// The database file without its log, as it would be read from a copy.
-    async fn marks_in_the_file(path: &str, dir: &std::path::Path) -> i64 {
-        let copy = dir.join("copy.db");
+    async fn marks_in_the_file(path: &str) -> i64 {
+        // A place for each copy: the connection to the one before closes its files on a thread of its own.
+        let dir = tempfile::tempdir().unwrap();
+        let copy = dir.path().join("copy.db");
         std::fs::copy(path, &copy).unwrap();
-        let mut connection = super::super::options(copy.to_str().unwrap()).connect().await.unwrap();
+        // What was copied in the middle of a pass may be no database.
+        let Ok(mut connection) = super::super::options(copy.to_str().unwrap()).connect().await else { return 0 };
         let counted = sqlx::query("SELECT count(*) AS count FROM marks").fetch_one(&mut connection).await;
         counted.map_or(0, |row| row.get("count"))
     }
 
     #[tokio::test]
     async fn what_is_committed_comes_into_the_file_by_itself() {
-        let (dir, aside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("tasklane.db").to_str().unwrap().to_owned();
         let mut writer = super::super::options(&path).connect().await.unwrap();
         let checkpoints = Checkpoints::start(&path).await.unwrap();
         for sql in ["CREATE TABLE marks (id INTEGER)", "INSERT INTO marks VALUES (1)"] {
             sqlx::query(sql).execute(&mut writer).await.unwrap();
         }
-        assert_eq!(marks_in_the_file(&path, aside.path()).await, 0, "it is in the log");
+        assert_eq!(marks_in_the_file(&path).await, 0, "it is in the log");
         checkpoints.note_commit();
         let begun = Instant::now();
-        while marks_in_the_file(&path, aside.path()).await == 0 {
+        while marks_in_the_file(&path).await == 0 {
             assert!(begun.elapsed() < PATIENCE, "nothing was copied");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -102,7 +102,13 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::time::Instant;
+
     use super::*;
+
+    /// Ends a test that would hang; never a bound that a slow machine meets.
+    const PLENTY: Duration = Duration::from_secs(60);
 
     fn two() -> (tempfile::TempDir, Turns, Turns) {
         let dir = tempfile::tempdir().unwrap();
@@ -112,25 +118,34 @@ mod tests {
     }
 
     /// Whoever waits is next, although the one before wants the turn again at once.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[tokio::test]
     async fn who_waits_is_next() {
         let (_dir, mut busy, mut other) = two();
         busy.begin().await;
-        let waiting = tokio::spawn(async move {
+        let mut waiting = pin!(async move {
             other.begin().await;
-            other.files.is_some()
+            let had = other.files.is_some();
+            other.end();
+            had
         });
+        let begun = Instant::now();
+        // One look of its own finds the turn taken; after that, whoever has the first lock is its thread, which stands in line.
+        tokio::select! {
+            biased;
+            _ = &mut waiting => panic!("the turn was not taken"),
+            () = std::future::ready(()) => {}
+        }
         let next = Files::open(&busy.database).unwrap().next;
-        for _ in 0..10_000 {
-            if !is_free(next.try_lock()).unwrap() {
-                break;
-            }
+        while is_free(next.try_lock()).unwrap() {
             next.unlock().unwrap();
+            assert!(begun.elapsed() < PLENTY, "nobody stands in line");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         busy.end();
-        busy.begin().await;
-        assert!(waiting.await.unwrap(), "the other had its turn before the busy one had its second");
+        let (had, ()) = tokio::join!(waiting, busy.begin());
+        // Whose patience was over, since this machine stood still, has left the line.
+        let is_over = begun.elapsed() >= PATIENCE;
+        assert!(had || is_over, "the other had its turn before the busy one had its second");
     }
 
     #[tokio::test]
@@ -140,8 +155,12 @@ mod tests {
         other.begin().await;
         assert!(other.files.is_none());
         stopped.end();
-        other.begin().await;
-        assert!(other.files.is_some());
+        // The thread whose patience was over gives back what it gets, as soon as it runs.
+        let begun = Instant::now();
+        while other.files.is_none() {
+            assert!(begun.elapsed() < PLENTY, "the turn was given back");
+            other.begin().await;
+        }
     }
 
     #[tokio::test]

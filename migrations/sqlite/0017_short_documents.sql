@@ -1,0 +1,2 @@
+-- Nothing to do. From here on `spec` names of limits and retry policy only what is unusual, and `ending` has what was used as a list: a
+-- Tasklane of before would not read that, and refuses a database that is marked so.
