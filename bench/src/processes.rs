@@ -31,12 +31,14 @@ fn field(file: &str, name: &str) -> anyhow::Result<u64> {
     Ok(line.split_ascii_whitespace().next().context("a number")?.parse()?)
 }
 
-/// A process and all that descend from it, with their command lines.
+/// A process and all that descend from it, with their command lines. What ends while this looks is left out; that the process itself
+/// is not there is an error.
 pub(crate) fn family(pid: u32) -> anyhow::Result<Vec<(u32, String)>> {
     let mut all = vec![pid];
-    let mut at = 0;
+    all.extend(children(pid)?);
+    let mut at = 1;
     while let Some(parent) = all.get(at).copied() {
-        all.extend(children(parent)?);
+        all.extend(children(parent).unwrap_or_default());
         at += 1;
     }
     Ok(all.into_iter().map(|pid| (pid, command(pid))).collect())
@@ -46,7 +48,8 @@ fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
     let mut found = Vec::new();
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         let file: PathBuf = thread?.path().join("children");
-        let text = std::fs::read_to_string(file)?;
+        // A thread that has ended meanwhile has none.
+        let text = std::fs::read_to_string(file).unwrap_or_default();
         found.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
     }
     Ok(found)

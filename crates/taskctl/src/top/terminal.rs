@@ -119,13 +119,17 @@ fn read(inputs: &mpsc::Sender<Input>, over: &AtomicBool) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::fs::File;
+    use std::io::{Read as _, Write as _};
+    use std::os::fd::AsFd as _;
 
     use rustix::termios::tcgetattr;
 
     use super::*;
 
     const CHILD: &str = "top::terminal::tests::panics_while_it_has_the_terminal";
+    /// What is written when the child has ended: whoever reads has then read everything. Shown by no terminal.
+    const END: &[u8] = b"\x1b]0;end\x07";
 
     /// Run by the next test only, on a terminal of its own.
     #[test]
@@ -142,13 +146,21 @@ mod tests {
         pty.resize(pty_process::Size::new(24, 80)).unwrap();
         let before = tcgetattr(&pty).unwrap().local_modes;
         let command = pty_process::blocking::Command::new(std::env::current_exe().unwrap());
+        // Held open: where the last close meets a reader, Linux may say "closed" before it hands out what was written last.
+        let mut tty = File::from(pts.as_fd().try_clone_to_owned().unwrap());
         let mut child = command.args(["--ignored", "--exact", CHILD, "--nocapture"]).spawn(pts).unwrap();
+        let ended = std::thread::spawn(move || {
+            let status = child.wait().unwrap();
+            tty.write_all(END).unwrap();
+            (status, tty)
+        });
         let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
-        // Reading fails when the last one that has the terminal open is gone.
-        while let Ok(count @ 1..) = pty.read(&mut piece) {
+        while !bytes.ends_with(END) {
+            let count = pty.read(&mut piece).unwrap();
             bytes.extend_from_slice(&piece[..count]);
         }
-        assert!(!child.wait().unwrap().success());
+        let (status, _tty) = ended.join().unwrap();
+        assert!(!status.success());
         let mut parser = vt100::Parser::default();
         parser.process(&bytes);
         let shown = String::from_utf8_lossy(&bytes);

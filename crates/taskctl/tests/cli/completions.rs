@@ -4,18 +4,22 @@ use std::process::{Command, Stdio};
 
 use crate::dev::Dev;
 use crate::pty::{LARGE, OnTerminal};
-use crate::support::{run, taskctl};
+use crate::support::{run, taskctl, wait_for};
 use crate::wasm;
 
-/// What a shell that has typed these words, the last of them begun, is offered.
+/// What a shell that has typed these words, the last of them begun, is offered. A server that takes longer than two seconds is passed
+/// over in silence: then it is asked again.
+#[track_caller]
 fn offered(dev: &Dev, shell: &str, words: &[&str]) -> Vec<String> {
-    let mut command = dev.command(&[]);
-    command.env("COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string());
-    command.env("_CLAP_IFS", "\n").env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "true");
-    let output = command.arg("--").args(words).stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{words:?}: {output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    names(&text)
+    wait_for(&format!("something to be offered for {words:?}"), || {
+        let mut command = dev.command(&[]);
+        command.env("COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string());
+        command.env("_CLAP_IFS", "\n").env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "true");
+        let output = command.arg("--").args(words).stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{words:?}: {output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        Some(names(&text)).filter(|names| !names.is_empty())
+    })
 }
 
 /// What is offered, but options, which are offered for an empty word too. fish and zsh tell something beside each.
@@ -84,7 +88,10 @@ fn a_real_shell_takes_the_script_and_completes_with_it() {
     let mut bash = Command::new("bash");
     bash.args(["--norc", "-c", program, "bash"]).arg(&script).arg(bin);
     bash.env("TASKLANE_SERVER", format!("http://{}", dev.listen())).stdin(Stdio::null());
-    let output = bash.output().unwrap();
+    // As in `offered`.
+    let output = wait_for("bash to be offered something", || {
+        Some(bash.output().unwrap()).filter(|output| !output.stdout.trim_ascii().is_empty())
+    });
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "echo", "{output:?}");
 }
 
@@ -96,9 +103,12 @@ fn a_real_fish_completes_with_it() {
     let script = dev.file("taskctl.fish", &run(&["completions", "fish"]).out);
     let program = format!("source {}; complete -C 'taskctl run ec'; complete -C 'taskctl tasks li'", script.display());
     let mut fish = in_a_shell("fish", &dev);
-    let output = fish.args(["--no-config", "-c", &program]).stdin(Stdio::null()).output().unwrap();
-    let offered = names(&String::from_utf8_lossy(&output.stdout));
-    assert_eq!(offered, ["echo", "list"], "{output:?}");
+    fish.args(["--no-config", "-c", &program]).stdin(Stdio::null());
+    // As in `offered`: the second line needs no server.
+    let offered = wait_for("fish to be offered both", || {
+        Some(names(&String::from_utf8_lossy(&fish.output().unwrap().stdout))).filter(|names| names.len() > 1)
+    });
+    assert_eq!(offered, ["echo", "list"]);
 }
 
 #[test]

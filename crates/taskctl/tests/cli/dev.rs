@@ -169,6 +169,12 @@ impl Dev {
         hosts["hosts"].as_array().cloned().unwrap_or_default()
     }
 
+    /// A host that beats. One that was held up for some seconds is not shown until it beats again.
+    #[track_caller]
+    pub(crate) fn host(&self) -> Value {
+        wait_for("a host that beats", || self.hosts().into_iter().next())
+    }
+
     /// Process ids of the hosts.
     pub(crate) fn host_pids(&self) -> Vec<u32> {
         self.hosts().iter().filter_map(|host| u32::try_from(host["pid"].as_u64()?).ok()).collect()

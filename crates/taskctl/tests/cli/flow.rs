@@ -127,7 +127,8 @@ fn failing(dev: &Dev) {
 }
 
 fn waiting_and_cancelling(dev: &Dev) {
-    let run = dev.run(&["run", "spinner", "--wait-timeout", "1", "--label", "purpose=wait"]);
+    let args = ["run", "spinner", "--wait-timeout", "1", "--label", "purpose=wait"];
+    let run = dev.run(&[&args[..], &wasm::FOR_LONG].concat());
     run.fails(6, &["it goes on", "hint: taskctl tasks get "]);
     let list = dev.run(&["tasks", "list", "--label", "purpose=wait", "-o", "json"]).json();
     let running = list["tasks"][0]["id"].as_str().unwrap().to_owned();

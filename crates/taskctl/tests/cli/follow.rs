@@ -66,7 +66,7 @@ impl Going {
 
     /// Everything on standard error, once it has ended.
     fn notes(&self) -> String {
-        std::iter::from_fn(|| self.err.recv_timeout(Duration::from_secs(5)).ok()).collect::<Vec<_>>().join("\n")
+        std::iter::from_fn(|| self.err.recv_timeout(PATIENCE).ok()).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -83,7 +83,7 @@ impl Drop for Going {
 fn logs_are_followed_while_the_guest_speaks_and_from_where_the_reader_was() {
     let dev = Dev::start();
     dev.deploy("talker", &wasm::say_and_spin("one\ntwo\n\u{1b}[31mred\n"));
-    let id = dev.submit(&["talker", "--timeout-ms", "3600000", "--max-attempts", "1"]);
+    let id = dev.submit(&[&["talker", "--max-attempts", "1"][..], &wasm::FOR_LONG].concat());
     let mut follow = Going::start(&dev, &["tasks", "logs", "-f", &id]);
     assert!(follow.line().ends_with("WARN  one"));
     assert!(follow.line().ends_with("WARN  two"));
@@ -113,11 +113,14 @@ fn logs_are_followed_while_the_guest_speaks_and_from_where_the_reader_was() {
 fn following_goes_on_over_a_restart_of_the_server() {
     let mut dev = Dev::start();
     dev.deploy("unlucky", &wasm::fail("bad luck\n", 3));
-    let id = dev.submit(&["unlucky", "--max-attempts", "1", "--delay-ms", "4000"]);
+    // The second attempt comes when it is asked for.
+    let retried = ["--max-attempts", "2", "--retry-on", "exit_code", "--backoff", "fixed", "--backoff-ms", "600000"];
+    let id = dev.submit(&[&["unlucky"][..], &retried].concat());
     let mut logs = Going::start(&dev, &["tasks", "logs", "-f", &id]);
     let mut watch = Going::start(&dev, &["tasks", "watch", &id]);
     let mut events = Going::start(&dev, &["events", "-f", "--module", "unlucky"]);
-    assert!(watch.line().contains("scheduled"));
+    assert!(logs.line().contains("bad luck"));
+    watch.line_with("  retrying  attempt");
     let heard = |dev: &Dev, events: &Going| {
         let id = dev.submit(&["unlucky", "--max-attempts", "1"]);
         let soon = || events.out.recv_timeout(Duration::from_millis(500)).ok();
@@ -127,9 +130,10 @@ fn following_goes_on_over_a_restart_of_the_server() {
     wait_for("an event of the server's first life", || heard(&dev, &events));
     assert_eq!(dev.stop(), 0);
     dev.start_again();
+    assert_eq!(dev.run(&["tasks", "reschedule", &id, "--delay", "0s"]).code, 0);
     assert!(logs.line().contains("bad luck"));
     assert_eq!(logs.ends(), 0);
-    assert!(watch.line_with("failed").contains("exit_code"));
+    assert!(watch.line_with("  failed  attempt 2 of 2").contains("exit_code"));
     assert_eq!(watch.ends(), 1, "the exit code tells the outcome");
     wait_for("an event of the server's second life", || heard(&dev, &events));
     send(events.child.id(), Signal::TERM);
@@ -142,7 +146,7 @@ fn one_task_is_watched_to_its_end() {
     let dev = Dev::start();
     dev.deploy("echo", &wasm::echo());
     dev.deploy("spinner", &wasm::spin());
-    let id = dev.submit(&["spinner", "--timeout-ms", "3600000"]);
+    let id = dev.submit(&[&["spinner"][..], &wasm::FOR_LONG].concat());
     let mut watch = Going::start(&dev, &["tasks", "watch", &id, "-o", "jsonl"]);
     let state = |line: String| serde_json::from_str::<Value>(&line).unwrap()["state"].as_str().unwrap().to_owned();
     while state(watch.line()) != "running" {}
@@ -178,7 +182,7 @@ fn waiting_ends_when_all_are_there_or_one_never_will_be() {
         "{missed:?}"
     );
 
-    let long = dev.submit(&["spinner", "--timeout-ms", "3600000"]);
+    let long = dev.submit(&[&["spinner"][..], &wasm::FOR_LONG].concat());
     assert_eq!(dev.run(&["wait", &long, "--for=running"]).code, 0);
     dev.run(&["wait", &long, "--timeout", "300ms"])
         .fails(6, &["1 of 1 tasks are not ended within 300ms", "they go on"]);

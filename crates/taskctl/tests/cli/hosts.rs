@@ -32,7 +32,7 @@ fn http(dev: &Dev, request: &str, body: &str) -> Value {
 fn hosts_are_led_from_the_terminal() {
     let dev = Dev::start_with(&[("TASKLANE_SLOTS_MAX", "6")]);
     dev.deploy("echo", &wasm::echo());
-    let host = dev.hosts()[0].clone();
+    let host = dev.host();
     let (name, id) = (host["name"].as_str().unwrap(), host["id"].as_str().unwrap());
     assert_eq!((&host["slots"], &host["slots_max"]), (&json!(4), &json!(6)));
 
@@ -72,7 +72,7 @@ fn a_development_instance_tells_its_settings_and_forgets_everything() {
 
     dev.deploy("echo", &wasm::echo());
     dev.until(&dev.submit(&["echo", "--input", "1"]), "succeeded");
-    let before = dev.hosts()[0]["id"].clone();
+    let before = dev.host()["id"].clone();
     http(&dev, "POST /api/v1/cluster/reset", r#"{"confirm": "reset"}"#);
     wait_for("another host", || {
         let hosts = dev.hosts();

@@ -7,8 +7,11 @@ use crate::support::{finish, free_address, taskctl, wait_for};
 use crate::wasm;
 
 fn nats_pid(dev: &Dev) -> u32 {
-    let text = std::fs::read_to_string(dev.data_dir().join("nats/nats-server.pid")).unwrap();
-    text.trim().parse().unwrap()
+    // A server that starts writes it anew.
+    wait_for("the nats-server's process id", || {
+        let text = std::fs::read_to_string(dev.data_dir().join("nats/nats-server.pid")).ok()?;
+        text.trim().parse().ok()
+    })
 }
 
 fn echoes(dev: &Dev) {
@@ -66,7 +69,10 @@ fn a_restart_keeps_what_was_accepted_and_fresh_forgets_it() {
 fn a_killed_host_is_replaced() {
     let dev = Dev::start();
     dev.deploy("echo", &wasm::echo());
-    let [first] = dev.host_pids()[..] else { panic!("one host: {:?}", dev.host_pids()) };
+    let first = wait_for("one host", || match dev.host_pids()[..] {
+        [pid] => Some(pid),
+        _ => None,
+    });
     send(first, Signal::KILL);
     wait_for("another host", || dev.host_pids().into_iter().find(|pid| *pid != first));
     echoes(&dev);
@@ -103,7 +109,7 @@ fn a_killed_dev_takes_its_host_along_and_starts_again() {
 fn a_second_signal_stops_at_once() {
     let mut dev = Dev::start_with(&[("TASKLANE_DRAIN_TIMEOUT_MS", "600000")]);
     dev.deploy("spinner", &wasm::spin());
-    let id = dev.submit(&["spinner", "--timeout-ms", "3600000"]);
+    let id = dev.submit(&[&["spinner"][..], &wasm::FOR_LONG].concat());
     dev.until(&id, "running");
     send(dev.pid(), Signal::TERM);
     wait_for("the host to drain", || dev.hosts().iter().any(|host| host["status"] == "draining").then_some(()));

@@ -1,7 +1,9 @@
 //! A command on a terminal of its own: a pseudo-terminal, and a screen that shows what a person would see.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU16;
+use std::os::fd::AsFd as _;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -18,6 +20,8 @@ use crate::support::wait_for;
 pub(crate) const SMALL: (u16, u16) = (24, 80);
 /// So wide that no line of a table is broken.
 pub(crate) const LARGE: (u16, u16) = (100, 300);
+/// What is written to the terminal when the command has ended: whoever reads has then read everything. Shown by no terminal.
+const END: &[u8] = b"\x1b]0;end\x07";
 
 /// What the screen shows, and every byte that came.
 struct Seen {
@@ -29,6 +33,9 @@ struct Seen {
 pub(crate) struct OnTerminal {
     child: Child,
     pty: Arc<Pty>,
+    /// The command's own side, held open: where its last close meets a reader, Linux may say "closed" before it hands out what was
+    /// written last.
+    tty: File,
     seen: Arc<Mutex<Seen>>,
     reading: Option<JoinHandle<()>>,
     modes: LocalModes,
@@ -60,6 +67,7 @@ impl OnTerminal {
         pty.resize(Size::new(rows, columns)).unwrap();
         let pty = Arc::new(pty);
         let modes = tcgetattr(&*pty).unwrap().local_modes;
+        let tty = File::from(pts.as_fd().try_clone_to_owned().unwrap());
         let child = pty_process::blocking::Command::from(with_signals(&command))
             .env("TERM", "xterm-256color")
             .spawn(pts)
@@ -70,15 +78,20 @@ impl OnTerminal {
             let (pty, seen) = (pty.clone(), seen.clone());
             move || {
                 let mut buffer = [0; 4096];
-                // When the last one that has the terminal open is gone, reading fails.
+                // Until the end is read; where nobody waits for it, until nobody has the terminal open: then reading fails.
                 while let Ok(count @ 1..) = (&*pty).read(&mut buffer) {
                     let mut seen = seen.lock().unwrap();
                     seen.parser.process(&buffer[..count]);
                     seen.bytes.extend_from_slice(&buffer[..count]);
+                    if let Some(rest) = seen.bytes.strip_suffix(END) {
+                        let whole = rest.len();
+                        seen.bytes.truncate(whole);
+                        break;
+                    }
                 }
             }
         });
-        Self { child, pty, seen, reading: Some(reading), modes }
+        Self { child, pty, tty, seen, reading: Some(reading), modes }
     }
 
     /// Types.
@@ -131,6 +144,7 @@ impl OnTerminal {
     pub(crate) fn ends(&mut self) -> i32 {
         let status = wait_for("the command to end", || self.child.try_wait().unwrap());
         if let Some(reading) = self.reading.take() {
+            self.tty.write_all(END).unwrap();
             reading.join().unwrap();
         }
         use std::os::unix::process::ExitStatusExt as _;

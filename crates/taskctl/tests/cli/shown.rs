@@ -58,7 +58,7 @@ impl Shown {
         let (task, failed, batch) = (id(0), id(1), accepted["batch"].as_str().unwrap().to_owned());
         dev.until(&failed, "failed");
         let rules = SAME.map(|(pattern, same)| (Regex::new(pattern).unwrap(), same)).into();
-        let host = dev.hosts()[0]["id"].as_str().unwrap().to_owned();
+        let host = dev.host()["id"].as_str().unwrap().to_owned();
         dev.file("value.txt", b"s3cret");
         dev.file("large.txt", b"large\n");
         let config = tempfile::tempdir().unwrap();
@@ -120,12 +120,22 @@ impl Shown {
         }
     }
 
-    /// Waits until nothing runs or waits, so that counts are the same.
+    /// Waits until nothing runs or waits, so that counts are the same: those of a heartbeat, and those of the cluster, which are
+    /// shown for a while where counting was slow.
     fn settled(&self) {
-        wait_for("all tasks to have ended", || {
-            let states = self.dev.run(&["cluster", "-o", "json"]).json()["stats"]["states"].clone();
-            let open = |state: &str| states[state].as_u64().unwrap_or(0);
-            (open("queued") + open("running") + open("retrying") + open("scheduled") == 0).then_some(())
+        wait_for("all tasks to have ended, and all to know it", || {
+            let list = self.dev.run(&["tasks", "list", "--limit", "100", "-o", "json"]).json();
+            let tasks = list["tasks"].as_array().unwrap();
+            let counted = self.dev.run(&["cluster", "-o", "json"]).json()["stats"]["states"].clone();
+            let ended = ["succeeded", "failed"].map(|state| {
+                let count = tasks.iter().filter(|task| task["state"] == state).count();
+                (count, counted[state].as_u64() == u64::try_from(count).ok())
+            });
+            let have_ended = ended.iter().map(|(count, _)| count).sum::<usize>() == tasks.len();
+            let are_counted = ended.iter().all(|(_, is_counted)| *is_counted);
+            let host = self.dev.host();
+            let host_knows = host["running"] == 0 && host["ended_total"].as_u64() >= u64::try_from(tasks.len()).ok();
+            (have_ended && are_counted && host_knows).then_some(())
         });
     }
 
@@ -201,17 +211,22 @@ fn every_command_shows_what_was_agreed() {
         ],
     );
     shown.settled();
+    for command in [
+        "schedules create tick @daily echo --input [1]",
+        "schedules list",
+        "schedules pause tick",
+        "schedules resume tick",
+        "schedules next @hourly --count 2",
+        "schedules get tick",
+        "schedules change tick --expression @monthly",
+        "schedules run-now tick",
+    ] {
+        shown.run(command);
+    }
+    shown.settled();
     shown.group(
         "things",
         &[
-            "schedules create tick @daily echo --input [1]",
-            "schedules list",
-            "schedules pause tick",
-            "schedules resume tick",
-            "schedules next @hourly --count 2",
-            "schedules get tick",
-            "schedules change tick --expression @hourly",
-            "schedules run-now tick",
             "schedules delete nothing",
             "queues list",
             "queues pause images",

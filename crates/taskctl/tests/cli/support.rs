@@ -3,9 +3,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::net::TcpSocket;
 
 /// How long a test waits for anything before it fails: generous, since machines are noisy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -101,7 +103,14 @@ pub(crate) fn snapshot(name: &str, run: &Run) {
     assert!(seen == agreed, "{} differs; if that is meant, set TASKCTL_SNAPSHOTS=write\n{seen}", path.display());
 }
 
-/// A loopback address that was free a moment ago.
+/// A loopback address that is nobody else's: until this process ends it is kept by a socket that does not listen. A server can listen
+/// there beside it, as both say SO_REUSEADDR; until one does, whoever connects is refused.
 pub(crate) fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    static KEPT: Mutex<Vec<TcpSocket>> = Mutex::new(Vec::new());
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    KEPT.lock().unwrap().push(socket);
+    address
 }

@@ -1,5 +1,8 @@
 //! Tiny WASI preview 1 commands, assembled by hand, so that these tests need no toolchain for wasm.
 
+/// For a task that never ends by itself: the usual fuel is gone after about ten seconds.
+pub(crate) const FOR_LONG: [&str; 4] = ["--timeout-ms", "3600000", "--fuel", "1000000000000"];
+
 /// Index of a function type: `fd_read` and `fd_write`.
 const FD_CALL: u8 = 0;
 /// Index of a function type: nothing in, nothing out.
