@@ -32,6 +32,9 @@ pub struct Postgres {
 /// Stops the server and removes its files once standard input ends: when its parent closes the pipe, or is no more.
 const GUARD: &str = "cat >/dev/null; \"$@\" >/dev/null 2>&1; rm -rf \"$0\"";
 
+/// Ports that are tried: one that looked free may be another's a moment later.
+const PORTS_TRIED_MAX: u32 = 5;
+
 /// The user that a root process runs PostgreSQL as, since it refuses root.
 const USER: &str = "nobody";
 
@@ -68,19 +71,36 @@ impl Postgres {
             checked(Command::new("chown").arg(USER).arg(dir.path()).output()?)?;
             checked(Command::new("chmod").arg("711").arg(dir.path()).output()?)?;
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let guard = guard(&bin, &dir)?;
-        let cluster = Self { bin, port, databases: AtomicU32::new(0), dir: dir.keep(), guard };
+        let mut cluster = Self { bin, port: 0, databases: AtomicU32::new(0), dir: dir.keep(), guard };
         let data = cluster.data();
         cluster.run("initdb", &["-D", path(&data)?, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"])?;
+        for _ in 1..PORTS_TRIED_MAX {
+            match cluster.serve(durability) {
+                Err(_) if cluster.port_was_taken() => {}
+                served => return served.map(|()| cluster),
+            }
+        }
+        cluster.serve(durability)?;
+        Ok(cluster)
+    }
+
+    /// Starts the server on a port that looks free.
+    fn serve(&mut self, durability: Durability) -> anyhow::Result<()> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        self.port = port;
         let sync = if durability == Durability::Full { "on" } else { "off" };
+        // Connections: those of stores that a test has dropped end by and by.
         let options = format!(
             "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync={sync} \
-             -c synchronous_commit={sync} -c shared_buffers=256MB -c max_wal_size=2GB"
+             -c synchronous_commit={sync} -c shared_buffers=256MB -c max_wal_size=2GB -c max_connections=300"
         );
-        let log = cluster.dir.join("log");
-        cluster.run("pg_ctl", &["-D", path(&data)?, "-l", path(&log)?, "-w", "-t", "60", "-o", &options, "start"])?;
-        Ok(cluster)
+        let (data, log) = (self.data(), self.log());
+        self.run("pg_ctl", &["-D", path(&data)?, "-l", path(&log)?, "-w", "-t", "60", "-o", &options, "start"])
+    }
+
+    fn port_was_taken(&self) -> bool {
+        std::fs::read_to_string(self.log()).is_ok_and(|text| text.contains("could not bind"))
     }
 
     /// A new, empty database's URL.
@@ -96,6 +116,10 @@ impl Postgres {
 
     fn data(&self) -> PathBuf {
         self.dir.join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.join("log")
     }
 
     fn run(&self, program: &str, args: &[&str]) -> anyhow::Result<()> {

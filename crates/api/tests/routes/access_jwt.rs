@@ -169,7 +169,7 @@ async fn what_is_not_signed_as_it_must_be_opens_nothing() {
         assert_eq!(answer.status, 401, "{what}: {}", answer.text());
         answer.problem(401, "unauthenticated");
     }
-    let late = key.sign("a", &but("exp", json!(now - 30)));
+    let late = key.sign("a", &but("exp", json!(seconds() - 30)));
     assert_eq!(room.ask(&late, "GET", "/api/v1/tasks", None).await.status, 200, "clocks may be apart a little");
     let nobody = key.sign("a", &but("groups", json!(["guests"])));
     room.ask(&nobody, "GET", "/api/v1/tasks", None).await.problem(403, "permission_denied");
