@@ -7,14 +7,14 @@ use tasklane_domain::Outcome;
 use tasklane_domain::cluster::HostStatus;
 use tasklane_domain::work::{HandBack, ReportBody};
 
-use crate::ports::{Event, Running, World, order, outcome, settings};
+use crate::ports::{Event, HOLD, Running, World, order, outcome, settings};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_runs_is_finished_and_nothing_more_is_taken() {
     let (dir, world) = (tempfile::tempdir().unwrap(), World::new());
-    let module = world.deploy_fixture();
+    let module = world.deploy_held();
     let host = Running::start(settings(dir.path(), 2), &world);
-    let running = order(&module, r#"{"do":"sleep","ms":1500}"#);
+    let running = order(&module, HOLD);
     let task = running.task;
     world.send([running]);
     world.started(task).await;
@@ -26,7 +26,10 @@ async fn what_runs_is_finished_and_nothing_more_is_taken() {
             .map(|_| ())
     };
     world.until("a draining heartbeat", draining).await;
+    // A heartbeat may be quicker than what asks for work.
+    world.unasked().await;
     world.send([order(&module, "{}")]);
+    world.let_go(1);
     host.over().await;
     assert_eq!(outcome(&world, task).await, Outcome::Ok);
     world.acked(task).await;

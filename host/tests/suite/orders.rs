@@ -7,7 +7,7 @@ use tasklane_domain::cluster::HostStatus;
 use tasklane_domain::work::HandBack;
 use tasklane_domain::{HostId, HostInfo, HostWish, Outcome, ReportBody};
 
-use crate::ports::{Event, Running, World, order, outcome, settings};
+use crate::ports::{Event, HOLD, Running, World, order, outcome, settings};
 
 /// Waits for a heartbeat after those of now.
 async fn beat(world: &World, what: &str, fits: impl Fn(&HostInfo) -> bool) -> HostInfo {
@@ -28,10 +28,10 @@ async fn id_of(world: &Arc<World>) -> HostId {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_drains_finishes_what_runs_takes_nothing_more_and_resumes() {
     let (dir, world) = (tempfile::tempdir().unwrap(), World::new());
-    let module = world.deploy_fixture();
+    let module = world.deploy_held();
     let host = Running::start(settings(dir.path(), 1), &world);
     let id = id_of(&world).await;
-    let running = order(&module, r#"{"do":"sleep","ms":1500}"#);
+    let running = order(&module, HOLD);
     let task = running.task;
     world.send([running]);
     world.started(task).await;
@@ -40,6 +40,7 @@ async fn a_host_that_drains_finishes_what_runs_takes_nothing_more_and_resumes() 
     let other = order(&module, "{}");
     let waiting = other.task;
     world.send([other]);
+    world.let_go(1);
     assert_eq!(outcome(&world, task).await, Outcome::Ok, "what ran was not finished");
     beat(&world, "a heartbeat with nothing running", |info| info.running == 0).await;
     assert_eq!(world.waiting(), 1, "it took more");
@@ -74,7 +75,7 @@ async fn what_comes_to_a_host_that_drains_is_handed_back_and_not_run() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slots_close_and_open_while_it_runs() {
     let (dir, world) = (tempfile::tempdir().unwrap(), World::new());
-    let module = world.deploy_fixture();
+    let module = world.deploy_held();
     let mut settings = settings(dir.path(), 2);
     settings.slots_max = Some(4);
     let host = Running::start(settings, &world);
@@ -84,11 +85,12 @@ async fn slots_close_and_open_while_it_runs() {
     for (slots, at_once) in [(4, 4), (1, 1), (3, 3)] {
         world.order_host(id, HostWish::Scale(slots)).await;
         beat(&world, "a scaled heartbeat", |info| info.slots == slots).await;
-        let orders: Vec<_> = (0..6).map(|_| order(&module, r#"{"do":"sleep","ms":300}"#)).collect();
+        let orders: Vec<_> = (0..6).map(|_| order(&module, HOLD)).collect();
         let tasks: Vec<_> = orders.iter().map(|order| order.task).collect();
         let seen = world.events().len();
         world.send(orders);
         beat(&world, "full slots", |info| info.running == at_once).await;
+        world.let_go(tasks.len());
         for task in tasks {
             assert_eq!(outcome(&world, task).await, Outcome::Ok);
         }

@@ -5,13 +5,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sha2::Digest as _;
+use tasklane_domain::children::{EnqueueRequest, Enqueued, Enqueuer};
 use tasklane_domain::error::QueueError;
 use tasklane_domain::live_log::{Asked, LogCursor, LogPiece, LogQuestion, LogReply};
 use tasklane_domain::ports::{
@@ -24,7 +25,7 @@ use tasklane_domain::{
     Outcome, Priority, QueueName, Report, SystemClock, TaskId, Timestamp, WorkOrder,
 };
 use tasklane_host::{ChildOrder, CompilerCommand, Host, HostPorts, HostSettings};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::buckets::Buckets;
@@ -32,6 +33,9 @@ use crate::guests::{fixture_wasm, manifest, payload};
 
 /// How long a test waits for anything before it fails: generous, since machines are busy.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The payload of a guest of [`World::deploy_held`], which runs until the test lets it go.
+pub(crate) const HOLD: &str = r#"{"do":"enqueue","count":1,"module":"other"}"#;
 
 /// What happened at a port.
 #[derive(Debug, Clone)]
@@ -73,6 +77,10 @@ pub(crate) struct World {
     pub(crate) report_bytes_max: Mutex<usize>,
     /// Largest number of deliveries asked for at once, and the newest parking.
     pub(crate) asked: Mutex<Vec<(usize, Parking)>>,
+    /// Hosts that ask for work right now.
+    asking: AtomicU32,
+    /// One for each guest that may go on.
+    gate: Semaphore,
     cancels: Mutex<Option<mpsc::UnboundedSender<TaskId>>>,
     questions: Mutex<Option<mpsc::UnboundedSender<Asked>>>,
     orders: Mutex<Option<mpsc::UnboundedSender<HostOrder>>>,
@@ -96,6 +104,8 @@ impl World {
             reports_away: AtomicBool::new(false),
             report_bytes_max: Mutex::new(usize::MAX),
             asked: Mutex::default(),
+            asking: AtomicU32::new(0),
+            gate: Semaphore::new(0),
             cancels: Mutex::default(),
             questions: Mutex::default(),
             orders: Mutex::default(),
@@ -178,6 +188,28 @@ impl World {
     /// Stores the guest that does what its payload says.
     pub(crate) fn deploy_fixture(&self) -> ModuleRef {
         self.deploy("fixture", fixture_wasm())
+    }
+
+    /// The same, which may also be held: with [`HOLD`].
+    pub(crate) fn deploy_held(&self) -> ModuleRef {
+        let mut manifest = manifest("fixture");
+        manifest.permissions.enqueue = vec!["*".to_owned()];
+        self.deploy_as(manifest, fixture_wasm())
+    }
+
+    /// Lets so many guests that are held go on.
+    pub(crate) fn let_go(&self, guests: usize) {
+        self.gate.add_permits(guests);
+    }
+
+    /// Waits until nobody asks for work any more.
+    pub(crate) async fn unasked(&self) {
+        let asked = async {
+            while self.asking.load(Ordering::SeqCst) > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, asked).await.expect("the host goes on asking for work");
     }
 
     /// Makes deliveries arrive.
@@ -346,9 +378,26 @@ impl Running {
     }
 }
 
+/// Counts one that asks for work, until it has got some or given up.
+struct Asking<'a>(&'a AtomicU32);
+
+impl<'a> Asking<'a> {
+    fn new(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 #[async_trait]
 impl WorkSource for World {
     async fn receive(&self, want: usize, parking: Parking) -> Result<Vec<Delivery>, QueueError> {
+        let _asking = Asking::new(&self.asking);
         self.asked.lock().push((want, parking));
         loop {
             // Nothing that is sent here is urgent.
@@ -487,18 +536,23 @@ impl LogReply for Answer {
 impl World {
     /// Asks the host about a log until it answers with lines.
     pub(crate) async fn lines(&self, task: TaskId, after: LogCursor) -> LogPiece {
-        for _ in 0..1_000 {
-            let (sender, mut receiver) = mpsc::unbounded_channel();
-            if let Some(questions) = &*self.questions.lock() {
-                questions.send((LogQuestion { task, after }, Box::new(Answer(sender)))).unwrap();
+        let heard = async {
+            loop {
+                let (sender, mut receiver) = mpsc::unbounded_channel();
+                match &*self.questions.lock() {
+                    Some(questions) => {
+                        questions.send((LogQuestion { task, after }, Box::new(Answer(sender)))).unwrap();
+                    }
+                    None => drop(sender),
+                }
+                // Until it is answered, or dropped by who has no answer.
+                if let Some(piece) = receiver.recv().await.filter(|piece| !piece.lines.is_empty()) {
+                    return piece;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            let heard = tokio::time::timeout(Duration::from_millis(10), receiver.recv()).await;
-            if let Some(piece) = heard.ok().flatten().filter(|piece| !piece.lines.is_empty()) {
-                return piece;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the host says nothing of the log")
+        };
+        tokio::time::timeout(PATIENCE, heard).await.expect("the host says nothing of the log")
     }
 }
 
@@ -565,12 +619,11 @@ pub(crate) async fn outcome(world: &World, task: TaskId) -> Outcome {
 }
 
 #[async_trait]
-impl tasklane_domain::children::Enqueuer for World {
-    async fn enqueue(
-        &self,
-        _request: tasklane_domain::children::EnqueueRequest,
-    ) -> tasklane_domain::children::Enqueued {
-        Err(tasklane_domain::children::EnqueueError::Unavailable("nobody listens here".to_owned()))
+impl Enqueuer for World {
+    /// Answered when the test lets the guest go.
+    async fn enqueue(&self, request: EnqueueRequest) -> Enqueued {
+        self.gate.acquire().await.unwrap().forget();
+        Ok(request.children.iter().map(|_| TaskId::new()).collect())
     }
 }
 

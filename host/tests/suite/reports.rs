@@ -7,7 +7,7 @@ use tasklane_domain::cluster::HostStatus;
 use tasklane_domain::work::ReportBody;
 use tasklane_domain::{Limits, Outcome};
 
-use crate::ports::{Event, Running, World, bodies, order, outcome, settings};
+use crate::ports::{Event, HOLD, Running, World, bodies, order, outcome, settings};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reports_that_are_refused_are_sent_again_and_nothing_is_acknowledged_before() {
@@ -40,15 +40,16 @@ async fn reports_that_are_refused_are_sent_again_and_nothing_is_acknowledged_bef
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_runs_say_that_they_have_started_and_how_far_they_are() {
     let (dir, world) = (tempfile::tempdir().unwrap(), World::new());
-    let module = world.deploy_fixture();
+    let module = world.deploy_held();
     let host = Running::start(settings(dir.path(), 2), &world);
     let warm = order(&module, "{}");
-    let (long, flood) =
-        (order(&module, r#"{"do":"sleep","ms":400}"#), order(&module, r#"{"do":"progress","count":1000}"#));
+    let (long, flood) = (order(&module, HOLD), order(&module, r#"{"do":"progress","count":1000}"#));
     let tasks = (long.task, flood.task, warm.task);
     world.send([warm]);
     outcome(&world, tasks.2).await;
     world.send([long, flood]);
+    world.started(tasks.0).await;
+    world.let_go(1);
     assert_eq!(outcome(&world, tasks.0).await, Outcome::Ok);
     assert_eq!(outcome(&world, tasks.1).await, Outcome::Ok);
     let events = world.events();

@@ -29,19 +29,34 @@ impl Drop for Server {
     }
 }
 
-fn start(dir: &Path) -> anyhow::Result<Server> {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+async fn start(dir: &Path) -> anyhow::Result<Server> {
     let accounts = Path::new(env!("CARGO_MANIFEST_DIR")).join("accounts.conf");
     std::fs::copy(accounts, dir.join("accounts.conf"))?;
     let config = format!(
-        "listen: 127.0.0.1:{port}\nmax_payload: 8MB\njetstream {{ store_dir: {:?} }}\ninclude ./accounts.conf\n",
+        "host: 127.0.0.1\nport: -1\nports_file_dir: {dir:?}\nmax_payload: 8MB\njetstream {{ store_dir: {:?} }}\n\
+         include ./accounts.conf\n",
         dir.join("store")
     );
     std::fs::write(dir.join("server.conf"), config)?;
     let mut command = Command::new(program()?);
     command.arg("-c").arg(dir.join("server.conf")).stderr(Stdio::null());
     command.env("TASKLANE_CONTROL_PASSWORD", "control-secret").env("TASKLANE_HOST_PASSWORD", "host-secret");
-    Ok(Server(command.spawn()?, port))
+    let mut server = Server(command.spawn()?, 0);
+    server.1 = eventually("the port that the server chose", async || told_port(dir)).await?;
+    Ok(server)
+}
+
+/// From the file in which the server tells its ports, once it is whole.
+fn told_port(dir: &Path) -> anyhow::Result<Option<u16>> {
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "ports") {
+            let told: Option<serde_json::Value> = serde_json::from_slice(&std::fs::read(path)?).ok();
+            let port = told.as_ref().and_then(|told| told.pointer("/nats/0")?.as_str()?.rsplit(':').next());
+            return Ok(port.and_then(|port| port.parse().ok()));
+        }
+    }
+    Ok(None)
 }
 
 async fn connect(server: &Server, user: &str) -> anyhow::Result<Nats> {
@@ -76,7 +91,7 @@ fn host_info() -> HostInfo {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_and_a_control_plane_work_together_with_their_permissions() -> anyhow::Result<()> {
     let (dir, topology) = (tempfile::tempdir()?, Topology::default());
-    let server = start(dir.path())?;
+    let server = start(dir.path()).await?;
     let (control, host) = (connect(&server, "control").await?, connect(&server, "host").await?);
     // The host comes first, so that it has to make its streams itself.
     let source = host.work_source(&[QueueName::default()], &topology).await?;
@@ -132,7 +147,7 @@ async fn modules(control: &Nats, host: &Nats, topology: &Topology) -> anyhow::Re
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_can_neither_lead_nor_dispatch_nor_trim_nor_take_reports() -> anyhow::Result<()> {
     let (dir, topology) = (tempfile::tempdir()?, Topology::default());
-    let server = start(dir.path())?;
+    let server = start(dir.path()).await?;
     let (control, host) = (connect(&server, "control").await?, connect(&server, "host").await?);
     control.keeper(&topology, Arc::new(SystemClock)).ensure().await?;
     let info = LeaderInfo { scheduler: "host".to_owned(), term: None, since: SystemClock.now(), renewed_at: None };

@@ -48,9 +48,12 @@ async fn a_silent_host_is_forgotten_and_a_beating_one_is_not() -> anyhow::Result
     let world = World::with(Topology { host_ttl: Duration::from_secs(2), ..Topology::default() }).await?;
     let registry = world.nats.host_registry(&world.topology);
     let (silent, alive) = (host("silent"), host("alive"));
-    registry.beat(&silent).await?;
-    registry.beat(&alive).await?;
-    assert_eq!(registry.hosts().await?.len(), 2);
+    eventually("both are shown", async || {
+        registry.beat(&silent).await?;
+        registry.beat(&alive).await?;
+        Ok((registry.hosts().await?.len() == 2).then_some(()))
+    })
+    .await?;
     eventually("the silent one is forgotten", async || {
         registry.beat(&alive).await?;
         Ok((registry.hosts().await? == [alive.clone()]).then_some(()))

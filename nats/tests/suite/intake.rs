@@ -40,20 +40,24 @@ async fn standing_pulls_are_renewed() -> anyhow::Result<()> {
 async fn a_saturated_host_leaves_work_to_others() -> anyhow::Result<()> {
     let world = World::new().await?;
     let saturated = Arc::new(world.source().await?);
-    let idle = tokio::time::timeout(Duration::from_millis(500), saturated.receive(4, Parking::Allowed)).await;
-    assert!(idle.is_err(), "there was nothing to receive");
-    let waiting = tokio::spawn({
-        let saturated = saturated.clone();
-        async move { saturated.receive(4, Parking::Withheld).await }
-    });
-    eventually("its standing pulls are over", async || {
+    let standing = async || {
         let mut standing = 0;
         for number in 1..=10 {
             standing += world.lane_info(number).await?.num_waiting;
         }
-        Ok((standing == 0).then_some(()))
-    })
-    .await?;
+        anyhow::Ok(standing)
+    };
+    // Seen by the server: what it has not yet read is not over.
+    let stand = eventually("its standing pulls", async || Ok((standing().await? >= 10).then_some(())));
+    tokio::select! {
+        received = saturated.receive(4, Parking::Allowed) => panic!("there was nothing to receive: {received:?}"),
+        stood = stand => stood?,
+    }
+    let waiting = tokio::spawn({
+        let saturated = saturated.clone();
+        async move { saturated.receive(4, Parking::Withheld).await }
+    });
+    eventually("its standing pulls are over", async || Ok((standing().await? == 0).then_some(()))).await?;
     for number in 1..=10 {
         world.dispatch(orders(20, number)).await?;
     }
@@ -70,18 +74,21 @@ async fn a_saturated_host_leaves_work_to_others() -> anyhow::Result<()> {
 async fn a_batch_larger_than_the_lane_ends_at_once() -> anyhow::Result<()> {
     let world = World::new().await?;
     let source = world.source().await?;
-    let begun = std::time::Instant::now();
+    let mut rounds = Vec::new();
     // Each round leaves the source with a batch that asked for more than there was.
     for _ in 0..30 {
+        let begun = std::time::Instant::now();
         world.dispatch(orders(5, 5)).await?;
         let mut tokens = Vec::new();
         while tokens.len() < 5 {
             tokens.extend(receive(&source, 100).await?.into_iter().map(|delivery| delivery.token));
         }
         source.ack(tokens).await;
+        rounds.push(begun.elapsed());
     }
-    // A batch that waited for its client's timeout would cost half a second each.
-    assert!(begun.elapsed() < Duration::from_secs(10), "30 small rounds took {:?}", begun.elapsed());
+    // A batch that waited for its client's timeout would cost half a second each; a machine that stands still costs a few of them more.
+    rounds.sort();
+    assert!(rounds[15] < Duration::from_millis(333), "30 small rounds took {rounds:?}");
     Ok(())
 }
 
@@ -91,8 +98,10 @@ async fn two_hosts_share_a_lane_without_doubles() -> anyhow::Result<()> {
     world.dispatch(orders(4_000, 5)).await?;
     let all = Arc::new(parking_lot::Mutex::new(std::collections::HashSet::new()));
     let mut hosts = tokio::task::JoinSet::new();
+    // Neither goes on before the other has got something: one could be done with all before the other begins.
+    let both = Arc::new(tokio::sync::Barrier::new(2));
     for _ in 0..2 {
-        let (source, all) = (world.source().await?, all.clone());
+        let (source, all, both) = (world.source().await?, all.clone(), both.clone());
         hosts.spawn(async move {
             let mut mine = 0;
             while all.lock().len() < 4_000 {
@@ -102,6 +111,9 @@ async fn two_hosts_share_a_lane_without_doubles() -> anyhow::Result<()> {
                     continue;
                 };
                 let received = received?;
+                if mine == 0 {
+                    both.wait().await;
+                }
                 mine += received.len();
                 let mut all = all.lock();
                 for delivery in received {

@@ -48,10 +48,12 @@ impl World {
         Ok(self.nats.work_source(&[QueueName::default()], &self.topology).await?)
     }
 
+    /// In parts, since one call has a few seconds, however many orders it holds.
     pub(crate) async fn dispatch(&self, orders: Vec<WorkOrder>) -> anyhow::Result<()> {
-        let count = orders.len();
-        let taken = self.nats.dispatcher().dispatch(orders).await;
-        anyhow::ensure!(taken == count, "{taken} of {count} orders were acknowledged");
+        for part in orders.chunks(1_000) {
+            let (count, taken) = (part.len(), self.nats.dispatcher().dispatch(part.to_vec()).await);
+            anyhow::ensure!(taken == count, "{taken} of {count} orders were acknowledged");
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use tasklane_domain::outcome::TimeBound;
 use tasklane_domain::{Limits, Outcome};
 use tasklane_host::{EgressSettings, EgressTimeouts};
 
-use super::world::{Caller, World, short, until};
+use super::world::{Caller, SHORT, World, short, until};
 
 fn limited(caller: Caller, change: impl FnOnce(&mut Limits)) -> Caller {
     let mut caller = caller;
@@ -53,8 +53,10 @@ async fn a_host_has_so_many_connections_and_requests_wait_their_turn() {
     let told =
         World::caller_with(&["http://*:*"], patient).told(&json!({ "url": world.url("api.test"), "at_once": 6 })).await;
     assert!(told.iter().all(|told| told.starts_with("200 ")), "{told:?}");
-    let hasty = EgressSettings { connections_max: 1, timeouts: short(), ..world.settings() };
-    let stalled = json!({ "url": format!("{}silent", world.url("api.test")), "at_once": 2, "first_byte_ms": 2_000 });
+    // The first has time to connect, and keeps its turn for far longer than the second waits.
+    let timeouts = EgressTimeouts { connect: Duration::from_millis(1_500), ..short() };
+    let hasty = EgressSettings { connections_max: 1, timeouts, ..world.settings() };
+    let stalled = json!({ "url": format!("{}silent", world.url("api.test")), "at_once": 2, "first_byte_ms": 6_000 });
     let told = World::caller_with(&["http://*:*"], hasty).told(&stalled).await;
     assert!(told.contains(&"ConnectionLimitReached".to_owned()), "{told:?}");
 }
@@ -104,10 +106,15 @@ async fn slow_servers_are_left_when_the_guest_or_the_operator_says_so() {
     let told = caller.one(&json!({ "url": stall, "between_ms": 200 })).await;
     assert!(told.starts_with("body: ") && told.contains("imeout"), "{told}");
     assert_eq!(caller.one(&json!({ "url": world.url("silence.test"), "connect_ms": 200 })).await, "ConnectionTimeout");
-    let operator = World::caller_with(&["http://*:*"], EgressSettings { timeouts: short(), ..world.settings() });
-    assert_eq!(operator.get(&silent).await, "HttpResponseTimeout");
-    assert!(operator.get(&stall).await.starts_with("body: "));
-    assert_eq!(operator.get(&world.url("silence.test")).await, "ConnectionTimeout");
+    // One of them short each time: what comes before it may take its time.
+    let operator = |timeouts| World::caller_with(&["http://*:*"], EgressSettings { timeouts, ..world.settings() });
+    let long = EgressTimeouts::default();
+    let told = operator(EgressTimeouts { first_byte: SHORT, ..long }).get(&silent).await;
+    assert_eq!(told, "HttpResponseTimeout");
+    let told = operator(EgressTimeouts { between_bytes: SHORT, ..long }).get(&stall).await;
+    assert!(told.starts_with("body: "), "{told}");
+    let told = operator(EgressTimeouts { connect: SHORT, ..long }).get(&world.url("silence.test")).await;
+    assert_eq!(told, "ConnectionTimeout");
     until("connections stay open", || world.outside.open() == 0).await;
 }
 
@@ -146,7 +153,10 @@ async fn an_attempt_that_is_dropped_takes_its_connections_along() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_there_is_an_error_value() {
     let world = World::new().await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Bound, so that nobody else gets it, and not listened at.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let free = nobody.local_addr().unwrap().port();
     assert_eq!(world.free().get(&format!("http://127.0.0.1:{free}/")).await, "ConnectionRefused");
     let no_names = EgressSettings {
         name_server: tasklane_host::NameServer::At(([127, 0, 0, 1], free).into()),

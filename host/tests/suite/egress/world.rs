@@ -190,8 +190,10 @@ pub(super) async fn until(what: &str, is_so: impl Fn() -> bool) {
     assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "{what}");
 }
 
-/// Times that end a test which would hang.
+/// A time that ends a test which would hang.
+pub(super) const SHORT: Duration = Duration::from_millis(300);
+
+/// All times short.
 pub(super) fn short() -> EgressTimeouts {
-    let short = Duration::from_millis(300);
-    EgressTimeouts { connect: short, first_byte: short, between_bytes: short }
+    EgressTimeouts { connect: SHORT, first_byte: SHORT, between_bytes: SHORT }
 }
