@@ -13,6 +13,8 @@ test('what is done is in the audit log, with what it came to, and older pages fo
   await work.post(`/api/v1/queues/${queue}/resume`)
   await expect(row).toHaveCount(2)
   for (let n = 0; n < 60; n += 1) await work.post(`/api/v1/queues/${queue}/pause`)
+  // The link leads on from what is shown: not before the newest page is full of what came after.
+  await expect(row.filter({ hasText: '/resume' })).toHaveCount(0)
   const older = page.getByRole('link', { name: 'Older' })
   await older.click()
   await expect(page).toHaveURL(/cursor=/)

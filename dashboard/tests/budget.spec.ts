@@ -53,6 +53,7 @@ test('a change is seen', { tag: ['@core', '@budget'] }, async ({ page, work }) =
     const seen = page.evaluate((before) => new Promise<number>((resolve) => {
       const look = () => document.querySelectorAll('[data-task]').length > before && resolve(Date.now())
       new MutationObserver(look).observe(document.body, { childList: true, subtree: true, attributes: true })
+      look()
     }), n)
     const begun = Date.now()
     await work.submit('echo', n, { labels: { seen: label } })

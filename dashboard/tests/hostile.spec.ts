@@ -60,6 +60,7 @@ test('no script of two hundred runs from logs', async ({ page, work }) => {
 })
 
 test('no name can hold one', { tag: '@core' }, async ({ work }) => {
+  test.setTimeout(240_000)
   const asked = async (body: unknown) => {
     const response = await fetch(`${work.server}/api/v1/tasks`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
     return response.status
@@ -92,6 +93,7 @@ test('hidden and reordering characters are shown as codes', { tag: '@core' }, as
 })
 
 test('queries and addresses are text too', { tag: '@core' }, async ({ page }) => {
+  test.setTimeout(240_000)
   for (const text of CORPUS.slice(0, 40)) {
     await page.goto(`/tasks?module=${encodeURIComponent(text)}`)
     await expect(page.getByRole('heading', { level: 1 })).toHaveText('Tasks')

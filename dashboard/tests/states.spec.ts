@@ -9,8 +9,11 @@ const READS: [string, string, string][] = [
 test('what cannot be read says so with what to do, and is there when it can', { tag: '@core' }, async ({ page }) => {
   for (const [path, request, title] of READS) {
     let broken = true
+    let go = () => {}
+    const clicked = new Promise<void>((resolve) => (go = resolve))
     await page.route(request, async (route) => {
-      if (!broken) return route.continue()
+      // The page also reads by itself: answered before the click, that would take the button away.
+      if (!broken) return (await clicked, route.continue())
       return route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ code: 'database_unavailable', detail: 'The database is away.', hint: 'Wait a moment.', request_id: 'r-1' }) })
     })
     await page.goto(path)
@@ -21,6 +24,7 @@ test('what cannot be read says so with what to do, and is there when it can', { 
     await expect(page.getByRole('heading', { level: 1 })).toHaveText(title)
     broken = false
     await alert.getByRole('button', { name: 'Try again' }).click()
+    go()
     await expect(alert, path).toHaveCount(0)
     await page.unroute(request)
   }
@@ -39,7 +43,7 @@ test('while a page is read, grey lines stand where text will be', { tag: '@core'
 })
 
 test('who wants less motion has none', { tag: '@core' }, async ({ page, work }) => {
-  const { id } = await work.submit('fixture', { do: 'sleep', ms: 20_000 })
+  const { id } = await work.submit('fixture', { do: 'sleep', ms: 50_000 })
   const moves = () => page.locator('[data-state="running"] .dot').first().evaluate((dot) => parseFloat(getComputedStyle(dot).animationDuration))
   await page.goto(`/tasks/${id}`)
   await expect(page.locator('main .page-head [data-state]')).toHaveText('running')

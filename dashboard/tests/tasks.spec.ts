@@ -26,7 +26,7 @@ test('chips complete names and values, and the address reproduces the view', { t
   const again = await context.newPage()
   await again.goto(page.url())
   await expect(again.locator('[data-task]').first()).toBeVisible()
-  expect(await again.locator('[data-task]').count()).toBe(await page.locator('[data-task]').count())
+  await expect(again.locator('[data-task]')).toHaveCount(await page.locator('[data-task]').count())
   await page.getByRole('button', { name: 'Remove the filter status' }).click()
   await expect(page).not.toHaveURL(/status=/)
 })

@@ -81,14 +81,14 @@ export class Work {
     await this.post('/api/v1/schedules', { name: 'heartbeat', expression: '@every 1s', task: { module: 'echo', payload: { beat: true }, labels: { kind: 'beat' } } })
   }
 
-  async ended(id, seconds = 30) {
+  async ended(id, seconds = 60) {
     return this.until(`task ${id} ends`, async () => {
       const task = await this.get(`/api/v1/tasks/${id}`)
       return ['succeeded', 'failed', 'cancelled', 'expired'].includes(task.state) ? task : undefined
     }, seconds)
   }
 
-  async until(what, look, seconds = 30) {
+  async until(what, look, seconds = 60) {
     const late = Date.now() + seconds * 1_000
     for (;;) {
       const found = await look()

@@ -131,7 +131,8 @@ def main(address, proto_dir, wasm, manifest):
     assert cluster.Info(cluster_pb2.InfoRequest()).version
     hosts = cluster.Hosts(cluster_pb2.HostsRequest()).hosts
     assert len(hosts) == 1 and hosts[0].slots == 32, hosts
-    assert cluster.Stats(cluster_pb2.StatsRequest()).tasks_by_state["succeeded"] >= 502
+    # The rest of the batch may still run, and a count that took long is shown for a while.
+    until(lambda: cluster.Stats(cluster_pb2.StatsRequest()).tasks_by_state["succeeded"] >= 502)
     print("all is well")
 
 

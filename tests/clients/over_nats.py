@@ -36,7 +36,7 @@ async def main(url):
 
     # Found by the framework's own subjects.
     await until(lambda: found(client))
-    info = json.loads((await client.request("$SRV.INFO.tasklane", b"", timeout=5)).data)
+    info = json.loads((await client.request("$SRV.INFO.tasklane", b"", timeout=PATIENCE_SECONDS)).data)
     assert {endpoint["subject"].removeprefix("tasklane.") for endpoint in info["endpoints"]} == VERBS, info
 
     # Submit and wait, look, fetch the result.
@@ -60,7 +60,7 @@ async def main(url):
     await refused("submit", {"module": "nobody"}, "module_not_found", 404)
     await refused("get", {"id": "0197f0a0-0000-7000-8000-000000000001"}, "task_not_found", 404)
     await refused("get", {"id": "../modules"}, "invalid_request", 422)
-    stats = json.loads((await client.request("$SRV.STATS.tasklane", b"", timeout=5)).data)
+    stats = json.loads((await client.request("$SRV.STATS.tasklane", b"", timeout=PATIENCE_SECONDS)).data)
     assert sum(endpoint["num_requests"] for endpoint in stats["endpoints"]) >= 10, stats
 
     await leave_and_go(client, good)
@@ -71,6 +71,7 @@ async def main(url):
 async def leave_and_go(client, good):
     """Submissions that nobody waits for: each message id is one task, and what is refused is kept with its reason."""
     stream = client.jetstream()
+    await until(lambda: kept(stream))
     for number in range(50):
         body = json.dumps(task(number, labels={"left": "1"})).encode()
         for _ in range(2):  # a producer that heard no acknowledgement sends it again
@@ -95,6 +96,14 @@ async def found(client):
     except (nats.errors.NoRespondersError, nats.errors.TimeoutError):
         return False
     return json.loads(answer.data)["name"] == "tasklane"
+
+
+async def kept(stream):
+    """Whether submissions are taken in: their streams are made beside the service, not before it."""
+    try:
+        return bool(await stream.stream_info("SUBMISSIONS"))
+    except nats.js.errors.NotFoundError:
+        return False
 
 
 async def until(condition):

@@ -11,7 +11,7 @@ import sys
 import grpc
 import nats
 from over_grpc import generate
-from over_nats import found, until
+from over_nats import found, kept, until
 
 PATIENCE_SECONDS = 60
 
@@ -62,14 +62,7 @@ async def over_nats(url, tokens):
         assert told == (code, STATUS[code]), (who, answer.headers)
     # A message that is left is judged when it is taken in, and no token stays with what is refused.
     stream = client.jetstream()
-
-    async def kept():
-        try:
-            return bool(await stream.stream_info("SUBMISSIONS"))
-        except nats.js.errors.NotFoundError:
-            return False
-
-    await until(kept)
+    await until(lambda: kept(stream))
     await stream.publish("tasklane.submissions", body, headers={"Authorization": f"Bearer {tokens['viewer']}"})
     refused = await stream.pull_subscribe("tasklane.refused", "look", stream="REFUSED")
     [message] = await refused.fetch(1, timeout=PATIENCE_SECONDS)

@@ -224,6 +224,27 @@ impl Client {
         .await
     }
 
+    /// The most of these tasks that ran at one time, by the times which their hosts recorded.
+    ///
+    /// # Errors
+    /// When one of them has not ended.
+    pub async fn most_at_once(&self, ids: &[String]) -> anyhow::Result<usize> {
+        let mut edges = Vec::new();
+        for id in ids {
+            let timings = self.task(id).await?["timings"].clone();
+            let time = |field: &str| timings[field].as_str().map(str::to_owned).context("a time");
+            // An end at the very time of a start comes first: 0 sorts before 1.
+            edges.extend([(time("started_at")?, 1_u8), (time("ended_at")?, 0)]);
+        }
+        edges.sort_unstable();
+        let (mut now, mut most) = (0_usize, 0_usize);
+        for (_, edge) in edges {
+            now = if edge == 1 { now + 1 } else { now - 1 };
+            most = most.max(now);
+        }
+        Ok(most)
+    }
+
     /// Waits until exactly `count` tasks are in a state.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! A cluster of real processes: one nats-server, one API, some schedulers and hosts, on SQLite or PostgreSQL.
 
+use std::io::Read as _;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,6 +28,16 @@ pub struct ClusterSettings {
 impl Default for ClusterSettings {
     fn default() -> Self {
         Self { hosts: 1, schedulers: 1, slots: 32, env: Vec::new() }
+    }
+}
+
+impl ClusterSettings {
+    /// Nothing counts as lost for half a minute, though the machine stands still for seconds: for stories in which nothing dies, and which
+    /// count how often something was run.
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        self.env.extend([pair("TASKLANE_ACK_WAIT_MS", 30_000), pair("TASKLANE_RESCUE_MARGIN_MS", 30_000)]);
+        self
     }
 }
 
@@ -66,9 +78,19 @@ fn common_env(dir: &Path, nats: &NatsServer, settings: &ClusterSettings) -> Vec<
     env
 }
 
-/// A loopback port that was free a moment ago.
-pub(crate) fn free_address() -> anyhow::Result<String> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+/// A loopback port for one process of a story. A connection of it rests for a minute (TIME-WAIT): meanwhile the system chooses the port for
+/// nobody else, and whoever names it can listen there.
+///
+/// # Errors
+/// When no port is free.
+pub fn free_address() -> anyhow::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let mut other_end = TcpStream::connect(address)?;
+    // The end that closes first is the one that rests.
+    drop(listener.accept()?);
+    other_end.read_to_end(&mut Vec::new())?;
+    Ok(address.to_string())
 }
 
 impl Cluster {

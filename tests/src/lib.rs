@@ -15,7 +15,7 @@ pub mod prometheus;
 mod receiver;
 
 pub use client::Client;
-pub use cluster::{Cluster, ClusterSettings};
+pub use cluster::{Cluster, ClusterSettings, free_address};
 pub use dev::Dev;
 pub use process::{Process, Role, taskctl};
 pub use receiver::{Received, Receiver, Reply};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tasklane_testkit::nats::NatsServer;
-use tasklane_tests::{Process, Role, taskctl, wait_for, workspace};
+use tasklane_tests::{Process, Role, free_address, taskctl, wait_for, workspace};
 use tokio::io::AsyncWriteExt;
 
 /// An API that asks for tokens, on a database of its own.
@@ -22,10 +22,6 @@ struct Guarded {
     env: Vec<(String, String)>,
     dir: tempfile::TempDir,
     nats: NatsServer,
-}
-
-fn free_address() -> anyhow::Result<String> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 /// `taskctl ARGS`: its exit code, standard output and standard error.

@@ -80,7 +80,7 @@ async fn killed_hosts_and_a_wiped_jetstream_lose_no_byte() -> anyhow::Result<()>
 
 #[tokio::test]
 async fn what_no_task_refers_to_goes_and_what_one_does_stays() -> anyhow::Result<()> {
-    let env = vec![("TASKLANE_BLOB_GRACE_MS".to_owned(), "5000".to_owned())];
+    let env = vec![("TASKLANE_BLOB_GRACE_MS".to_owned(), "10000".to_owned())];
     let cluster = Cluster::start(ClusterSettings { env, ..ClusterSettings::default() }).await?;
     echo(&cluster).await?;
     let kept = uploaded(&cluster, content(3)).await?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use tasklane_tests::{Cluster, ClusterSettings, guest, wait_for, workspace};
+use tasklane_tests::{Cluster, ClusterSettings, free_address, guest, wait_for, workspace};
 
 /// How long one script may take.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(240);
@@ -31,7 +31,7 @@ async fn run(script: &str, args: &[&str]) -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_generated_in_another_language_uses_grpc() -> anyhow::Result<()> {
-    let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let address = free_address()?;
     let env = vec![("TASKLANE_GRPC_LISTEN".to_owned(), address.clone())];
     let cluster = Cluster::start(ClusterSettings { env, ..ClusterSettings::default() }).await?;
     let manifest = cluster.dir().join("echo.toml");

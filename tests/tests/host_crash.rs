@@ -21,7 +21,8 @@ async fn a_killed_hosts_tasks_end_once_on_another_and_no_attempt_is_lost() -> an
     let settings = ClusterSettings { slots: 128, ..ClusterSettings::default() };
     let mut cluster = Cluster::start(settings).await?;
     cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
-    let ids = cluster.client.submit_many(&sleeper(8_000), 100).await?;
+    // Long enough that the last one begins before the first one ends.
+    let ids = cluster.client.submit_many(&sleeper(20_000), 100).await?;
     wait_for("100 running guests", || async { Ok((running_on(&cluster, &ids).await? == 100).then_some(())) }).await?;
     let first = cluster.hosts_alive(1).await?[0]["id"].clone();
 
@@ -41,7 +42,8 @@ async fn a_killed_hosts_tasks_end_once_on_another_and_no_attempt_is_lost() -> an
 async fn a_task_that_kills_every_host_ends_as_host_lost() -> anyhow::Result<()> {
     let env = vec![
         ("TASKLANE_DELIVERIES_MAX".to_owned(), "2".to_owned()),
-        ("TASKLANE_ACK_WAIT_MS".to_owned(), "2000".to_owned()),
+        // A host that stands still for this long counts as lost, too.
+        ("TASKLANE_ACK_WAIT_MS".to_owned(), "10000".to_owned()),
     ];
     let mut cluster = Cluster::start(ClusterSettings { hosts: 0, env, ..ClusterSettings::default() }).await?;
     cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;

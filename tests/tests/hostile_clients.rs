@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tasklane_tests::canary::{canaries, deploy, percentile};
-use tasklane_tests::{Cluster, ClusterSettings};
+use tasklane_tests::{Cluster, ClusterSettings, free_address};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -213,7 +213,7 @@ fn hold(attackers: &mut JoinSet<()>, to: SocketAddr, grpc: SocketAddr, until: &C
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn canaries_go_on_and_memory_stays_flat() -> anyhow::Result<()> {
-    let grpc = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let grpc: SocketAddr = free_address()?.parse()?;
     let env = vec![("TASKLANE_GRPC_LISTEN".to_owned(), grpc.to_string())];
     let cluster = Cluster::start(ClusterSettings { env, ..ClusterSettings::default() }).await?;
     deploy(&cluster.client).await?;

@@ -8,13 +8,35 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tasklane_tests::{Client, Cluster, ClusterSettings, guest, wait_at_most, wait_for};
 
-/// The lease's time to live in these stories, as `Cluster` sets it.
+/// The lease's time to live, as `Cluster` sets it.
 const LEASE_TTL: Duration = Duration::from_secs(3);
+/// Where nobody may lose it by chance: longer than a machine that is busy with other things keeps a leader from renewing it.
+const LONG_TTL: Duration = Duration::from_secs(10);
 /// Takeover is promised within the TTL and this; looking and noise get as much again.
 const TAKEOVER_MARGIN: Duration = Duration::from_secs(2);
+/// A write that takes longer waits for one who has SQLite's lock.
+const WRITE_MAX: Duration = Duration::from_secs(5);
 
-fn two_schedulers() -> ClusterSettings {
-    ClusterSettings { schedulers: 2, ..ClusterSettings::default() }
+fn two_schedulers(ttl: Duration) -> ClusterSettings {
+    let env = vec![("TASKLANE_LEASE_TTL_MS".to_owned(), ttl.as_millis().to_string())];
+    ClusterSettings { schedulers: 2, env, ..ClusterSettings::default() }
+}
+
+/// Freezes the leader, and returns its index and its term. One that freezes in a transaction keeps SQLite's lock with it, so that nobody else
+/// could lead: that one is woken, and it is tried again.
+async fn freeze_the_leader(cluster: &Cluster) -> anyhow::Result<(usize, i64)> {
+    wait_for("a leader to freeze between its transactions", || async {
+        let (index, term) = cluster.leading().await?;
+        cluster.schedulers[index].signal(Signal::STOP)?;
+        let later = json!({"module": "guest@1.0.0", "delay": "1h"});
+        let written = tokio::time::timeout(WRITE_MAX, cluster.client.submit(&later)).await;
+        if !matches!(written, Ok(Ok(_))) {
+            cluster.schedulers[index].signal(Signal::CONT)?;
+            anyhow::bail!("it kept others from writing: {written:?}");
+        }
+        Ok(Some((index, term)))
+    })
+    .await
 }
 
 async fn newer_leader(cluster: &Cluster, than: i64, within: Duration) -> anyhow::Result<Value> {
@@ -34,7 +56,7 @@ async fn metric(client: &Client, name: &str) -> anyhow::Result<f64> {
 
 #[tokio::test]
 async fn another_leads_after_a_kill_and_ten_thousand_tasks_end_once() -> anyhow::Result<()> {
-    let mut cluster = Cluster::start(two_schedulers()).await?;
+    let mut cluster = Cluster::start(two_schedulers(LEASE_TTL)).await?;
     cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
     let (index, term) = cluster.leading().await?;
     let task = json!({"module": "guest@1.0.0", "payload": {"do": "echo", "value": "x"}});
@@ -53,13 +75,11 @@ async fn another_leads_after_a_kill_and_ten_thousand_tasks_end_once() -> anyhow:
 
 #[tokio::test]
 async fn a_frozen_leader_wakes_without_power() -> anyhow::Result<()> {
-    let cluster = Cluster::start(two_schedulers()).await?;
+    let cluster = Cluster::start(two_schedulers(LONG_TTL)).await?;
     cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
-    let (index, term) = cluster.leading().await?;
+    let (index, term) = freeze_the_leader(&cluster).await?;
     let frozen = &cluster.schedulers[index];
-
-    frozen.signal(Signal::STOP)?;
-    let newer = newer_leader(&cluster, term, LEASE_TTL * 4).await?;
+    let newer = newer_leader(&cluster, term, LONG_TTL * 4).await?;
     let delayed = json!({"module": "guest@1.0.0", "payload": {"do": "echo", "value": "x"}, "delay_ms": 500});
     let ids = cluster.client.submit_many(&delayed, 200).await?;
     frozen.signal(Signal::CONT)?;

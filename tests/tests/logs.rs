@@ -9,7 +9,7 @@ fn settings() -> ClusterSettings {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let filter = "info,tasklane_api=debug,tasklane_host=debug,tasklane_scheduler=debug";
     let env = vec![pair("TASKLANE_LOG_FORMAT", "json"), pair("TASKLANE_LOG", filter)];
-    ClusterSettings { env, ..ClusterSettings::default() }
+    ClusterSettings { env, ..ClusterSettings::default() }.patient()
 }
 
 /// Every line of a process.

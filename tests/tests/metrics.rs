@@ -5,13 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tasklane_tests::exposition::{Families, Family, families};
 use tasklane_tests::prometheus::{Prometheus, program};
-use tasklane_tests::{Client, Cluster, ClusterSettings, guest, wait_at_most, wait_for, workspace};
+use tasklane_tests::{Client, Cluster, ClusterSettings, guest, wait_for, workspace};
 
 /// Documents of our own.
 fn document(path: &str) -> anyhow::Result<String> {
@@ -112,7 +111,7 @@ async fn the_page_and_the_processes_say_the_same() -> anyhow::Result<()> {
     a_little_of_everything(&cluster).await?;
     let page = described()?;
     // A row is there before it is counted.
-    wait_at_most(Duration::from_secs(20), "the page", || async { differences(&cluster, &page).await.map(Some) }).await
+    wait_for("the page", || async { differences(&cluster, &page).await.map(Some) }).await
 }
 
 async fn differences(cluster: &Cluster, page: &BTreeMap<String, Described>) -> anyhow::Result<()> {

@@ -15,9 +15,10 @@ fn task(priority: u8) -> Value {
     json!({"module": "guest@1.0.0", "payload": {"do": "echo", "value": "x"}, "priority": priority})
 }
 
-/// One of the backlog: slow enough that it cannot be gone before all of it is submitted.
+/// One of the backlog: slow enough that it cannot be gone before all of it is submitted, and that no more than [`INVERSION_MAX`] of them start
+/// while the API stands still for some seconds between the urgent task's submit and its dispatch.
 fn patient_task() -> Value {
-    json!({"module": "guest@1.0.0", "payload": {"do": "sleep", "ms": 2}, "priority": 1})
+    json!({"module": "guest@1.0.0", "payload": {"do": "sleep", "ms": 20}, "priority": 1})
 }
 
 fn time<'a>(task: &'a Value, field: &str) -> &'a str {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tasklane_tests::{Client, Cluster, ClusterSettings, guest, wait_for};
 
 const STABLE: &str = "/api/v1/modules/guest/aliases/stable";
-/// How long the guest of the first version runs: long enough to see it run.
-const RUN_MS: u64 = 4_000;
+/// How long the guest of the first version runs: long enough that all that is done meanwhile is done before it ends.
+const RUN_MS: u64 = 15_000;
 
 async fn cluster() -> anyhow::Result<Cluster> {
     let cluster = Cluster::start(ClusterSettings::default()).await?;
@@ -64,10 +64,11 @@ async fn a_rollback_reaches_what_is_not_yet_queued() -> anyhow::Result<()> {
     deploy(client, "2.0.0").await?;
     lead(client, json!([{"version": "2.0.0"}])).await?;
     let echo = json!({"do": "echo", "value": 7});
-    let delayed = client.submit(&json!({"module": "guest@stable", "payload": echo, "delay": "5s"})).await?;
+    let delayed = client.submit(&json!({"module": "guest@stable", "payload": echo, "delay": "1h"})).await?;
     let at_once = client.submit(&json!({"module": "guest@stable", "payload": echo})).await?;
     let back = client.post(&format!("{STABLE}/rollback"), &json!({})).await?;
     ensure!(back["routes"][0]["version"] == "1.0.0", "{back}");
+    client.post(&format!("/api/v1/tasks/{delayed}/reschedule"), &json!({"delay": "0s"})).await?;
     for (id, version) in [(&delayed, "1.0.0"), (&at_once, "2.0.0")] {
         let task = client.ended(id).await.map_err(|error| error.context(cluster.outputs()))?;
         ensure!(task["state"] == "succeeded" && task["version"] == version, "{version}: {task}");

@@ -75,7 +75,7 @@ fn spans(collector: &Receiver) -> anyhow::Result<Vec<Span>> {
 async fn start() -> anyhow::Result<(Cluster, Receiver)> {
     let collector = Receiver::start(|_, _| Reply::status(200)).await?;
     let env = vec![("TASKLANE_OTLP_ENDPOINT".to_owned(), collector.url(""))];
-    let cluster = Cluster::start(ClusterSettings { env, ..ClusterSettings::default() }).await?;
+    let cluster = Cluster::start(ClusterSettings { env, ..ClusterSettings::default() }.patient()).await?;
     let permissions = json!({"kv": ["own"]});
     let manifest = json!({"name": "guest", "version": "1.0.0", "permissions": permissions});
     cluster.client.deploy_with(manifest, &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;

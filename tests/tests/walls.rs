@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde_json::json;
-use tasklane_tests::{Client, Cluster, ClusterSettings, Process, Role, guest, taskctl, wait_for};
+use tasklane_tests::{Client, Cluster, ClusterSettings, Process, Role, free_address, guest, taskctl, wait_for};
 
 /// Every wall of a host, as `/health` names it.
 const WALLS: [&str; 5] =
@@ -72,7 +72,7 @@ async fn a_host_on_another_machine_loads_what_was_compiled_at_the_upload() -> an
     cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
     cluster.hosts[0].kill()?;
     // Another machine: no file in common but the cluster's key.
-    let listen = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let listen = free_address()?;
     let env = [
         pair("TASKLANE_NATS_URL", cluster.nats.url()),
         pair("TASKLANE_CACHE_DIR", dir.path().join("elsewhere").display()),

