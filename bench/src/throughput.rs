@@ -132,6 +132,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
         ours.push(round(&server, options.tasks).await?);
     }
     check(&server).await?;
+    let bytes = database_bytes(&server)? / (WARM_UP + options.rounds * options.tasks) as f64;
     let limits = limits::measure(&server).await?;
     let floors = floors.medians()?;
     let mut lines = lines(&floors, Database::Sqlite, &ours, 25_000.0, 0.75);
@@ -140,9 +141,15 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
             .beside("BullMQ", median(&peer))
             .wanted(Bar::RatioAtLeast(2.0)),
     );
+    lines.push(Line::new("database file", bytes, "B/task"));
     lines.extend(limits.iter().map(limits::Overshoot::line));
-    let details = json!({"rounds": ours, "bullmq_rounds": peer, "floors": floors, "limits": limits});
+    let details = json!({"rounds": ours, "bullmq_rounds": peer, "floors": floors, "limits": limits, "database_bytes": bytes});
     Ok(Report { lines, details })
+}
+
+/// What SQLite's file has come to; its log is not counted.
+fn database_bytes(server: &Server) -> anyhow::Result<f64> {
+    Ok(server.dev.data_dir().join("tasklane.db").metadata()?.len() as f64)
 }
 
 /// The parts of the floor, and the rate itself and beside their composition.

@@ -1,5 +1,7 @@
 //! A `taskctl dev` in a directory of its own.
 
+use std::path::PathBuf;
+
 use tempfile::TempDir;
 
 use crate::cluster::free_address;
@@ -48,7 +50,7 @@ impl Dev {
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         let mut env = self.env.clone();
         env.push(("TASKLANE_LISTEN".to_owned(), self.listen.clone()));
-        env.push(("TASKLANE_DATA_DIR".to_owned(), self.dir.path().join("data").display().to_string()));
+        env.push(("TASKLANE_DATA_DIR".to_owned(), self.data_dir().display().to_string()));
         let process = Process::start(Role::Dev, "dev", self.dir.path(), self.listen.clone(), &env)?;
         let client = self.client()?;
         let ready = wait_for("taskctl dev to have a host", || async {
@@ -67,6 +69,12 @@ impl Dev {
     /// When it is not running.
     pub fn process(&mut self) -> anyhow::Result<&mut Process> {
         self.process.as_mut().ok_or_else(|| anyhow::anyhow!("taskctl dev is not running"))
+    }
+
+    /// Where its data are.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
     }
 
     /// Where its API is.
