@@ -143,7 +143,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     );
     lines.push(Line::new("database file", bytes, "B/task"));
     lines.extend(limits.iter().map(limits::Overshoot::line));
-    let details = json!({"rounds": ours, "bullmq_rounds": peer, "floors": floors, "limits": limits, "database_bytes": bytes});
+    let details =
+        json!({"rounds": ours, "bullmq_rounds": peer, "floors": floors, "limits": limits, "database_bytes": bytes});
     Ok(Report { lines, details })
 }
 
