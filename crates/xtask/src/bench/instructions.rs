@@ -90,6 +90,8 @@ fn callgrind(name: &str, times: u32) -> anyhow::Result<u64> {
 fn dump(dir: &Path) -> anyhow::Result<PathBuf> {
     let path = dir.join("out.1");
     anyhow::ensure!(path.exists(), "callgrind left no {}: the program's marks were not found", path.display());
+    let second = dir.join("out.2");
+    anyhow::ensure!(!second.exists(), "callgrind left {}: the program's two marks are one function", second.display());
     Ok(path)
 }
 
