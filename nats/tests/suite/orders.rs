@@ -49,8 +49,8 @@ async fn progress_keeps_a_delivery_from_coming_again() -> anyhow::Result<()> {
     let held = receive(&source, 1).await?.pop().unwrap();
     let mut interval = tokio::time::interval(source.in_progress_interval() / 4);
     let keep = async {
-        // One and a half times as long.
-        for _ in 0..18 {
+        // For three times as long.
+        for _ in 0..37 {
             interval.tick().await;
             source.in_progress(vec![held.token.clone()]).await;
         }
