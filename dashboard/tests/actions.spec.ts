@@ -187,10 +187,34 @@ test('a task is submitted, looked at and cancelled with the keyboard alone', { t
   await page.keyboard.press('Escape')
   await expect(dialog).toHaveCount(0)
   await page.keyboard.press('x')
+  await expect(dialog).toBeVisible()
   await reach(isOn('Cancel the task'))
   await page.keyboard.press('Enter')
   await expect(page.locator('main .page-head [data-state]')).toHaveText('cancelled')
   expect((await work.get(`/api/v1/tasks/${id}`)).state).toBe('cancelled')
+})
+
+test('a dialog that is opened as soon as it was left stays open', { tag: '@core' }, async ({ page, work }) => {
+  const { id } = await work.submit('fixture', { do: 'sleep', ms: 120_000 }, { limits: { timeout_ms: 200_000 } })
+  /** Leaves the dialog as Escape does and presses a key before the browser has told the page of it. */
+  const again = (key: string) =>
+    page.evaluate(async (key) => {
+      document.querySelector<HTMLDialogElement>('dialog[open]')?.requestClose()
+      document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))
+      // Two frames: what the browser tells late has been told.
+      for (let n = 0; n < 2; n += 1) await new Promise(requestAnimationFrame)
+    }, key)
+  await page.goto(`/tasks/${id}`)
+  await expect(page.locator('main .page-head [data-state]')).toHaveText('running')
+  for (const [key, name] of [['x', 'Cancel this task?'], ['?', 'Keyboard shortcuts']] as const) {
+    await page.keyboard.press(key)
+    await expect(page.getByRole('dialog', { name })).toBeVisible()
+    await again(key)
+    await expect(page.getByRole('dialog', { name })).toBeVisible()
+    await page.keyboard.press('Escape')
+    await expect(page.getByRole('dialog')).toHaveCount(0)
+  }
+  await work.post(`/api/v1/tasks/${id}/cancel`)
 })
 
 test('the overview has all that a person on call looks for', { tag: '@core' }, async ({ page, work }) => {
