@@ -11,8 +11,8 @@ use tasklane_domain::{Lane, WorkOrder};
 
 use crate::Nats;
 use crate::api::unavailable;
-use crate::codec::encode;
 use crate::topology::ready_subject;
+use crate::wire::encode_order;
 
 /// Longest time for one call.
 const DISPATCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -109,7 +109,7 @@ impl NatsDispatcher {
     async fn publish(&self, order: &WorkOrder, is_last: bool, awaited: &mut Awaited) -> Result<(), QueueError> {
         let lane = Lane { queue: order.queue.clone(), priority: order.priority };
         let subject = ready_subject(&lane, &order.module.name);
-        let bytes = encode(order)?;
+        let bytes = encode_order(order)?;
         if is_last || awaited.is_time_to_ask() {
             let ack = self.nats.jetstream.publish(subject, bytes).await;
             awaited.asked(ack.map_err(|error| unavailable("publish an order", error))?);

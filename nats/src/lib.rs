@@ -25,6 +25,7 @@ pub mod server;
 mod service;
 mod submissions;
 mod topology;
+mod wire;
 mod work;
 
 pub use blobs::{NatsBlobCache, NatsResultStore};

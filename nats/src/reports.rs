@@ -15,8 +15,8 @@ use tasklane_domain::work::AckToken;
 use tokio::sync::Mutex;
 
 use crate::api::{nanos, unavailable};
-use crate::codec::{decode, encode};
 use crate::topology::{COMMON, REPORTS, URGENT, Way};
+use crate::wire::{decode_reports, encode_reports};
 use crate::{Nats, Topology};
 
 /// Messages asked for in one pull.
@@ -101,7 +101,7 @@ impl NatsReportSink {
 
 /// Halves what is too large until it fits; one report that does not fit alone is an error.
 fn encode_within(reports: &[Report], max: usize) -> Result<Vec<bytes::Bytes>, QueueError> {
-    let bytes = encode(&reports)?;
+    let bytes = encode_reports(reports)?;
     if bytes.len() <= max {
         return Ok(vec![bytes]);
     }
@@ -185,7 +185,7 @@ impl NatsReportSource {
         }
         intake.left = intake.left.saturating_sub(1);
         let Some(reply) = &message.reply else { return Ok(()) };
-        match decode::<Vec<Report>>(&message.payload) {
+        match decode_reports(&message.payload) {
             Ok(reports) => intake.batch.reports.extend(reports),
             Err(error) => tracing::error!(%error, "reports could not be read; their tasks will be rescued"),
         }

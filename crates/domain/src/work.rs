@@ -1,7 +1,7 @@
 //! What travels between control plane and hosts: a work order out, reports back.
 //!
 //! Encoded by `nats`. Guarantees: an order carries everything that a host needs but the module's bytes; hosts never see SQL.
-//! Readers ignore fields they do not know and default those they miss, so that versions can be mixed during an upgrade.
+//! Readers ignore what they do not know of what is said with names, and default what they miss (`nats/src/wire.rs`).
 
 use std::sync::Arc;
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use tasklane_domain::WorkOrder;
 use tasklane_domain::error::QueueError;
 use tasklane_domain::work::{AckToken, Delivery};
 
-use crate::codec::decode;
+use crate::wire::decode_order;
 
 /// The facts in a delivery's reply subject.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +33,7 @@ pub(super) fn metadata(reply: &str) -> Option<Metadata<'_>> {
 
 /// Reads a delivery.
 pub(super) fn delivery(payload: &[u8], reply: &str, delivered: u64) -> Result<Delivery, QueueError> {
-    let order: WorkOrder = decode(payload)?;
+    let order = decode_order(payload)?;
     let id = order.dispatch.received(delivered);
     Ok(Delivery { order: Arc::new(order), id, token: AckToken(reply.into()) })
 }
