@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tasklane_domain::TaskId;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::ports::{TaskNews, TaskStore};
-use tasklane_domain::task::Task;
+use tasklane_domain::task::{Task, TaskResult};
+use tasklane_domain::{StateKind, TaskId};
 use tokio::sync::Notify;
 
 /// How often a waiter looks by itself.
@@ -25,6 +25,18 @@ pub(crate) struct Waiter {
     table: Arc<Table>,
     task: TaskId,
     woken: Arc<Notify>,
+}
+
+/// What a waiter has read.
+pub(crate) struct Seen {
+    pub(crate) task: Task,
+    pub(crate) result: Option<TaskResult>,
+}
+
+impl From<Task> for Seen {
+    fn from(task: Task) -> Self {
+        Self { task, result: None }
+    }
 }
 
 impl Drop for Waiter {
@@ -60,20 +72,28 @@ impl Waiters {
 }
 
 impl Waiter {
-    /// The task when it has ended, or as it is after `at_most`.
-    pub(crate) async fn ended(&self, tasks: &dyn TaskStore, at_most: Duration) -> Result<Option<Task>, StoreError> {
+    /// The task when it has ended, or as it is after `at_most`; and its result, if it has one that was read beside it.
+    pub(crate) async fn ended(&self, tasks: &dyn TaskStore, at_most: Duration) -> Result<Option<Seen>, StoreError> {
         let until = tokio::time::Instant::now() + at_most;
         loop {
             let look_at = until.min(tokio::time::Instant::now() + LOOK_INTERVAL);
-            tokio::select! {
-                () = self.woken.notified() => {}
-                () = tokio::time::sleep_until(look_at) => {}
-            }
-            let task = tasks.task(self.task).await?;
-            let over = task.as_ref().is_none_or(|task| task.state.is_terminal());
+            let is_told = tokio::select! {
+                () = self.woken.notified() => true,
+                () = tokio::time::sleep_until(look_at) => false,
+            };
+            let seen = if is_told { self.both(tasks).await? } else { tasks.task(self.task).await?.map(Seen::from) };
+            let over = seen.as_ref().is_none_or(|seen| seen.task.state.is_terminal());
             if over || tokio::time::Instant::now() >= until {
-                return Ok(task);
+                return Ok(seen);
             }
         }
+    }
+
+    /// Who is told of an end will ask for the result, too: both at once.
+    async fn both(&self, tasks: &dyn TaskStore) -> Result<Option<Seen>, StoreError> {
+        let (task, result) = tokio::join!(tasks.task(self.task), tasks.result(self.task));
+        // What is wrong with the result is seen by who needs it and reads it again.
+        let result = result.ok().flatten().filter(|result| result.state == StateKind::Succeeded);
+        Ok(task?.map(|task| Seen { task, result }))
     }
 }

@@ -103,7 +103,8 @@ async fn apply(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, StoreError>
         .iter()
         .filter_map(|op| if let Op::Settle(all, now) = op { Some((all.as_slice(), *now)) } else { None })
         .collect();
-    let mut settled = settle::settle(conn, &reports).await?.into_iter();
+    let settle::Settled { answers, quiet } = settle::settle(conn, &reports).await?;
+    let mut settled = answers.into_iter();
     let mut answers = Vec::with_capacity(ops.len());
     for op in ops {
         let answer = match op {
@@ -118,7 +119,9 @@ async fn apply(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, StoreError>
         };
         answers.push(answer);
     }
-    outbox::note(conn, &answers).await?;
+    let is_to_be_noted = |op: &Op| !(quiet && matches!(op, Op::Settle(..)));
+    let noted = ops.iter().zip(&answers).filter(|(op, _)| is_to_be_noted(op)).map(|(_, answer)| answer);
+    outbox::note(conn, noted).await?;
     Ok(answers)
 }
 

@@ -1,8 +1,9 @@
 //! The outbox of webhooks: ends are written down for interested endpoints in the transaction that makes them. And its housekeeping.
 //!
 //! [`note`] is called once for each transaction of the writer, after all of its operations, with their answers: whatever ended a task
-//! says so there. Guarantees: an end and its deliveries are committed together or not at all; a transaction that ends nothing asks
-//! nothing, one that ends tasks where no endpoint is active asks one query of an empty table.
+//! says so there, but for what `settle` saw that nobody wants to know. Guarantees: an end and its deliveries are committed together or not
+//! at all; a transaction that ends nothing asks nothing, one that ends tasks where no endpoint is active asks at most one query of an empty
+//! table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,9 +93,9 @@ fn changed(answer: &Answered) -> &[SettledTask] {
 }
 
 /// Writes the ends of one transaction down for those who want to know.
-pub(super) async fn note(conn: &mut Conn, answers: &[Answered]) -> Result<(), StoreError> {
+pub(super) async fn note<'a>(conn: &mut Conn, answers: impl Iterator<Item = &'a Answered>) -> Result<(), StoreError> {
     let ends: BTreeMap<TaskId, &SettledTask> =
-        answers.iter().flat_map(changed).filter(|task| task.state.is_terminal()).map(|task| (task.id, task)).collect();
+        answers.flat_map(changed).filter(|task| task.state.is_terminal()).map(|task| (task.id, task)).collect();
     if ends.is_empty() {
         return Ok(());
     }

@@ -51,16 +51,26 @@ pub(super) type Asked<'a> = (&'a [Report], Timestamp);
 struct After {
     ends: Vec<End>,
     free: Vec<TaskId>,
+    /// Whether an endpoint of webhooks is active.
+    watched: bool,
 }
 
-/// Settles the reports of all operations of one transaction, in their order, with an answer for each. What becomes of tasks that waited for
-/// those that ended is in the last one.
-pub(super) async fn settle(conn: &mut Conn, all: &[Asked<'_>]) -> Result<Vec<SettleAnswer>, StoreError> {
-    let Some((_, now)) = all.last() else { return Ok(Vec::new()) };
+/// What became of the reports of one transaction.
+pub(super) struct Settled {
+    /// An answer for each operation, in their order.
+    pub(super) answers: Vec<SettleAnswer>,
+    /// Whether nobody has to be told of any of it: no endpoint of webhooks was active.
+    pub(super) quiet: bool,
+}
+
+/// Settles the reports of all operations of one transaction. What becomes of tasks that waited for those that ended is in the last answer.
+pub(super) async fn settle(conn: &mut Conn, all: &[Asked<'_>]) -> Result<Settled, StoreError> {
+    let Some((_, now)) = all.last() else { return Ok(Settled { answers: Vec::new(), quiet: true }) };
     let mut answers: Vec<SettleAnswer> = all.iter().map(|_| SettleAnswer::default()).collect();
     let mut after = After::default();
     let (happy, mut others) = split(all);
     others.extend(settle_ok(conn, &happy, &mut answers, &mut after).await?);
+    let quiet = others.is_empty() && after.ends.is_empty() && !after.watched;
     if !others.is_empty() {
         let mut known = load(conn, &others).await?;
         for (operation, report) in others {
@@ -75,7 +85,7 @@ pub(super) async fn settle(conn: &mut Conn, all: &[Asked<'_>]) -> Result<Vec<Set
         answer.settled.extend(released.settled);
         answer.ready.extend(released.ready);
     }
-    Ok(answers)
+    Ok(Settled { answers, quiet })
 }
 
 /// A report with the number of its operation.
@@ -116,6 +126,8 @@ fn split<'a>(all: &[Asked<'a>]) -> (Vec<Happy<'a>>, Vec<Numbered<'a>>) {
 /// What the facts of a settled row are beside its priority, which is at most 10: each column costs as much as all of them in one number.
 const FOLLOWED: i64 = 16;
 const SLOTTED: i64 = 32;
+/// Of no row, but of all: an endpoint of webhooks is active. Asking for it here spares most transactions a question of its own.
+const WATCHED: i64 = 64;
 
 /// The compare-and-set of so many reports that say `ok`.
 pub(super) fn ok_sql(count: usize) -> String {
@@ -126,7 +138,8 @@ pub(super) fn ok_sql(count: usize) -> String {
          WHERE tasks.id = {NO_INDEX}v.id AND {NO_INDEX}tasks.state IN ('queued', 'running') \
          AND tasks.attempt = {NO_INDEX}v.attempt \
          AND tasks.delivery <= v.delivery RETURNING tasks.id, tasks.module_name, tasks.queue, \
-         tasks.priority + {FOLLOWED} * tasks.followed + {SLOTTED} * tasks.slotted AS facts",
+         tasks.priority + {FOLLOWED} * tasks.followed + {SLOTTED} * tasks.slotted \
+         + CASE WHEN EXISTS (SELECT 1 FROM webhooks WHERE standing = 'active') THEN {WATCHED} ELSE 0 END AS facts",
         rows::table(&OK_COLUMNS, count)
     )
 }
@@ -159,6 +172,7 @@ async fn settle_ok<'a>(
             if facts & SLOTTED != 0 {
                 after.free.push(id);
             }
+            after.watched |= facts & WATCHED != 0;
             if let Some(answer) = answers.get_mut(one.operation) {
                 answer.settled.push(news(names.of(row)?, facts % FOLLOWED, one.report)?);
             }

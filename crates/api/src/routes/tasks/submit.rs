@@ -12,7 +12,7 @@ use tasklane_api_types::{BatchAccepted, BatchRequest, ErrorCode, Problem, Submit
 use tasklane_domain::dependence::OnFailure;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::retention::Kind;
-use tasklane_domain::task::Submitted;
+use tasklane_domain::task::{Submitted, TaskResult};
 use tasklane_domain::{BatchId, NewTask, StateKind, TaskId};
 use tasklane_trace::Parent;
 
@@ -24,6 +24,7 @@ use crate::state::State as Room;
 use crate::submit::{commit, resolve};
 use crate::trace::SubmitTrace;
 use crate::views;
+use crate::waiters::Seen;
 
 /// Tasks in one batch.
 const BATCH_TASKS_MAX: usize = 20_000;
@@ -144,18 +145,26 @@ fn parse_wait(text: &str, max: Duration) -> ApiResult<Duration> {
 }
 
 async fn ended(room: &Room, waiter: &crate::waiters::Waiter, wait: Duration) -> ApiResult<Option<Response>> {
-    let task = waiter.ended(room.ports.tasks.as_ref(), wait).await?;
-    let Some(task) = task.filter(|task| task.state.is_terminal()) else { return Ok(None) };
+    let seen = waiter.ended(room.ports.tasks.as_ref(), wait).await?;
+    let Some(Seen { task, result }) = seen.filter(|seen| seen.task.state.is_terminal()) else { return Ok(None) };
     let id = task.id;
     let mut view = views::task(task);
     if view.state == StateKind::Succeeded {
-        view.result = match room.ports.tasks.result(id).await {
-            Ok(result) => result.map(|result| views::result(&result)),
-            Err(StoreError::Removed { .. }) => None,
-            Err(error) => return Err(error.into()),
+        let result = match result {
+            Some(result) => Some(result),
+            None => read_result(room, id).await?,
         };
+        view.result = result.map(|result| views::result(&result));
     }
     Ok(Some((StatusCode::OK, [(header::LOCATION, href(id))], Json(view)).into_response()))
+}
+
+/// The result, unless retention has taken it.
+async fn read_result(room: &Room, id: TaskId) -> ApiResult<Option<TaskResult>> {
+    match room.ports.tasks.result(id).await {
+        Err(StoreError::Removed { .. }) => Ok(None),
+        other => Ok(other?),
+    }
 }
 
 /// Submit up to 20,000 tasks, all or none. They may wait for each other (`name`, `after`).
