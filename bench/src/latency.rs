@@ -1,7 +1,7 @@
 //! Submit-and-wait under light load: 200 no-op tasks a second over one connection, one after the other.
 //!
 //! Every 5 ms a task is due. Where the connection is still waiting for the one before, the next one's time begins when it was due, not
-//! when it could be sent: a slow answer counts against those that it holds up.
+//! when it could be sent: a slow answer counts against those that it holds up. Beside it, what all processes do for one such task.
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::line::{Bar, Line, Report};
+use crate::processes::Ran;
 use crate::stats::{median, percentile};
 use crate::throughput::Server;
 
@@ -36,12 +37,18 @@ const INTERVAL: Duration = Duration::from_millis(5);
 const WARM_UP: u32 = 400;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
-    let server = Server::start().await?;
+    let mut server = Server::start().await?;
     let mut connection = Connection::open(server.client.url()).await?;
     connection.millis(WARM_UP).await?;
+    let pid = server.dev.process()?.pid();
     let (mut p50, mut p99, mut most) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut micros, mut times) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds {
+        let before = Ran::by_now(pid)?;
         let millis = connection.millis(options.tasks).await?;
+        let each = Ran::by_now(pid)?.since(before, f64::from(options.tasks));
+        micros.push(each.micros);
+        times.push(each.times);
         p50.push(percentile(&millis, 50));
         p99.push(percentile(&millis, 99));
         most.push(percentile(&millis, 100));
@@ -50,8 +57,12 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
         Line::new("p50 at 200 tasks/s", median(&p50), "ms").wanted(Bar::AtMost(3.0)),
         Line::new("p99 at 200 tasks/s", median(&p99), "ms").wanted(Bar::AtMost(12.0)),
         Line::new("largest at 200 tasks/s", median(&most), "ms"),
+        Line::new("processor time of each, all processes", median(&micros), "µs"),
+        Line::new("threads put on a processor for each", median(&times), "times"),
     ];
-    Ok(Report { lines, details: json!({"p50_ms": p50, "p99_ms": p99, "max_ms": most}) })
+    let details =
+        json!({"p50_ms": p50, "p99_ms": p99, "max_ms": most, "processor_us": micros, "put_on_a_processor": times});
+    Ok(Report { lines, details })
 }
 
 /// One connection to the API.

@@ -1,6 +1,6 @@
 //! What processes take, from `/proc`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -44,6 +44,45 @@ pub(crate) fn family(pid: u32) -> anyhow::Result<Vec<(u32, String)>> {
     Ok(all.into_iter().map(|pid| (pid, command(pid))).collect())
 }
 
+/// What threads had of the processors.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ran {
+    /// Time in microseconds.
+    pub(crate) micros: f64,
+    /// How often one was put on a processor.
+    pub(crate) times: f64,
+}
+
+impl Ran {
+    /// What a process and all that descend from it had since they began. Of threads that have ended nothing is known any more.
+    pub(crate) fn by_now(pid: u32) -> anyhow::Result<Self> {
+        let mut sum = Self::default();
+        for (pid, _) in family(pid)? {
+            let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { continue };
+            for thread in threads {
+                let one = Self::of_thread(&thread?.path().join("schedstat"));
+                sum.micros += one.micros;
+                sum.times += one.times;
+            }
+        }
+        anyhow::ensure!(sum.times > 0.0, "this kernel tells nothing in /proc/PID/task/TID/schedstat");
+        Ok(sum)
+    }
+
+    fn of_thread(file: &Path) -> Self {
+        // A thread that has ended meanwhile has none.
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let mut figures = text.split_ascii_whitespace().map(|figure| figure.parse().unwrap_or(0.0));
+        let (nanos, times) = (figures.next().unwrap_or(0.0), figures.nth(1).unwrap_or(0.0));
+        Self { micros: nanos / 1_000.0, times }
+    }
+
+    /// What it had since `before`, for each of so many.
+    pub(crate) fn since(self, before: Self, count: f64) -> Self {
+        Self { micros: (self.micros - before.micros) / count, times: (self.times - before.times) / count }
+    }
+}
+
 fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
     let mut found = Vec::new();
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -69,6 +108,8 @@ mod tests {
         let own = std::process::id();
         assert!(resident_kib(own).unwrap() > 100);
         assert!(mappings(own).unwrap() > 10);
+        let ran = Ran::by_now(own).unwrap();
+        assert!(ran.micros > 0.0 && ran.times >= 1.0, "{ran:?}");
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         // Until it has become what it shall be, a child has no command line of its own.
         while command(child.id()).is_empty() {
