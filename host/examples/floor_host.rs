@@ -12,9 +12,22 @@ use anyhow::Context;
 use wasmtime::Store;
 use wasmtime::component::{Component, Linker};
 
-#[expect(dead_code, reason = "the host's own file, of which only the settings are needed")]
+#[expect(dead_code, reason = "the host's own files, of which only the settings are needed")]
 #[path = "../src/sandbox/engine.rs"]
 mod engine;
+#[expect(dead_code, reason = "as above")]
+#[path = "../src/sandbox/init.rs"]
+mod init;
+#[path = "../src/sandbox/memories.rs"]
+mod memories;
+#[path = "../src/sandbox/pages.rs"]
+mod pages;
+#[path = "../src/sandbox/shelf.rs"]
+mod shelf;
+#[path = "../src/sandbox/stacks.rs"]
+mod stacks;
+#[path = "../src/sandbox/wiper.rs"]
+mod wiper;
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -38,9 +51,10 @@ fn prepare(file: &str) -> anyhow::Result<TaskPre<()>> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let path = root.join("../plugins/target/wasm32-wasip2/release").join(file);
     let wasm = std::fs::read(&path).with_context(|| format!("{}: run `cargo xtask plugins`", path.display()))?;
-    let engine = engine::host(POOL_SLOTS, MEMORY_BYTES_MAX)?;
-    let component = Component::new(&engine, wasm)?;
-    let mut linker = Linker::new(&engine);
+    let engines = engine::Engines::host(POOL_SLOTS, MEMORY_BYTES_MAX)?;
+    let engine = engines.of(init::MemoryInit::of(&wasm));
+    let component = Component::new(engine, wasm)?;
+    let mut linker = Linker::new(engine);
     linker.define_unknown_imports_as_traps(&component)?;
     Ok(TaskPre::new(linker.instantiate_pre(&component)?)?)
 }

@@ -32,7 +32,7 @@ use crate::quarantine::{self, Quarantine};
 use crate::receive;
 use crate::report::{self, Reporter};
 use crate::sandbox::blobs::BlobRoom;
-use crate::sandbox::engine;
+use crate::sandbox::engine::Engines;
 use crate::sandbox::units::Calls;
 use crate::settings::HostSettings;
 use crate::spool::Spool;
@@ -111,7 +111,7 @@ pub(crate) struct Room {
     pub(crate) settings: HostSettings,
     pub(crate) ports: HostPorts,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) engine: wasmtime::Engine,
+    pub(crate) engines: Engines,
     pub(crate) modules: Modules,
     pub(crate) blobs: Blobs,
     pub(crate) spool: Spool,
@@ -154,7 +154,7 @@ impl Room {
 }
 
 impl Host {
-    /// Makes the engine and its pool; takes no work yet. Called on the threads that are for the network, not for guests.
+    /// Makes the engines and their pool; takes no work yet. Called on the threads that are for the network, not for guests.
     ///
     /// # Errors
     /// [`HostError`] says what cannot be used.
@@ -167,12 +167,11 @@ impl Host {
         check(&settings)?;
         let id = HostId::new();
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
-        let engine = engine::host(settings.slots_max(), settings.memory_bytes_max).map_err(failed)?;
+        let engines = Engines::host(settings.slots_max(), settings.memory_bytes_max).map_err(failed)?;
         let metrics = Metrics::register(registry, settings.slots).map_err(|e| HostError::Metrics(e.to_string()))?;
-        let caches = caches(&settings, &ports, &engine, registry)?;
-        let modules =
-            Modules::new(engine.clone(), ports.modules.clone(), caches, settings.modules_max, metrics.clone())
-                .map_err(failed)?;
+        let caches = caches(&settings, &ports, &engines, registry)?;
+        let modules = Modules::new(&engines, ports.modules.clone(), caches, settings.modules_max, metrics.clone())
+            .map_err(failed)?;
         let guests = GuestThreads::start(settings.guest_threads).map_err(HostError::Threads)?;
         let (urgent_guests, long_guests) = (guests.urgent.handle().clone(), guests.long.handle().clone());
         let board = Board::new(settings.slots, settings.urgent_slots());
@@ -189,7 +188,7 @@ impl Host {
             settings,
             ports,
             clock,
-            engine,
+            engines,
             modules,
             blobs,
             spool,
@@ -278,7 +277,7 @@ async fn bounded(otherwise: &'static str, last: impl Future<Output = ()>) {
 fn caches(
     settings: &HostSettings,
     ports: &HostPorts,
-    engine: &wasmtime::Engine,
+    engines: &Engines,
     registry: &prometheus::Registry,
 ) -> Result<Caches, HostError> {
     let dir = &settings.cache_dir;
@@ -286,7 +285,7 @@ fn caches(
     let counted = |error: prometheus::Error| HostError::Metrics(error.to_string());
     private_dir(dir).map_err(cached)?;
     let key = settings.module_key.clone().map_or_else(|| ModuleKey::of_dir(dir), Ok).map_err(cached)?;
-    let signer = Arc::new(Signer::new(key, engine).map_err(counted)?);
+    let signer = Arc::new(Signer::new(key, engines.both()).map_err(counted)?);
     registry.register(Box::new(signer.refused.clone())).map_err(counted)?;
     Ok(Caches {
         disk: AotCache::new(dir, signer.clone(), settings.cache_bytes_max),

@@ -17,17 +17,17 @@ use tasklane_domain::{
     Attempt as AttemptNumber, BlobDigest, DeliveryId, Limits, Manifest, ModuleDigest, ModuleKind, ModuleRef, Outcome,
     Payload, Priority, QueueName, TaskId, Timestamp, Usage, WorkOrder,
 };
-use wasmtime::Engine;
 
 use crate::assets::AssetCache;
 use crate::egress::{EgressSettings, Gateway};
 use crate::fetch::Fetcher;
 use crate::modules::Loaded;
 use crate::modules::compile::compile_here;
-use crate::modules::prepared::{Linkers, prepare};
+use crate::modules::prepared::Linkers;
 use crate::run::{Attempt, Wall};
 use crate::sandbox::blobs::BlobRoom;
-use crate::sandbox::engine;
+use crate::sandbox::engine::Engines;
+use crate::sandbox::init::MemoryInit;
 use crate::sandbox::meter::PollClock;
 use crate::sandbox::units::Calls;
 use crate::settings::FILES_MAX;
@@ -65,7 +65,7 @@ pub struct LocalRun {
 
 /// A module compiled and linked in this process.
 pub struct LocalModule {
-    engine: Engine,
+    engines: Engines,
     loaded: Arc<Loaded>,
     reference: ModuleRef,
     enqueuer: Arc<dyn Enqueuer>,
@@ -109,7 +109,7 @@ impl LocalModule {
     /// # Errors
     /// [`LocalError`] when the bytes are no module that can run here.
     pub fn load(wasm: &[u8], manifest: Manifest, slots: u32) -> Result<Self, LocalError> {
-        Self::load_into(engine::host(slots, 256 << 20).map_err(engine_error)?, wasm, manifest)
+        Self::load_into(Engines::host(slots, 256 << 20).map_err(engine_error)?, wasm, manifest)
     }
 
     /// For one attempt at a time under a counter of instructions, which has no room for a host's pool. A component of small memory.
@@ -117,25 +117,26 @@ impl LocalModule {
     /// # Errors
     /// [`LocalError`] when the bytes are no component that can run here.
     pub fn load_counted(wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
-        let engine = engine::counted().map_err(engine_error)?;
+        let engines = Engines::counted().map_err(engine_error)?;
         inspect::inspect(wasm)?;
-        let compiled = engine.precompile_component(wasm).map_err(engine_error)?;
-        Self::link(engine, &compiled, wasm, manifest)
+        let init = MemoryInit::of(wasm);
+        let code = engines.of(init).precompile_component(wasm).map_err(engine_error)?;
+        Self::link(engines, &init.marked(code), wasm, manifest)
     }
 
-    fn load_into(engine: Engine, wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
+    fn load_into(engines: Engines, wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
         let kind = inspect::inspect(wasm)?;
         let compiled = compile_here(kind == ModuleKind::CommandP1, wasm).map_err(engine_error)?;
-        Self::link(engine, &compiled, wasm, manifest)
+        Self::link(engines, &compiled, wasm, manifest)
     }
 
-    fn link(engine: Engine, compiled: &[u8], wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
-        let linkers = Linkers::new(&engine).map_err(engine_error)?;
-        let prepared = prepare(&engine, &linkers, compiled).map_err(engine_error)?;
+    fn link(engines: Engines, compiled: &[u8], wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
+        let linkers = Linkers::new(&engines).map_err(engine_error)?;
+        let prepared = linkers.prepare(compiled).map_err(engine_error)?;
         let digest = ModuleDigest::from_bytes(sha(wasm));
         let reference = ModuleRef { name: manifest.name.clone(), version: manifest.version.clone(), digest };
         Ok(Self {
-            engine,
+            engines,
             loaded: Arc::new(Loaded::new(manifest, prepared).map_err(engine_error)?),
             reference,
             enqueuer: Arc::new(Nobody),
@@ -191,12 +192,12 @@ impl LocalModule {
         Self { calls: Calls { units_max, ..self.calls }, ..self }
     }
 
-    /// Another module in the same engine and pool, as hosts have it.
+    /// Another module in the same engines, as hosts have it.
     ///
     /// # Errors
     /// [`LocalError`] when the bytes are no module that can run here.
     pub fn load_beside(&self, wasm: &[u8], manifest: Manifest) -> Result<Self, LocalError> {
-        Self::load_into(self.engine.clone(), wasm, manifest)
+        Self::load_into(self.engines.clone(), wasm, manifest)
     }
 
     /// The same module with somewhere to enqueue tasks.
@@ -235,7 +236,6 @@ impl LocalModule {
         };
         let time = Duration::from_millis(u64::from(limits.timeout_ms));
         let attempt = Attempt {
-            engine: self.engine.clone(),
             loaded: self.loaded.clone(),
             clock: PollClock::start(),
             order: Arc::new(order),

@@ -18,10 +18,10 @@ use tasklane_domain::ports::ModuleCache;
 use tasklane_domain::schema::{Compiled, Schema};
 use tasklane_domain::{BlobDigest, Manifest, ModuleDigest, ModuleKind, ModuleRef};
 use tokio::sync::OnceCell;
-use wasmtime::Engine;
 
 use crate::assets::{AssetCache, AssetDir};
 use crate::metrics::Metrics;
+use crate::sandbox::engine::Engines;
 use aot::AotCache;
 use compile::{CompileError, Compiler};
 use prepared::{Linkers, Prepared};
@@ -114,7 +114,6 @@ impl From<LoadError> for Failed {
 
 /// What loading needs on another thread.
 struct Parts {
-    engine: Engine,
     linkers: Linkers,
     caches: Caches,
 }
@@ -129,15 +128,15 @@ pub(crate) struct Modules {
 
 impl Modules {
     pub(crate) fn new(
-        engine: Engine,
+        engines: &Engines,
         source: Arc<dyn ModuleCache>,
         caches: Caches,
         most: usize,
         metrics: Metrics,
     ) -> wasmtime::Result<Self> {
-        let linkers = Linkers::new(&engine)?;
+        let linkers = Linkers::new(engines)?;
         let most = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN);
-        let parts = Arc::new(Parts { engine, linkers, caches });
+        let parts = Arc::new(Parts { linkers, caches });
         Ok(Self { parts, source, ready: Mutex::new(lru::LruCache::new(most)), metrics })
     }
 
@@ -263,7 +262,7 @@ impl Parts {
     }
 
     fn prepare(&self, compiled: &[u8]) -> Result<Prepared, LoadError> {
-        prepared::prepare(&self.engine, &self.linkers, compiled)
+        self.linkers.prepare(compiled)
     }
 }
 

@@ -237,7 +237,6 @@ async fn run_started(
         Err(outcome) => return unrun(room, order, outcome),
     };
     let attempt = Attempt {
-        engine: room.engine.clone(),
         loaded,
         clock: PollClock::start(),
         order: fetched.order.clone(),

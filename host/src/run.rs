@@ -67,7 +67,6 @@ pub(crate) struct Wall {
 
 /// What runs an attempt.
 pub(crate) struct Attempt {
-    pub(crate) engine: Engine,
     pub(crate) loaded: Arc<Loaded>,
     /// Measures it; to be read while it runs.
     pub(crate) clock: Arc<PollClock>,
@@ -119,7 +118,7 @@ impl Attempt {
             Ok(env) => env,
             Err(outcome) => return Ok(Ran::without(outcome.map_texts(|text| voice.lock().masked(text)))),
         };
-        let (engine, order, wall) = (&self.engine, &*self.order, self.wall);
+        let (engine, order, wall) = (self.loaded.prepared.engine(), &*self.order, self.wall);
         let trace = self.calls.trace.clone();
         let call = Call { engine, streams, order, wall, clock, voice: voice.clone(), trace };
         let setup = Setup {

@@ -62,8 +62,8 @@ impl Uploads {
         let cached = |source| HostError::Cache { dir: dir.display().to_string(), source };
         private_dir(&dir).map_err(cached)?;
         let key = settings.module_key.map_or_else(|| ModuleKey::of_dir(&dir), Ok).map_err(cached)?;
-        let engine = engine::compiler().map_err(|error| HostError::Engine(format!("{error:#}")))?;
-        let signer = Signer::new(key, &engine).map_err(|error| HostError::Metrics(error.to_string()))?;
+        let [copied, mapped] = engine::compilers().map_err(|error| HostError::Engine(format!("{error:#}")))?;
+        let signer = Signer::new(key, [&copied, &mapped]).map_err(|error| HostError::Metrics(error.to_string()))?;
         let signer = Arc::new(signer);
         Ok(Self {
             disk: Arc::new(AotCache::new(&dir, signer.clone(), settings.cache_bytes_max)),

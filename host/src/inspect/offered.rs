@@ -246,11 +246,12 @@ mod tests {
     use super::*;
     use crate::sandbox::engine;
     use crate::sandbox::guest::CommandGuest;
+    use crate::sandbox::init::MemoryInit;
 
     /// The list is that of the linker, name by name and type by type.
     #[test]
     fn preview_1_is_listed_as_it_is_linked() {
-        let engine = engine::compiler().unwrap();
+        let engine = engine::compiler(MemoryInit::Copied).unwrap();
         let mut linker = wasmtime::Linker::<CommandGuest>::new(&engine);
         wasmtime_wasi::p1::add_to_linker_async(&mut linker, |guest| &mut guest.wasi).unwrap();
         let listed: Vec<&str> = WASI_P1_FUNCTIONS.split(", ").collect();

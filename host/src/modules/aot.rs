@@ -104,7 +104,8 @@ mod tests {
     use crate::sandbox::engine;
 
     fn cache(dir: &Path, bytes_max: u64) -> AotCache {
-        let signer = Signer::new(ModuleKey::of_dir(dir).unwrap(), &engine::compiler().unwrap()).unwrap();
+        let [copied, mapped] = engine::compilers().unwrap();
+        let signer = Signer::new(ModuleKey::of_dir(dir).unwrap(), [&copied, &mapped]).unwrap();
         AotCache::new(dir, Arc::new(signer), bytes_max)
     }
 

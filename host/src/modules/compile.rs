@@ -16,8 +16,9 @@ use tasklane_jail::{ChildPlan, Sandbox, raise_compiler};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
-use super::prepared::{Linkers, prepare};
+use super::prepared::Offer;
 use crate::sandbox::engine;
+use crate::sandbox::init::MemoryInit;
 use crate::settings::{CompileLimits, CompilerCommand};
 
 /// Threads of the child: each costs address space.
@@ -183,14 +184,16 @@ pub fn child_main(order: &ChildOrder) -> Result<(), String> {
 
 /// What does not link here would fail on every host.
 fn try_to_link(compiled: &[u8]) -> Result<(), String> {
-    let engine = engine::compiler().map_err(|error| format!("{error:#}"))?;
-    let linkers = Linkers::new(&engine).map_err(|error| format!("{error:#}"))?;
-    prepare(&engine, &linkers, compiled).map(drop).map_err(|error| error.to_string())
+    let (init, code) = MemoryInit::read(compiled).ok_or("nothing was compiled")?;
+    let engine = engine::compiler(init).map_err(|error| format!("{error:#}"))?;
+    let offer = Offer::new(&engine).map_err(|error| format!("{error:#}"))?;
+    offer.prepare(code).map(drop).map_err(|error| error.to_string())
 }
 
 /// Compiles in this process, which is then at the module's mercy: for the child, tests and local runs.
 pub(crate) fn compile_here(is_core: bool, wasm: &[u8]) -> Result<Vec<u8>, String> {
-    let engine = engine::compiler().map_err(|error| format!("{error:#}"))?;
-    let compiled = if is_core { engine.precompile_module(wasm) } else { engine.precompile_component(wasm) };
-    compiled.map_err(|error| format!("{error:#}"))
+    let init = MemoryInit::of(wasm);
+    let engine = engine::compiler(init).map_err(|error| format!("{error:#}"))?;
+    let code = if is_core { engine.precompile_module(wasm) } else { engine.precompile_component(wasm) };
+    code.map(|code| init.marked(code)).map_err(|error| format!("{error:#}"))
 }

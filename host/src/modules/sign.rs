@@ -1,8 +1,8 @@
 //! Signatures of compiled modules. Native code, so nothing is loaded whose MAC does not fit: forged, truncated, from another wasmtime,
 //! another processor, another module or another key.
 //!
-//! The MAC is keyed BLAKE3 over the module's digest, the profile (full version of the engine, its compatibility hash, which covers
-//! settings and processor, the number of the rules of `inspect`) and the code. It is checked on the very bytes that are then loaded, never on a file that could change
+//! The MAC is keyed BLAKE3 over the module's digest, the profile (full version of the engine, the compatibility hashes of both ways to begin a
+//! memory, which cover settings and processor, the number of the rules of `inspect`) and the code. It is checked on the very bytes that are then loaded, never on a file that could change
 //! in between.
 
 use std::hash::{Hash, Hasher};
@@ -15,6 +15,7 @@ use wasmtime::Engine;
 
 use crate::inspect::RULES;
 use crate::sandbox::engine::ENGINE_VERSION;
+use crate::sandbox::init::COPIED_BYTES_MAX;
 
 const MAC_BYTES: usize = 32;
 /// Hexadecimal digits of a key's name: enough to tell keys apart, and nothing about the key.
@@ -94,9 +95,12 @@ impl Hasher for Stable {
 
 /// What compiled code depends on beside the module: the engine's version and settings, the processor, and the rules by which the
 /// module was looked at before it was compiled, since nobody looks again.
-fn profile(engine: &Engine) -> String {
+fn profile(engines: [&Engine; 2]) -> String {
     let mut hasher = Stable(blake3::Hasher::new());
-    engine.precompile_compatibility_hash().hash(&mut hasher);
+    for engine in engines {
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+    }
+    COPIED_BYTES_MAX.hash(&mut hasher);
     format!("{ENGINE_VERSION}-{}-{:016x}-r{RULES}", std::env::consts::ARCH, hasher.finish())
 }
 
@@ -112,8 +116,8 @@ pub(crate) struct Signer {
 impl Signer {
     /// # Errors
     /// When the counter cannot be made.
-    pub(crate) fn new(key: ModuleKey, engine: &Engine) -> prometheus::Result<Self> {
-        Self::with_profile(key, profile(engine))
+    pub(crate) fn new(key: ModuleKey, engines: [&Engine; 2]) -> prometheus::Result<Self> {
+        Self::with_profile(key, profile(engines))
     }
 
     fn with_profile(key: ModuleKey, profile: String) -> prometheus::Result<Self> {
@@ -159,7 +163,7 @@ impl Signer {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::sandbox::engine;
+    use crate::sandbox::engine::{self, Engines};
 
     fn signer(secret: &[u8; 32], profile: &str) -> Signer {
         Signer::with_profile(ModuleKey::from_secret(secret).unwrap(), profile.to_owned()).unwrap()
@@ -194,7 +198,10 @@ pub(crate) mod tests {
 
     #[test]
     fn the_profile_names_the_engine_and_is_the_same_for_those_who_compile_and_those_who_load() {
-        let (compiler, host) = (profile(&engine::compiler().unwrap()), profile(&engine::host(4, 1 << 20).unwrap()));
+        let engines = Engines::host(4, 1 << 20).unwrap();
+        let host = profile(engines.both());
+        let [copied, mapped] = engine::compilers().unwrap();
+        let compiler = profile([&copied, &mapped]);
         assert_eq!(compiler, host);
         assert!(host.starts_with(ENGINE_VERSION), "{host}");
     }

@@ -8,6 +8,7 @@ use wasmtime_wasi::I32Exit;
 use super::bindings::tasklane::task::types::{Failure, TaskError};
 use super::capabilities::cut;
 use super::guest::{Fault, Limited};
+use super::memories::NO_ROOM;
 use super::stdio::SharedVoice;
 
 /// Lines of standard error that stand beside a crash.
@@ -34,7 +35,11 @@ pub(crate) fn classify(error: &wasmtime::Error, data: &mut impl Limited, voice: 
     if error.is::<PoolConcurrencyLimitError>() {
         return Classified::Saturated;
     }
-    if format!("{error:#}").contains(TOO_MUCH_DATA) {
+    let text = format!("{error:#}");
+    if text.contains(NO_ROOM) {
+        return Classified::Saturated;
+    }
+    if text.contains(TOO_MUCH_DATA) {
         return Classified::TooMuchData;
     }
     let trap = error.downcast_ref::<Trap>();

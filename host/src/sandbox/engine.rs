@@ -1,11 +1,19 @@
-//! The engine's settings, shared by the host and the compile child: what one compiles the other must be able to load.
+//! The engines' settings, shared by the host and the compile child: what one compiles the other must be able to load.
 //!
-//! Chosen for safety first (no Winch, GC, threads, WASI p3; fuel; a bounded pool whose memory is reset by the kernel), then for the
-//! cost of a fresh instance.
+//! Chosen for safety first (no Winch, GC, threads, WASI p3; fuel; bounded memory that is zeros for every guest), then for the
+//! cost of a fresh instance. A host has two engines, by how a guest's memory gets its first contents ([`MemoryInit`]).
+
+use std::sync::Arc;
+use std::thread;
 
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, ModuleVersionStrategy, OperatorCost, PoolingAllocationConfig,
 };
+
+use super::init::MemoryInit;
+use super::memories::{self, Memories};
+use super::stacks::{self, Stacks};
+use super::wiper::Wiper;
 
 /// The exact wasmtime: code compiled by another patch version may have been miscompiled, and is refused.
 pub(crate) const ENGINE_VERSION: &str = "wasmtime-48.0.8";
@@ -35,6 +43,11 @@ const MEMORIES_OF_ALL_MAX: u32 = 12_000;
 /// Most memories in a pool. Each keeps 4 GiB of addresses, in one piece; of 128 TiB the program itself, which the kernel puts at 85 TiB,
 /// leaves no larger piece than what is below it.
 const MEMORIES_MAX: u32 = 18_000;
+/// Guests whose memory is mapped, at once. Each has a memory of tens of MiB; beyond, they are handed back as by a host that is full. The pool keeps
+/// its addresses from the start, and those of memories that are copied need room beside it.
+const MAPPED_GUESTS_MAX: u32 = 1_500;
+/// Memories, and stacks, that wait for their next guest, for each core: as many as threads of a host that begin and end guests, and some.
+const KEPT_PER_CORE: usize = 8;
 
 fn operator_cost() -> OperatorCost {
     // Growing takes the process's memory-map lock, which every other guest needs too.
@@ -44,9 +57,10 @@ fn operator_cost() -> OperatorCost {
 }
 
 /// Everything that compiled code depends on.
-fn base() -> wasmtime::Result<Config> {
+fn base(init: MemoryInit) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config
+        .memory_init_cow(init == MemoryInit::Mapped)
         .consume_fuel(true)
         .operator_cost(operator_cost())
         .wasm_memory64(false)
@@ -63,15 +77,25 @@ fn base() -> wasmtime::Result<Config> {
     Ok(config)
 }
 
-/// The compile child's engine.
-pub(crate) fn compiler() -> wasmtime::Result<Engine> {
-    Engine::new(&base()?)
+/// A compile child's engine.
+pub(crate) fn compiler(init: MemoryInit) -> wasmtime::Result<Engine> {
+    Engine::new(&base(init)?)
+}
+
+/// Those of both ways to begin a memory, to compare.
+pub(crate) fn compilers() -> wasmtime::Result<[Engine; 2]> {
+    Ok([compiler(MemoryInit::Copied)?, compiler(MemoryInit::Mapped)?])
+}
+
+/// Guests at once of a host of so many slots: an instance is given back a little after its slot.
+const fn guests(slots: u32) -> u32 {
+    slots + slots / 8 + 2
 }
 
 fn pool(slots: u32, memory_bytes_max: usize) -> PoolingAllocationConfig {
-    // More than slots: an instance is given back a little after its slot, and its memory later still. One batch may wait to be
-    // given back to the kernel while another thread gives back a second; a third party that found neither would find the pool full.
-    let running = slots + slots / 8 + 2;
+    // A guest's memory is given back later still. One batch may wait to be given back to the kernel while another thread gives
+    // back a second; a third party that found neither would find the pool full.
+    let running = guests(slots);
     let instances = running + 2 * DECOMMIT_BATCH;
     // Room for all guests to be of the largest kind: otherwise a few that are would take the pool from all others. Core instances
     // are only counted and tables are small; memories take addresses, so that very large pools have room for two in each guest, and
@@ -98,27 +122,80 @@ fn pool(slots: u32, memory_bytes_max: usize) -> PoolingAllocationConfig {
     pool
 }
 
-/// The host's engine: the only one of its process.
-pub(crate) fn host(slots: u32, memory_bytes_max: usize) -> wasmtime::Result<Engine> {
-    let mut config = base()?;
-    // A second wall between tenants, and what a deep recursion took is given back.
-    config.async_stack_zeroing(true);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots, memory_bytes_max)));
-    Engine::new(&config)
+/// The engines of a process that runs guests.
+#[derive(Clone)]
+pub(crate) struct Engines {
+    copied: Engine,
+    mapped: Engine,
+    memories: Arc<Memories>,
+    stacks: Arc<Stacks>,
 }
 
-/// Bytes of each memory of [`counted`], which its guests cannot exceed.
+impl Engines {
+    /// A host's: room for `slots` guests, each with memories of at most so many bytes.
+    pub(crate) fn host(slots: u32, memory_bytes_max: usize) -> wasmtime::Result<Self> {
+        let config = |init| {
+            let mut config = base(init)?;
+            // A second wall between tenants, and what a deep recursion took is given back.
+            config.async_stack_zeroing(true);
+            wasmtime::Result::Ok(config)
+        };
+        Self::new(config, slots, memory_bytes_max)
+    }
+
+    /// For one guest at a time, with few addresses for each memory: a counter of instructions such as valgrind has room
+    /// for some tens of GiB, and a host's pool takes hundreds. Memory accesses are checked where the host's are guarded by addresses.
+    pub(crate) fn counted() -> wasmtime::Result<Self> {
+        let config = |init| {
+            let mut config = base(init)?;
+            config.memory_reservation(u64::from(COUNTED_MEMORY_BYTES)).memory_guard_size(64 * 1024);
+            config.async_stack_zeroing(true);
+            wasmtime::Result::Ok(config)
+        };
+        Self::new(config, 1, COUNTED_MEMORY_BYTES as usize)
+    }
+
+    fn new(
+        config: impl Fn(MemoryInit) -> wasmtime::Result<Config>,
+        slots: u32,
+        memory_bytes_max: usize,
+    ) -> wasmtime::Result<Self> {
+        let mut mapped = config(MemoryInit::Mapped)?;
+        let pool = pool(slots.min(MAPPED_GUESTS_MAX), memory_bytes_max);
+        mapped.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        let kept = KEPT_PER_CORE * thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let wiper = Arc::new(Wiper::new());
+        let memories = Arc::new(Memories::new(wiper.clone(), kept, memory_bytes_max));
+        let stacks = Arc::new(Stacks::new(wiper, kept, guests(slots) as usize));
+        let mut copied = config(MemoryInit::Copied)?;
+        copied.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+        copied.with_host_memory(Arc::new(memories::Creator(memories.clone())));
+        copied.with_host_stack(Arc::new(stacks::Creator(stacks.clone())));
+        Ok(Self { copied: Engine::new(&copied)?, mapped: Engine::new(&mapped)?, memories, stacks })
+    }
+
+    /// The one for modules of this kind.
+    pub(crate) const fn of(&self, init: MemoryInit) -> &Engine {
+        match init {
+            MemoryInit::Copied => &self.copied,
+            MemoryInit::Mapped => &self.mapped,
+        }
+    }
+
+    /// In the order of [`compilers`].
+    pub(crate) const fn both(&self) -> [&Engine; 2] {
+        [&self.copied, &self.mapped]
+    }
+
+    /// Gives the kernel back what waits for the next guests, but for what the pool of mapped memories has not gathered yet.
+    pub(crate) fn rest(&self) {
+        self.memories.clear();
+        self.stacks.clear();
+    }
+}
+
+/// Bytes of each memory of [`Engines::counted`], which its guests cannot exceed.
 const COUNTED_MEMORY_BYTES: u32 = 4 * 1024 * 1024;
-
-/// The host's engine for one guest at a time, with few addresses for each memory: a counter of instructions such as valgrind has room
-/// for some tens of GiB, and a host's pool takes hundreds. Memory accesses are checked where the host's are guarded by addresses.
-pub(crate) fn counted() -> wasmtime::Result<Engine> {
-    let mut config = base()?;
-    config.memory_reservation(u64::from(COUNTED_MEMORY_BYTES)).memory_guard_size(64 * 1024);
-    config.async_stack_zeroing(true);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(1, COUNTED_MEMORY_BYTES as usize)));
-    Engine::new(&config)
-}
 
 #[cfg(test)]
 mod tests {
@@ -127,17 +204,20 @@ mod tests {
     #[test]
     fn the_host_loads_what_the_child_compiles() {
         let wasm = b"\0asm\x01\0\0\0";
-        let compiled = compiler().unwrap().precompile_module(wasm).unwrap();
-        let engine = host(4, 1 << 20).unwrap();
-        #[expect(unsafe_code, reason = "the bytes were compiled one line above")]
-        // SAFETY: they come from the same library, unchanged.
-        let loaded = unsafe { wasmtime::Module::deserialize(&engine, compiled) };
-        assert!(loaded.is_ok());
+        let engines = Engines::host(4, 1 << 20).unwrap();
+        for (init, other) in [(MemoryInit::Copied, MemoryInit::Mapped), (MemoryInit::Mapped, MemoryInit::Copied)] {
+            let compiled = compiler(init).unwrap().precompile_module(wasm).unwrap();
+            #[expect(unsafe_code, reason = "the bytes were compiled one line above")]
+            // SAFETY: they come from the same library, unchanged.
+            let load = |init| unsafe { wasmtime::Module::deserialize(engines.of(init), &compiled) };
+            assert!(load(init).is_ok());
+            assert!(load(other).is_err(), "an engine takes what was compiled for the other");
+        }
     }
 
     #[test]
     fn the_largest_pool_has_addresses() {
-        let made = host(10_000, 128 << 20).map(drop);
+        let made = Engines::host(10_000, 128 << 20).map(drop);
         assert!(made.is_ok(), "{made:?}");
     }
 
@@ -168,12 +248,14 @@ mod tests {
     #[test]
     fn parts_with_a_memory_each_can_be_joined() {
         let wasm = wat::parse_str(PARTS).unwrap();
-        let compiled = compiler().unwrap().precompile_component(&wasm).unwrap();
-        let engine = host(4, 1 << 20).unwrap();
-        #[expect(unsafe_code, reason = "the bytes were compiled two lines above")]
-        // SAFETY: they come from the same library, unchanged.
-        let loaded = unsafe { wasmtime::component::Component::deserialize(&engine, compiled) };
-        assert!(loaded.is_ok());
+        let engines = Engines::host(4, 1 << 20).unwrap();
+        for init in [MemoryInit::Copied, MemoryInit::Mapped] {
+            let compiled = compiler(init).unwrap().precompile_component(&wasm).unwrap();
+            #[expect(unsafe_code, reason = "the bytes were compiled one line above")]
+            // SAFETY: they come from the same library, unchanged.
+            let loaded = unsafe { wasmtime::component::Component::deserialize(engines.of(init), compiled) };
+            assert!(loaded.is_ok(), "{init:?}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What goes wrong on behalf of one guest ends there: a panic of the host, a compile child that dies, a pool that is full.
+//! What goes wrong on behalf of one guest ends there: a panic of the host, a compile child that dies, a host that is full.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tasklane_domain::children::{EnqueueRequest, Enqueued, Enqueuer};
 use tasklane_host::CompilerCommand;
 use tasklane_host::local::LocalModule;
 
-use crate::guests::{fixture_wasm, limits, manifest, payload};
+use crate::guests::{fixture_wasm, limits, manifest, payload, with_much_data};
 use crate::ports::{Running, World, order, outcome, ports, settings};
 
 struct Panics;
@@ -64,10 +64,16 @@ async fn a_compile_child_that_is_killed_harms_only_its_module() {
     host.drain().await;
 }
 
-/// More at once than the pool has: those that find no slot have not run at all, and the others do not notice.
+/// More at once than a host has room for: those that find no slot have not run at all, and the others do not notice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_pool_is_no_attempt() {
-    let module = LocalModule::load(&fixture_wasm(), manifest("fixture"), 1).unwrap();
+async fn a_full_host_is_no_attempt() {
+    for wasm in [fixture_wasm(), with_much_data(&fixture_wasm())] {
+        fill(&wasm).await;
+    }
+}
+
+async fn fill(wasm: &[u8]) {
+    let module = LocalModule::load(wasm, manifest("fixture"), 1).unwrap();
     let run = || module.run(payload(r#"{"do":"sleep","ms":1000}"#), limits());
     let all = futures::future::join_all((0..200).map(|_| run())).await;
     let (ran, refused): (Vec<_>, Vec<_>) = all.into_iter().partition(Result::is_ok);

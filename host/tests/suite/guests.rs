@@ -9,6 +9,23 @@ use tasklane_host::local::{LocalModule, LocalRun};
 /// Attempts of one module that can run at once.
 const SLOTS: u32 = 8;
 
+/// Bytes of data with which a module is one of those whose memory is mapped.
+pub(crate) const MUCH_DATA: usize = 5 << 20;
+
+/// A component that does the same, with data that it never uses: another core module at its end.
+pub(crate) fn with_much_data(component: &[u8]) -> Vec<u8> {
+    let module = wat::parse_str(format!(r#"(module (data "{}"))"#, "x".repeat(MUCH_DATA))).unwrap();
+    // A section of a core module is number 1, and its length in LEB128.
+    let mut bytes = [component, &[1]].concat();
+    let mut left = module.len();
+    while left >= 0x80 {
+        bytes.push(u8::try_from(left & 0x7f).unwrap() | 0x80);
+        left >>= 7;
+    }
+    bytes.push(u8::try_from(left).unwrap());
+    [bytes, module].concat()
+}
+
 /// The bytes of a built guest.
 pub(crate) fn wasm(target: &str, file: &str) -> Vec<u8> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../plugins/target");

@@ -6,13 +6,18 @@ use std::time::Duration;
 use tasklane_domain::Outcome;
 use tasklane_host::local::LocalModule;
 
-use crate::guests::{fixture_wasm, limits, manifest, payload};
+use crate::guests::{fixture_wasm, limits, manifest, payload, with_much_data};
 
 /// More than the memories in the pool of a module with one slot, so that each is used again.
 const ROUNDS: usize = 12;
 
 fn one_slot() -> LocalModule {
     LocalModule::load(&fixture_wasm(), manifest("fixture"), 1).unwrap()
+}
+
+/// In each of the two ways in which a host begins a memory.
+fn one_slot_each() -> [LocalModule; 2] {
+    [one_slot(), LocalModule::load(&with_much_data(&fixture_wasm()), manifest("fixture"), 1).unwrap()]
 }
 
 async fn answer(module: &LocalModule, text: &str) -> String {
@@ -23,21 +28,23 @@ async fn answer(module: &LocalModule, text: &str) -> String {
 
 #[tokio::test]
 async fn a_memory_used_before_is_all_zeros() {
-    let module = one_slot();
-    for _ in 0..ROUNDS {
-        let regions: usize = answer(&module, r#"{"do":"dirty","mib":16}"#).await.parse().unwrap();
-        assert!(regions > 32, "only {regions} regions were soiled");
-        assert_eq!(answer(&module, r#"{"do":"sniff","mib":32}"#).await, "0 0");
+    for module in one_slot_each() {
+        for _ in 0..ROUNDS {
+            let regions: usize = answer(&module, r#"{"do":"dirty","mib":16}"#).await.parse().unwrap();
+            assert!(regions > 32, "only {regions} regions were soiled");
+            assert_eq!(answer(&module, r#"{"do":"sniff","mib":32}"#).await, "0 0");
+        }
     }
 }
 
 #[tokio::test]
 async fn a_crashed_or_stopped_guest_leaves_nothing_either() {
-    let module = one_slot();
-    for _ in 0..ROUNDS {
-        let hog = module.run(payload(r#"{"do":"memory-hog"}"#), limits()).await.unwrap();
-        assert_eq!(hog.outcome, Outcome::OutOfMemory);
-        assert_eq!(answer(&module, r#"{"do":"sniff","mib":64}"#).await, "0 0");
+    for module in one_slot_each() {
+        for _ in 0..ROUNDS {
+            let hog = module.run(payload(r#"{"do":"memory-hog"}"#), limits()).await.unwrap();
+            assert_eq!(hog.outcome, Outcome::OutOfMemory);
+            assert_eq!(answer(&module, r#"{"do":"sniff","mib":64}"#).await, "0 0");
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The dirty-memory canary: two tenants' modules take turns in one pool; each looks for anything that it did not write itself, in
+//! The dirty-memory canary: two tenants' modules take turns in one host; each looks for anything that it did not write itself, in
 //! memory, tables and globals, then leaves its own stain everywhere and ends in one of three ways.
 
 use std::time::Duration;
@@ -7,10 +7,11 @@ use tasklane_domain::outcome::EXIT_RETRYABLE;
 use tasklane_domain::{Limits, Outcome};
 use tasklane_host::local::LocalModule;
 
-use crate::guests::{limits, manifest, payload};
+use crate::guests::{MUCH_DATA, limits, manifest, payload};
 
-/// Runs of both together.
+/// Runs of both together, and again with so much data that it is mapped.
 const RUNS: usize = 10_000;
+const RUNS_MAPPED: usize = 2_000;
 /// How long a guest that ends by being stopped may spin, in milliseconds.
 const SPIN_MS: u32 = 3;
 /// One in so many ends by being stopped: each lasts that long.
@@ -82,12 +83,28 @@ fn ending(run: usize) -> &'static str {
 
 #[tokio::test]
 async fn ten_thousand_runs_of_two_tenants_see_nothing_of_each_other() {
+    take_turns(tenant, RUNS).await;
+}
+
+/// The same in the other of a host's two ways to begin a memory.
+#[tokio::test]
+async fn tenants_with_much_data_see_nothing_of_each_other_either() {
+    take_turns(|stain| with_much_data(&tenant(stain)), RUNS_MAPPED).await;
+}
+
+/// The module with data that it never uses.
+fn with_much_data(text: &str) -> String {
+    let end = text.trim_end().len() - 1;
+    format!(r#"{} (data "{}"))"#, &text[..end], "x".repeat(MUCH_DATA))
+}
+
+async fn take_turns(tenant: impl Fn(u32) -> String, runs: usize) {
     let first = wat::parse_str(tenant(0xA7)).unwrap();
     let second = wat::parse_str(tenant(0x5C)).unwrap();
     let first = LocalModule::load(&first, manifest("first"), 1).unwrap();
     let second = first.load_beside(&second, manifest("second")).unwrap();
     let mut ended = [0_usize; 3];
-    for run in 0..RUNS {
+    for run in 0..runs {
         let module = if run % 2 == 0 { &first } else { &second };
         let how = ending(run / 2);
         let limits = if how == "spin" { Limits { timeout_ms: SPIN_MS, ..limits() } } else { limits() };
@@ -99,7 +116,7 @@ async fn ten_thousand_runs_of_two_tenants_see_nothing_of_each_other() {
             other => panic!("run {run} ({how}): {other:?}"),
         }
     }
-    assert!(ended[0] > RUNS / 2 && ended[1] > RUNS / 20, "{ended:?}");
+    assert!(ended[0] > runs / 2 && ended[1] > runs / 20, "{ended:?}");
 }
 
 /// The look itself: a module that starts with a stain of its own must be found.

@@ -56,8 +56,10 @@ fn landlock() -> Check {
 }
 
 fn pagemap_scan() -> Check {
-    let found = if kernel::has_pagemap_scan() { "in this kernel; hosts do not use it" } else { "not in this kernel" };
-    Check::ok("pagemap_scan", found)
+    let is_there = kernel::has_pagemap_scan();
+    let found = if is_there { "in this kernel" } else { "not in this kernel, or not for this user" };
+    let advice = "use Linux 6.7 or newer: hosts then wipe only what a guest has touched, rather than give back all of its memory";
+    Check::good("pagemap_scan", is_there, found, advice)
 }
 
 fn open_files() -> Check {

@@ -11,9 +11,10 @@ use wasmtime::component::{Linker, LinkerInstance, ResourceType};
 use wit_parser::{Resolve, TypeDefKind, WorldItem};
 
 use super::*;
-use crate::modules::prepared::Linkers;
+use crate::modules::prepared::Offer;
 use crate::sandbox::engine;
 use crate::sandbox::guest::Guest;
+use crate::sandbox::init::MemoryInit;
 
 /// Where a dependency's source lies.
 fn source_of(name: &str) -> PathBuf {
@@ -39,7 +40,7 @@ fn source_of(name: &str) -> PathBuf {
 }
 
 fn linker() -> Linker<Guest> {
-    Linkers::new(&engine::compiler().unwrap()).unwrap().into_components()
+    Offer::new(&engine::compiler(MemoryInit::Copied).unwrap()).unwrap().into_components()
 }
 
 /// Whether the name is taken.
