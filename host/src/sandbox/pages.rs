@@ -10,10 +10,9 @@ use std::ptr::NonNull;
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
-/// The smallest unit of memory here: what is opened and closed is a multiple.
-pub(super) fn page_bytes() -> usize {
-    rustix::param::page_size()
-}
+/// The smallest unit of memory here: what is opened and closed is a multiple. It is one of every kernel's pages, which have 4 to 64 KiB, and
+/// WebAssembly's own.
+pub(super) const PAGE_BYTES: usize = 64 * 1024;
 
 /// One range of addresses. All parts are offsets into it.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use wasmtime::{StackCreator, StackMemory};
 
 use super::memories::NO_ROOM;
-use super::pages::{Pages, page_bytes};
+use super::pages::{PAGE_BYTES, Pages};
 use super::shelf::Shelf;
 use super::wiper::Wiper;
 
@@ -27,7 +27,7 @@ pub(super) struct Stacks {
     most: usize,
 }
 
-/// Addresses of one stack: a closed page, and what is above it.
+/// Addresses of one stack: closed ones, and what is above them.
 #[derive(Debug)]
 struct Mapping {
     pages: Pages,
@@ -36,13 +36,13 @@ struct Mapping {
 
 impl Mapping {
     fn map(bytes: usize) -> std::io::Result<Self> {
-        let one = Self { pages: Pages::reserve(page_bytes() + bytes)?, bytes };
+        let one = Self { pages: Pages::reserve(PAGE_BYTES + bytes)?, bytes };
         one.pages.open(one.stack())?;
         Ok(one)
     }
 
     fn stack(&self) -> Range<usize> {
-        page_bytes()..page_bytes() + self.bytes
+        PAGE_BYTES..PAGE_BYTES + self.bytes
     }
 
     fn wipe(&self, wiper: &Wiper) -> std::io::Result<()> {
@@ -89,14 +89,14 @@ impl Stacks {
 pub(super) struct Creator(pub(super) Arc<Stacks>);
 
 #[expect(unsafe_code, reason = "the engine asks for it")]
-// SAFETY: a stack is whole pages of zeros above a closed one, and nobody but its owner has it.
+// SAFETY: a stack is whole pages of zeros above closed ones, and nobody but its owner has it.
 unsafe impl StackCreator for Creator {
     fn new_stack(&self, bytes: usize, _zeroed: bool) -> wasmtime::Result<Box<dyn StackMemory>> {
         if !self.0.take_room() {
             wasmtime::bail!("{NO_ROOM}: {} have their stacks already", self.0.most);
         }
         let mut stack = Stack { mapping: None, stacks: self.0.clone() };
-        stack.mapping = Some(self.0.mapping(bytes.next_multiple_of(page_bytes()))?);
+        stack.mapping = Some(self.0.mapping(bytes.next_multiple_of(PAGE_BYTES))?);
         Ok(Box::new(stack))
     }
 }
@@ -182,6 +182,6 @@ mod tests {
         let one = creator.new_stack(BYTES, true).unwrap();
         let guard = one.guard_range();
         assert_eq!(guard.end.addr(), one.range().start);
-        assert_eq!(guard.end.addr() - guard.start.addr(), page_bytes());
+        assert_eq!(guard.end.addr() - guard.start.addr(), PAGE_BYTES);
     }
 }

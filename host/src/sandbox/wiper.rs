@@ -174,36 +174,36 @@ fn offset(address: u64, base: usize) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pages::page_bytes;
+    use super::super::pages::PAGE_BYTES;
     use super::*;
 
     /// Pages of the mapping that is wiped: more ranges than one answer has room for.
     const PAGES: usize = 4 * RANGES_MAX;
 
     fn opened() -> Pages {
-        let pages = Pages::reserve(PAGES * page_bytes()).unwrap();
-        pages.open(0..PAGES * page_bytes()).unwrap();
+        let pages = Pages::reserve(PAGES * PAGE_BYTES).unwrap();
+        pages.open(0..PAGES * PAGE_BYTES).unwrap();
         pages
     }
 
     #[expect(unsafe_code, reason = "looking at our own addresses")]
     fn bytes(pages: &Pages) -> &[u8] {
         // SAFETY: all of it is open, and nobody writes to it while it is looked at.
-        unsafe { std::slice::from_raw_parts(pages.at(0), PAGES * page_bytes()) }
+        unsafe { std::slice::from_raw_parts(pages.at(0), PAGES * PAGE_BYTES) }
     }
 
     /// Writes over one page.
     #[expect(unsafe_code, reason = "writing to our own addresses")]
     fn stain(pages: &Pages, page: usize) {
         // SAFETY: all of it is open, and nobody looks at it meanwhile.
-        unsafe { std::ptr::write_bytes(pages.at(page * page_bytes()), 0xA7, page_bytes()) }
+        unsafe { std::ptr::write_bytes(pages.at(page * PAGE_BYTES), 0xA7, PAGE_BYTES) }
     }
 
     /// Whether all of it is zeros after every `step`th page was written and it was wiped.
     fn is_wiped(wiper: &Wiper, step: usize, kept: Range<usize>) -> bool {
         let pages = opened();
         (0..PAGES).step_by(step).for_each(|page| stain(&pages, page));
-        wiper.wipe(&pages, 0..PAGES * page_bytes(), &(kept.start * page_bytes()..kept.end * page_bytes())).unwrap();
+        wiper.wipe(&pages, 0..PAGES * PAGE_BYTES, &(kept.start * PAGE_BYTES..kept.end * PAGE_BYTES)).unwrap();
         bytes(&pages).iter().all(|byte| *byte == 0)
     }
 
@@ -220,9 +220,9 @@ mod tests {
 
     fn resident(wiper: &Wiper, pages: &Pages) -> usize {
         let (base, mut found) = (pages.at(0).addr(), [Touched::default(); RANGES_MAX]);
-        let (count, _) = wiper.touched(base..base + PAGES * page_bytes(), &mut found).unwrap();
+        let (count, _) = wiper.touched(base..base + PAGES * PAGE_BYTES, &mut found).unwrap();
         let bytes: u64 = found.iter().take(count).map(|one| one.end - one.start).sum();
-        usize::try_from(bytes).unwrap() / page_bytes()
+        usize::try_from(bytes).unwrap() / PAGE_BYTES
     }
 
     /// Kernels before 6.7 cannot tell, and keep nothing.
@@ -232,9 +232,9 @@ mod tests {
         if wiper.pagemap.is_none() {
             return;
         }
-        let (pages, half) = (opened(), PAGES / 2 * page_bytes());
+        let (pages, half) = (opened(), PAGES / 2 * PAGE_BYTES);
         (0..PAGES).for_each(|page| stain(&pages, page));
-        wiper.wipe(&pages, 0..PAGES * page_bytes(), &(0..half)).unwrap();
+        wiper.wipe(&pages, 0..PAGES * PAGE_BYTES, &(0..half)).unwrap();
         assert_eq!(resident(&wiper, &pages), PAGES / 2);
     }
 
