@@ -103,6 +103,8 @@ mod news;
 mod operations;
 #[path = "shared/outbox.rs"]
 mod outbox;
+#[path = "sqlite/page_cache.rs"]
+mod page_cache;
 #[path = "shared/pin.rs"]
 mod pin;
 #[path = "shared/quarantine.rs"]
@@ -148,9 +150,10 @@ mod webhooks;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
 
-/// A database file. Every connection begins here: while SQLite's allocator is being set, no other thread may use it.
+/// A database file. Every connection begins here: while SQLite's allocator and page cache are being set, no other thread may use it.
 pub(crate) fn file(path: &str) -> SqliteConnectOptions {
     memory::use_mimalloc();
+    page_cache::keep_numbers_low();
     SqliteConnectOptions::new().filename(path)
 }
 
