@@ -87,6 +87,7 @@ fn order(payload: Payload) -> anyhow::Result<WorkOrder> {
         deadline: None,
         traceparent: None,
         tracestate: None,
+        awaited: false,
     })
 }
 

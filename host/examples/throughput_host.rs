@@ -53,6 +53,7 @@ impl Endless {
             deadline: None,
             traceparent: None,
             tracestate: None,
+            awaited: false,
         };
         Delivery { order: Arc::new(order), id: DeliveryId::FIRST_DISPATCH.received(1), token: self.token.clone() }
     }

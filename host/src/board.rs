@@ -18,6 +18,9 @@ use tokio::sync::{Notify, Semaphore};
 const BUFFERED_MAX: usize = 1_024;
 /// Over which the rate of ended attempts is measured.
 const RATE_WINDOW: Duration = Duration::from_millis(100);
+/// Deliveries that wait, though the buffer's time would allow fewer, as long as they are to begin within a [`RATE_WINDOW`]: a pull for each
+/// would cost the host and the queue as much as many milliseconds of their computing in a second.
+const TOGETHER: usize = 8;
 /// Cancelled tasks that are remembered, so that a later delivery of one does not start.
 const CANCELLED_MAX: usize = 100_000;
 
@@ -59,6 +62,7 @@ impl Ord for Waiting {
 struct Rate {
     window: Instant,
     ended_before: u64,
+    /// How many may wait.
     in_buffer_time: usize,
 }
 
@@ -114,6 +118,8 @@ pub(crate) struct Board {
     running: AtomicU32,
     /// In slots for urgent deliveries.
     running_urgent: AtomicU32,
+    /// Nothing runs any more.
+    rested: Notify,
     pub(crate) ended: AtomicU64,
     /// Every delivery that is not yet acknowledged, with what stops its guest.
     held: Mutex<HashMap<(TaskId, DeliveryId), Held>>,
@@ -171,6 +177,7 @@ impl Board {
             arrivals: AtomicU64::new(0),
             running: AtomicU32::new(0),
             running_urgent: AtomicU32::new(0),
+            rested: Notify::new(),
             ended: AtomicU64::new(0),
             held: Mutex::default(),
             cancelled: Mutex::default(),
@@ -252,29 +259,30 @@ impl Board {
         usize::try_from(free).unwrap_or(0).saturating_sub(self.urgent_available.available_permits())
     }
 
-    /// Attempts that end in `buffer_time` at the present rate.
+    /// Attempts that end in `buffer_time` at the present rate, or, of [`TOGETHER`], those that end in a window of it.
     fn predicted(&self, buffer_time: Duration) -> usize {
         let mut rate = self.rate.lock();
         let passed = rate.window.elapsed();
         if passed >= RATE_WINDOW {
             let ended = self.ended.load(Ordering::Relaxed);
             let count = u32::try_from(ended - rate.ended_before).unwrap_or(u32::MAX);
-            let windows = buffer_time.as_secs_f64() / passed.as_secs_f64();
+            let per_second = f64::from(count) / passed.as_secs_f64();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count, rounded down")]
-            let predicted = (f64::from(count) * windows) as usize;
-            *rate = Rate { window: Instant::now(), ended_before: ended, in_buffer_time: predicted };
+            let ended_in = |time: Duration| (per_second * time.as_secs_f64()) as usize;
+            let in_buffer_time = ended_in(buffer_time).max(ended_in(RATE_WINDOW).min(TOGETHER));
+            *rate = Rate { window: Instant::now(), ended_before: ended, in_buffer_time };
         }
         rate.in_buffer_time
     }
 
-    /// What to ask for: nothing until a quarter of the buffer is used up, so that one pull brings many; but never nothing while a
-    /// slot for urgent deliveries is free.
+    /// What to ask for: nothing until a quarter of the buffer is used up, or half of a small one, so that one pull brings many; but never
+    /// nothing while a slot for urgent deliveries is free.
     pub(crate) fn wanted(&self, buffer_time: Duration) -> Wanted {
         if self.is_draining() {
             return Wanted::Nothing;
         }
         let target = (self.predicted(buffer_time) + self.free_slots()).min(BUFFERED_MAX);
-        let low_water = target - target.div_ceil(4);
+        let low_water = target - target.div_ceil(if target > TOGETHER { 4 } else { 2 });
         self.low_water.store(low_water, Ordering::Relaxed);
         let buffered = self.buffered();
         match (target.saturating_sub(buffered), self.urgent_wanted()) {
@@ -369,8 +377,17 @@ impl Board {
             self.running_urgent.fetch_sub(1, Ordering::Relaxed);
             self.room.notify_one();
         }
-        self.running.fetch_sub(1, Ordering::Relaxed);
+        if self.running.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.rested.notify_one();
+        }
         self.wake_if_low(self.buffered());
+    }
+
+    /// Waits until nothing runs and nothing waits here; one at a time may.
+    pub(crate) async fn at_rest(&self) {
+        while self.running() > 0 || self.buffered() > 0 {
+            self.rested.notified().await;
+        }
     }
 
     /// Waits until the intake should look again at what is wanted.

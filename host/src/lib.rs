@@ -21,6 +21,7 @@ pub mod local;
 mod metrics;
 mod modules;
 mod orders;
+mod patience;
 mod quarantine;
 mod receive;
 mod report;

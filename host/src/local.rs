@@ -233,6 +233,7 @@ impl LocalModule {
             deadline: None,
             traceparent: None,
             tracestate: None,
+            awaited: false,
         };
         let time = Duration::from_millis(u64::from(limits.timeout_ms));
         let attempt = Attempt {

@@ -256,7 +256,7 @@ async fn run_started(
         ran = &mut run => Ok(ran),
         reason = stop.asked() => Err(reason),
         () = tokio::time::sleep(room.settings.running_report_after) => {
-            reporter.tell(room, delivery, ReportBody::Started { at: started_at }).await;
+            reporter.report(room, delivery, ReportBody::Started { at: started_at }).await;
             tokio::select! {
                 ran = &mut run => Ok(ran),
                 reason = stop.asked() => Err(reason),

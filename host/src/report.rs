@@ -1,9 +1,11 @@
 //! report: what attempts came to, in batches; the work is acknowledged only after JetStream has the report.
 //!
 //! Reports wait in a bounded channel: when NATS is away, slots fill and no more work is taken, and nothing is lost. While one
-//! batch is on its way the next gathers, so batches are as large as the load makes them. Reports of urgent tasks have a way of their own
+//! batch is on its way the next gathers, so batches are as large as the load makes them; what had waited to run waits a little for others
+//! ([`patience`]). Reports of urgent tasks have a way of their own
 //! ([`Way`]), and all of one task take the same.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,10 +14,11 @@ use tasklane_domain::error::QueueError;
 use tasklane_domain::log::LogCapture;
 use tasklane_domain::ports::ReportSink;
 use tasklane_domain::work::{Delivery, Progress, ReportBody};
-use tasklane_domain::{Outcome, Report};
+use tasklane_domain::{DeliveryId, Outcome, Report, TaskId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::host::{HostPorts, Room};
+use crate::patience::{Gathered, patience};
 use crate::sandbox::guest::ProgressSink;
 
 /// Reports that may wait.
@@ -35,10 +38,13 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What goes to the reporter's loop.
 pub(crate) enum Message {
-    /// A report that ends a delivery: it is acknowledged after.
-    Final(Report),
-    /// One that does not.
-    Interim(Report),
+    /// One that ends a delivery is acknowledged after.
+    Report {
+        /// What it says.
+        report: Report,
+        /// When it goes at the latest.
+        by: Instant,
+    },
     /// Answered when everything before it is on its way.
     Flush(oneshot::Sender<()>),
 }
@@ -58,8 +64,10 @@ pub(crate) struct Way {
     interval: Duration,
 }
 
-fn report_of(room: &Room, delivery: &Delivery, body: ReportBody) -> Report {
-    Report { task: delivery.order.task, attempt: delivery.order.attempt, delivery: delivery.id, host: room.id, body }
+fn message(room: &Room, delivery: &Delivery, body: ReportBody) -> Message {
+    let by = Instant::now() + patience(delivery, &body, room.clock.now());
+    let (task, attempt) = (delivery.order.task, delivery.order.attempt);
+    Message::Report { report: Report { task, attempt, delivery: delivery.id, host: room.id, body }, by }
 }
 
 impl Reporter {
@@ -77,14 +85,9 @@ impl Reporter {
         if delivery.order.priority.is_urgent() { &self.urgent } else { &self.common }
     }
 
-    /// Reports the end of a delivery.
+    /// Reports the end of a delivery, or something on the way.
     pub(crate) async fn report(&self, room: &Room, delivery: &Delivery, body: ReportBody) {
-        send(self.way(delivery), Message::Final(report_of(room, delivery, body))).await;
-    }
-
-    /// Reports something on the way.
-    pub(crate) async fn tell(&self, room: &Room, delivery: &Delivery, body: ReportBody) {
-        send(self.way(delivery), Message::Interim(report_of(room, delivery, body))).await;
+        send(self.way(delivery), message(room, delivery, body)).await;
     }
 
     /// Waits until everything reported so far is on its way.
@@ -108,8 +111,8 @@ impl Reporter {
                 return;
             }
             *last = Some(Instant::now());
-            let report = report_of(&room, &delivery, ReportBody::Progress(progress));
-            if reporter.way(&delivery).try_send(Message::Interim(report)).is_err() {
+            let message = message(&room, &delivery, ReportBody::Progress(progress));
+            if reporter.way(&delivery).try_send(message).is_err() {
                 tracing::trace!("progress was not told: reports are held up");
             }
         })
@@ -125,22 +128,12 @@ async fn send(way: &mpsc::Sender<Message>, message: Message) {
 /// Publishes until every [`Reporter`] is gone.
 pub(crate) async fn run(room: Arc<Room>, Way { mut waiting, sink, interval }: Way) {
     let mut messages = Vec::with_capacity(BATCH_MAX);
-    while waiting.recv_many(&mut messages, BATCH_MAX).await > 0 {
+    while gather(&mut waiting, &mut messages, || room.board.at_rest()).await {
         let begun = Instant::now();
-        let (mut reports, mut finals, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
-        for message in messages.drain(..) {
-            match message {
-                Message::Final(report) => {
-                    finals.push((report.task, report.delivery));
-                    reports.push(report);
-                }
-                Message::Interim(report) => reports.push(report),
-                Message::Flush(done) => flushes.push(done),
-            }
-        }
+        let Batch { reports, ended, flushes } = Batch::of(messages.drain(..));
         let interval = if reports.len() < MANY { interval } else { BATCH_INTERVAL_OF_MANY };
         publish(sink.as_ref(), reports).await;
-        let tokens = finals.into_iter().filter_map(|(task, delivery)| room.board.release(task, delivery)).collect();
+        let tokens = ended.into_iter().filter_map(|(task, delivery)| room.board.release(task, delivery)).collect();
         room.ports.work.ack(tokens).await;
         for done in flushes {
             if done.send(()).is_err() {
@@ -152,6 +145,83 @@ pub(crate) async fn run(room: Arc<Room>, Way { mut waiting, sink, interval }: Wa
             tokio::time::sleep_until((begun + interval).into()).await;
         }
     }
+}
+
+/// What goes in one message.
+#[derive(Default)]
+struct Batch {
+    reports: Vec<Report>,
+    /// Deliveries to be acknowledged after.
+    ended: Vec<(TaskId, DeliveryId)>,
+    /// Who waits for all that came before.
+    flushes: Vec<oneshot::Sender<()>>,
+}
+
+impl Batch {
+    fn of(messages: impl Iterator<Item = Message>) -> Self {
+        let mut batch = Self::default();
+        for message in messages {
+            match message {
+                Message::Report { report, .. } => batch.reports.push(report),
+                Message::Flush(done) => batch.flushes.push(done),
+            }
+        }
+        let ended = batch.reports.iter().filter(|report| ends(&report.body));
+        batch.ended = ended.map(|report| (report.task, report.delivery)).collect();
+        batch.leave_out_starts();
+        batch
+    }
+
+    /// The end of an attempt tells of its start, too.
+    fn leave_out_starts(&mut self) {
+        let is_start = |report: &Report| matches!(report.body, ReportBody::Started { .. });
+        if self.reports.iter().any(is_start) {
+            let ended: HashSet<_> = self.ended.iter().copied().collect();
+            self.reports.retain(|report| !is_start(report) || !ended.contains(&(report.task, report.delivery)));
+        }
+    }
+}
+
+fn ends(body: &ReportBody) -> bool {
+    match body {
+        ReportBody::Ended(_) | ReportBody::HandedBack(_) => true,
+        ReportBody::Started { .. } | ReportBody::Progress(_) => false,
+    }
+}
+
+/// Takes what waits, and what comes while all of it may wait; false when nothing will come any more. Nothing waits for long after the end of all work,
+/// when `at_rest` returns.
+async fn gather<F: Future<Output = ()>>(
+    waiting: &mut mpsc::Receiver<Message>,
+    messages: &mut Vec<Message>,
+    at_rest: impl Fn() -> F,
+) -> bool {
+    if waiting.recv_many(messages, BATCH_MAX).await == 0 {
+        return false;
+    }
+    while let Some(by) = may_wait(messages) {
+        let room = BATCH_MAX - messages.len();
+        let more = tokio::select! {
+            more = waiting.recv_many(messages, room) => more,
+            () = tokio::time::sleep_until(by.into()) => 0,
+            () = at_rest() => 0,
+        };
+        if more == 0 {
+            break;
+        }
+    }
+    true
+}
+
+/// Until when all of them may wait for others; none if they are to go at once.
+fn may_wait(messages: &[Message]) -> Option<Instant> {
+    let (mut gathered, mut soonest) = (Gathered::default(), None);
+    for message in messages {
+        let Message::Report { report, by } = message else { return None };
+        gathered = gathered.with(report);
+        soonest = Some(soonest.map_or(*by, |soonest: Instant| soonest.min(*by)));
+    }
+    soonest.filter(|by| !gathered.is_enough() && *by > Instant::now())
 }
 
 /// Tries until JetStream has it: nothing else can be done with a result, and slots wait meanwhile.
@@ -214,4 +284,90 @@ fn shrink(report: &mut Report) -> bool {
         ended.outcome = Outcome::OutputTooLarge { bytes };
     }
     bytes > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use tasklane_domain::work::HandBack;
+    use tasklane_domain::{Attempt, HostId, Timestamp};
+
+    use super::*;
+
+    /// Ends a test that would hang.
+    const PLENTY: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_secs(3_600);
+
+    fn report() -> Report {
+        let (attempt, delivery) = (Attempt::FIRST, DeliveryId::FIRST_DISPATCH);
+        let body = ReportBody::HandedBack(HandBack::Draining);
+        Report { task: TaskId::new(), attempt, delivery, host: HostId::new(), body }
+    }
+
+    fn within(patience: Duration) -> Message {
+        Message::Report { report: report(), by: Instant::now() + patience }
+    }
+
+    /// How many of these go together, though nothing more comes.
+    async fn together(all: impl IntoIterator<Item = Message>) -> usize {
+        let (way, mut waiting) = mpsc::channel(WAITING_MAX);
+        for message in all {
+            way.try_send(message).ok().unwrap();
+        }
+        let mut messages = Vec::new();
+        let gathered = tokio::time::timeout(PLENTY, gather(&mut waiting, &mut messages, std::future::pending)).await;
+        assert!(matches!(gathered, Ok(true)), "it waits for more");
+        messages.len()
+    }
+
+    #[tokio::test]
+    async fn what_may_wait_goes_with_what_may_not() {
+        assert_eq!(together([within(LONG), within(Duration::ZERO)]).await, 2);
+        assert_eq!(together([within(LONG), Message::Flush(oneshot::channel().0)]).await, 2);
+        assert_eq!(together([within(Duration::from_millis(5)), within(LONG)]).await, 2);
+    }
+
+    #[test]
+    fn the_end_of_an_attempt_tells_of_its_start() {
+        let start = |of: &Report| Report { body: ReportBody::Started { at: Timestamp::from_micros(0) }, ..of.clone() };
+        let (over, running) = (report(), report());
+        let all = [start(&over), start(&running), over.clone()];
+        let by = Instant::now();
+        let batch = Batch::of(all.into_iter().map(|report| Message::Report { report, by }));
+        assert_eq!(batch.reports, [start(&running), over.clone()]);
+        assert_eq!(batch.ended, [(over.task, over.delivery)]);
+    }
+
+    #[tokio::test]
+    async fn many_do_not_wait() {
+        let mut count = 0;
+        while !(0..count).fold(Gathered::default(), |gathered, _| gathered.with(&report())).is_enough() {
+            count += 1;
+        }
+        assert_eq!(together((0..count).map(|_| within(LONG))).await, count);
+    }
+
+    #[tokio::test]
+    async fn nothing_waits_when_nothing_else_is_to_be_done() {
+        let (way, mut waiting) = mpsc::channel(WAITING_MAX);
+        way.try_send(within(LONG)).ok().unwrap();
+        let mut messages = Vec::new();
+        let gathered = gather(&mut waiting, &mut messages, || std::future::ready(()));
+        assert!(matches!(tokio::time::timeout(PLENTY, gathered).await, Ok(true)), "it waits for more");
+        assert_eq!(messages.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_others_wait_goes_with_them() {
+        let (way, mut waiting) = mpsc::channel(WAITING_MAX);
+        let mut messages = Vec::new();
+        way.try_send(within(LONG)).ok().unwrap();
+        let later = async {
+            tokio::task::yield_now().await;
+            way.try_send(within(Duration::ZERO)).ok().unwrap();
+        };
+        let (gathered, ()) = tokio::join!(gather(&mut waiting, &mut messages, std::future::pending), later);
+        assert!(gathered && messages.len() == 2);
+        drop(way);
+        assert!(!gather(&mut waiting, &mut Vec::new(), std::future::pending).await, "nothing will come any more");
+    }
 }

@@ -82,5 +82,6 @@ fn order() -> anyhow::Result<WorkOrder> {
         deadline: None,
         traceparent: None,
         tracestate: None,
+        awaited: false,
     })
 }

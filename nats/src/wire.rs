@@ -64,6 +64,8 @@ struct OrderRest<'a> {
     traceparent: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tracestate: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    awaited: bool,
 }
 
 /// What every report says.
@@ -154,6 +156,7 @@ pub(crate) fn encode_order(order: &WorkOrder) -> Result<Bytes, QueueError> {
         deadline: order.deadline,
         traceparent: borrowed(order.traceparent.as_ref()),
         tracestate: borrowed(order.tracestate.as_ref()),
+        awaited: order.awaited,
     };
     let mut bytes = Vec::with_capacity(ORDER_BYTES + payload.bytes.len());
     bytes.push(FORMAT);
@@ -184,6 +187,7 @@ pub(crate) fn decode_order(bytes: &[u8]) -> Result<WorkOrder, QueueError> {
         deadline: rest.deadline,
         traceparent: owned(rest.traceparent),
         tracestate: owned(rest.tracestate),
+        awaited: rest.awaited,
     })
 }
 

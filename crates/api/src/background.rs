@@ -190,6 +190,7 @@ mod tests {
             deadline: None,
             traceparent: None,
             tracestate: None,
+            awaited: false,
         }
     }
 

@@ -138,6 +138,7 @@ impl NewTask {
             deadline: self.deadline,
             traceparent: self.traceparent.clone(),
             tracestate: self.tracestate.clone(),
+            awaited: false,
         })
     }
 }

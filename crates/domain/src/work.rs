@@ -50,6 +50,15 @@ pub struct WorkOrder {
     /// What vendors beside say of that trace (W3C `tracestate`), handed on as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracestate: Option<String>,
+    /// Whether other tasks wait for its end: it holds a place in flow control, or one depends on it. Its host does not let its report gather with
+    /// others.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub awaited: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What a host returns to the queue to say that it is done with a delivery (for NATS: the reply subject).

@@ -147,6 +147,7 @@ macro_rules! store_conformance {
             dependence::what_has_ended_before_is_not_waited_for,
             dependence::an_unknown_dependence_refuses_the_batch,
             dependence::bindings_take_results_into_payloads,
+            dependence::an_order_says_whether_others_wait,
             dependence::a_released_task_waits_for_its_own_time,
             dependence::a_wide_fan_in_releases_once,
             dependence::a_wide_fan_out_releases_all,

@@ -288,6 +288,7 @@ pub(crate) fn order(module: &ModuleRef, text: &str) -> WorkOrder {
         deadline: None,
         traceparent: None,
         tracestate: None,
+        awaited: false,
     }
 }
 

@@ -28,6 +28,7 @@ fn order() -> WorkOrder {
         deadline: None,
         traceparent: None,
         tracestate: None,
+        awaited: false,
     }
 }
 
@@ -39,6 +40,7 @@ fn full_order() -> WorkOrder {
         deadline: Some(Timestamp::from_micros(-1)),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
         tracestate: Some("vendor=of-mine".to_owned()),
+        awaited: true,
         ..order()
     }
 }

@@ -134,6 +134,7 @@ pub(crate) fn order(number: i64) -> WorkOrder {
         deadline: Some(SystemClock.now().plus(Duration::from_secs(60))),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
         tracestate: Some("rojo=1".to_owned()),
+        awaited: true,
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) const TASK_COLUMNS: &str = "id, module_name, module_version, module_d
      origin, batch, name, parent, root, depth, child_key, waits_for, on_failure, not_before, published_at";
 /// The columns of [`order`].
 pub(super) const ORDER_COLUMNS: &str = "id, module_name, module_version, module_digest, queue, priority, state, attempt, \
-     delivery, spec, deadline, payload, payload_kind, payload_digest, payload_size";
+     delivery, spec, deadline, payload, payload_kind, payload_digest, payload_size, slotted, followed";
 
 /// A log with the attempt that said it: the row's own attempt may be the next one.
 #[derive(Serialize, Deserialize)]
@@ -245,6 +245,7 @@ fn order_of(row: &DbRow, dispatch: DeliveryId, queued_at: Timestamp) -> Result<W
         deadline: time(row, "deadline")?,
         traceparent: spec.traceparent,
         tracestate: spec.tracestate,
+        awaited: get::<i64>(row, "slotted")? != 0 || get::<i64>(row, "followed")? != 0,
     })
 }
 

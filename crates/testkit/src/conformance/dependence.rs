@@ -136,6 +136,22 @@ pub async fn bindings_take_results_into_payloads(world: World) -> anyhow::Result
     world.expect_state(ids[3], StateKind::Failed).await
 }
 
+/// Hosts hear whether somebody waits for a task's end.
+pub async fn an_order_says_whether_others_wait(world: World) -> anyhow::Result<()> {
+    let first = task()?;
+    let middle = waiting(&[first.id], OnFailure::Fail)?;
+    let last = waiting(&[middle.id], OnFailure::Fail)?;
+    let ids = [first.id, middle.id];
+    world.stores.tasks.submit(vec![first, middle, last]).await?;
+    let mut awaited = Vec::new();
+    for id in ids {
+        let answer = world.settle(report(id, ended(Outcome::Ok)), at(2)).await?;
+        awaited.extend(answer.ready.iter().map(|order| order.awaited));
+    }
+    ensure!(awaited == [true, false], "{awaited:?}");
+    Ok(())
+}
+
 /// A task with a time of its own waits for that too.
 pub async fn a_released_task_waits_for_its_own_time(world: World) -> anyhow::Result<()> {
     let term = world.lead().await?;

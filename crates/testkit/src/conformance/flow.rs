@@ -68,6 +68,7 @@ pub async fn a_key_never_has_more_than_its_maximum(world: World) -> anyhow::Resu
     let term = world.lead().await?;
     let first = admit(&world, term, at(1)).await?;
     ensure!(ids(&first) == all[..3], "{:?}", ids(&first));
+    ensure!(first.ready.iter().all(|order| order.awaited), "hosts do not hear that others wait");
     ensure!(admit(&world, term, at(2)).await?.ready.is_empty());
     let settled = world.settle(report(all[1], ended(Outcome::Ok)), at(3)).await?;
     ensure!(settled.admissible, "nobody is told that a slot is free");
