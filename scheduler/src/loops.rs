@@ -4,6 +4,7 @@ pub(crate) mod admit;
 pub(crate) mod cron;
 pub(crate) mod due;
 pub(crate) mod expiry;
+mod promote;
 pub(crate) mod rescue;
 mod results;
 pub(crate) mod retention;
