@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::floors;
 use crate::line::{Bar, Line, Report};
+use crate::processes::Ran;
 use crate::stats::median;
 use crate::throughput::{Server, settled};
 use crate::work::Pace;
@@ -59,18 +60,24 @@ impl Drop for Pinned {
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let all = std::thread::available_parallelism()?.get();
     anyhow::ensure!(all >= 2, "this benchmark needs two cores");
-    let (one, two) = (start(1).await?, start(2).await?);
+    let (one, mut two) = (start(1).await?, start(2).await?);
+    let pid_of_two = two.dev.process()?.pid();
     let payload = Pace::measure(&one.client).await?.payload(options.ms);
     let task = json!({"module": "guest@1.0.0", "payload": payload});
     let (mut ours, mut floor) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
     let at_least = Duration::from_secs_f64(options.tasks as f64 * options.ms / 1_000.0);
     let mut quickest = [at_least; 2];
+    let mut beside = Vec::new();
     for round in 0..options.rounds {
         for (at, server) in [&one, &two].into_iter().enumerate() {
             let cores = at + 1;
             floor[at].push(floor_rate(cores, &payload.to_string()).await?);
             let count = options.tasks * cores;
+            let before = Ran::beside_guests(pid_of_two)?;
             let took = took(server, &task, count, quickest[at]).await?;
+            if cores == 2 {
+                beside.push(Ran::beside_guests(pid_of_two)?.since(before, count as f64).micros);
+            }
             ours[at].push(count as f64 / took.as_secs_f64());
             quickest[at] = if round == 0 { took.mul_f64(QUIET) } else { quickest[at].min(took.mul_f64(QUIET)) };
         }
@@ -86,8 +93,10 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
             .beside("floor", floor[1] / floor[0])
             .wanted(Bar::AtLeast(1.85)),
         Line::new("Tasklane's part beside guest work", overhead, "%").wanted(Bar::AtMost(3.0)),
+        Line::new("processor time of each but its guest's, two cores", median(&beside), "µs"),
     ];
-    Ok(Report { lines, details: json!({"ms": options.ms, "tasks_per_second": ours, "floor_per_second": floor}) })
+    let details = json!({"ms": options.ms, "tasks_per_second": ours, "floor_per_second": floor, "beside_us": beside});
+    Ok(Report { lines, details })
 }
 
 /// A server on so many cores, and the benchmark on all.

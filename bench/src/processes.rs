@@ -56,13 +56,27 @@ pub(crate) struct Ran {
 impl Ran {
     /// What a process and all that descend from it had since they began. Of threads that have ended nothing is known any more.
     pub(crate) fn by_now(pid: u32) -> anyhow::Result<Self> {
+        Self::of(pid, |_| true)
+    }
+
+    /// The same without the threads that run guests.
+    pub(crate) fn beside_guests(pid: u32) -> anyhow::Result<Self> {
+        Self::of(pid, |thread| !thread.starts_with("guest"))
+    }
+
+    /// Of the threads whose names count.
+    fn of(pid: u32, counts: impl Fn(&str) -> bool) -> anyhow::Result<Self> {
         let mut sum = Self::default();
         for (pid, _) in family(pid)? {
             let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { continue };
             for thread in threads {
-                let one = Self::of_thread(&thread?.path().join("schedstat"));
-                sum.micros += one.micros;
-                sum.times += one.times;
+                let thread = thread?.path();
+                // A thread that has ended meanwhile has no name, and nothing to add.
+                if counts(&std::fs::read_to_string(thread.join("comm")).unwrap_or_default()) {
+                    let one = Self::of_thread(&thread.join("schedstat"));
+                    sum.micros += one.micros;
+                    sum.times += one.times;
+                }
             }
         }
         anyhow::ensure!(sum.times > 0.0, "this kernel tells nothing in /proc/PID/task/TID/schedstat");
