@@ -4,9 +4,8 @@
 //! future goes on, on threads of lower priority ([`LONG_NICE`]), where all that are long share the rest. So an attempt of microseconds never
 //! waits behind loops that use up every core: the feedback queue of operating systems. Nor does an urgent one wait for the slices of others,
 //! which can be long: a guest that touches 64 MiB of fresh memory holds its thread for tens of milliseconds. Threads of guests that are not
-//! urgent have long slices ([`slice::COMPUTES`]) and are nice to all other processes ([`SHORT_NICE`]): a role that has just worked much would
-//! else wait, each time that it wakes, until a guest beside it has had as much. What roles need they need for guests, so these lose little by it. Long
-//! attempts do not starve: beside short ones they have an eighth of a core. Called by [`crate::receive`]; attempts without a cluster
+//! urgent have long slices ([`slice::COMPUTES`]), so that whatever answers, in whichever process, has its turn at once when it wakes; their share
+//! of the processors stays. Long attempts do not starve: the kernel gives them about a tenth of a core that urgent ones would take whole. Called by [`crate::receive`]; attempts without a cluster
 //! ([`crate::local`]) have one level only.
 
 use std::pin::Pin;
@@ -22,11 +21,8 @@ use crate::sandbox::meter::PollClock;
 
 /// Processor time after which an attempt is long.
 const SHORT_CPU: Duration = Duration::from_millis(5);
-/// Nice value of the threads for attempts that are not urgent: the kernel's weight of it is 110, that of roles and urgent attempts 1,024
-/// (`sched_prio_to_weight` in its `kernel/sched/core.c`).
-const SHORT_NICE: i32 = 10;
-/// That of the threads for long attempts, the largest that there is: its weight is 15.
-const LONG_NICE: i32 = 19;
+/// Nice value of the threads for long attempts: the kernel's weight of it is 110, that of others 1,024.
+const LONG_NICE: i32 = 10;
 /// Polls of guests between two looks at what came from elsewhere, such as a delivery for a slot. A poll may last a millisecond, and
 /// tokio's own choice of up to 127 polls would make an urgent delivery wait behind as many.
 const ARRIVALS_INTERVAL: u32 = 1;
@@ -49,7 +45,7 @@ struct Share {
 
 impl Share {
     const URGENT: Self = Self { nice: 0, slice: None };
-    const SHORT: Self = Self { nice: SHORT_NICE, slice: Some(slice::COMPUTES) };
+    const SHORT: Self = Self { nice: 0, slice: Some(slice::COMPUTES) };
     const LONG: Self = Self { nice: LONG_NICE, slice: Some(slice::COMPUTES) };
 
     /// Without it, all threads are equally important: slower for urgent and short attempts, and no reason not to run.
@@ -206,14 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn threads_of_guests_are_nice_by_their_level() {
-        let (threads, own) = (threads(), rustix::process::getpriority_process(None).unwrap());
-        let of = |runtime: &Runtime| {
-            let nice = async { rustix::process::getpriority_process(None).unwrap() };
-            runtime.block_on(runtime.spawn(nice)).unwrap()
-        };
-        let levels = [&threads.urgent, &threads.short, &threads.long].map(of);
-        assert_eq!(levels, [own, SHORT_NICE, LONG_NICE]);
+    fn threads_of_long_guests_are_nicer() {
+        let threads = threads();
+        let nice = async { rustix::process::getpriority_process(None).unwrap() };
+        assert_eq!(threads.long.block_on(threads.long.spawn(nice)).unwrap(), LONG_NICE);
         threads.end();
     }
 
