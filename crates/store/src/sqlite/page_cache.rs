@@ -6,7 +6,7 @@
 //! a quarter of the writer's time while 100,000 tasks came due (`perf`, `pcache1TruncateUnsafe`). Here the page that is lent a number has 0 meanwhile, which no
 //! page has either. Called by [`super::file`], as [`super::memory`]. All else is SQLite's own cache.
 //!
-//! Guarantees: no page of a database is ever kept under a number that is not its own. For that, nothing is changed any more once there is a cache of pages of
+//! Guarantees: a page is under a number that is not its own only while SQLite sorts the pages of one split, as in its own cache. For that, nothing is changed any more once there is a cache of pages of
 //! another size, to which 262,145 may be a page as any other.
 
 #![expect(unsafe_code, reason = "SQLite takes its page cache as a table of C functions")]
