@@ -9,13 +9,14 @@ use tasklane_domain::children::Enqueuer;
 use tasklane_domain::compiled::CompiledStore;
 use tasklane_domain::ports::{Control, HostRegistry, ModuleCache, ReportSink, WorkSource};
 use tasklane_domain::quarantine::DeathRegister;
-use tasklane_domain::{Clock, HostId, Timestamp};
+use tasklane_domain::{Clock, HostId, Priority, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::assets::AssetCache;
 use crate::blobs::Blobs;
 use crate::board::{Board, Seat, SlotKind};
+use crate::courtesy::{Courtesy, Manners};
 use crate::egress::{EgressError, Gateway};
 use crate::give_back;
 use crate::heartbeat;
@@ -33,6 +34,7 @@ use crate::receive;
 use crate::report::{self, Reporter};
 use crate::sandbox::blobs::BlobRoom;
 use crate::sandbox::engine::Engines;
+use crate::sandbox::meter::PollClock;
 use crate::sandbox::units::Calls;
 use crate::settings::HostSettings;
 use crate::spool::Spool;
@@ -121,6 +123,7 @@ pub(crate) struct Room {
     pub(crate) in_flight: InFlight,
     pub(crate) quarantine: Quarantine,
     pub(crate) voices: Arc<Voices>,
+    pub(crate) courtesy: Arc<Courtesy>,
     /// Where guests that compute for long go on.
     pub(crate) long_guests: tokio::runtime::Handle,
     /// Where urgent guests run, whichever slot took them.
@@ -140,6 +143,11 @@ impl Room {
     /// Where the blobs of one attempt come from and go.
     pub(crate) fn blob_room(&self) -> BlobRoom {
         BlobRoom { spool: self.spool.clone(), fetcher: Some(self.blobs.fetcher()) }
+    }
+
+    /// How an attempt of this priority is polled.
+    pub(crate) fn manners(&self, priority: Priority, clock: &Arc<PollClock>) -> Manners {
+        Manners { clock: clock.clone(), courtesy: (!priority.is_urgent()).then(|| self.courtesy.clone()) }
     }
 
     /// The way to the control plane, for one attempt.
@@ -198,6 +206,7 @@ impl Host {
             in_flight,
             quarantine,
             voices: Arc::default(),
+            courtesy: Courtesy::new(),
             long_guests,
             urgent_guests,
             started_at,

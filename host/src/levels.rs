@@ -4,25 +4,26 @@
 //! future goes on, on threads of lower priority ([`LONG_NICE`]), where all that are long share the rest. So an attempt of microseconds never
 //! waits behind loops that use up every core: the feedback queue of operating systems. Nor does an urgent one wait for the slices of others,
 //! which can be long: a guest that touches 64 MiB of fresh memory holds its thread for tens of milliseconds. Threads of guests that are not
-//! urgent have long slices ([`slice::COMPUTES`]), so that whatever answers, in whichever process, has its turn at once when it wakes; their share
-//! of the processors stays. Long attempts do not starve: the kernel gives them about a tenth of a core that urgent ones would take whole. Called by [`crate::receive`]; attempts without a cluster
-//! ([`crate::local`]) have one level only.
+//! urgent are nicer than those that answer ([`SHORT_NICE`]), and have long slices ([`slice::COMPUTES`]), so that whatever answers, in whichever
+//! process, has its turn at once when it wakes. They get little while others want both cores, never nothing: what has to be sure does not wait for
+//! their turn ([`crate::long`]). Called by [`crate::receive`]; attempts without a cluster ([`crate::local`]) have one level only.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tasklane_jail::slice;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinHandle;
 
-use crate::sandbox::meter::PollClock;
+use crate::courtesy::Manners;
+use crate::long::{Attempt, Long};
 
 /// Processor time after which an attempt is long.
 const SHORT_CPU: Duration = Duration::from_millis(5);
-/// Nice value of the threads for long attempts: the kernel's weight of it is 110, that of others 1,024.
-const LONG_NICE: i32 = 10;
+/// Nice value of the threads for attempts that are neither urgent nor long. The kernel's weight of it is 110, that of threads that answer 1,024.
+const SHORT_NICE: i32 = 10;
+/// Nice value of the threads for long attempts. Its weight is 15.
+const LONG_NICE: i32 = 19;
 /// Polls of guests between two looks at what came from elsewhere, such as a delivery for a slot. A poll may last a millisecond, and
 /// tokio's own choice of up to 127 polls would make an urgent delivery wait behind as many.
 const ARRIVALS_INTERVAL: u32 = 1;
@@ -45,7 +46,7 @@ struct Share {
 
 impl Share {
     const URGENT: Self = Self { nice: 0, slice: None };
-    const SHORT: Self = Self { nice: 0, slice: Some(slice::COMPUTES) };
+    const SHORT: Self = Self { nice: SHORT_NICE, slice: Some(slice::COMPUTES) };
     const LONG: Self = Self { nice: LONG_NICE, slice: Some(slice::COMPUTES) };
 
     /// Without it, all threads are equally important: slower for urgent and short attempts, and no reason not to run.
@@ -88,40 +89,41 @@ impl GuestThreads {
 }
 
 enum Stage<T> {
-    Short(Pin<Box<dyn Future<Output = T> + Send>>),
-    Long(JoinHandle<T>),
+    Short(Attempt<T>),
+    Long(Long<T>),
     Stopped,
 }
 
 /// An attempt that changes its level by itself. Dropping it stops the guest soon; [`Leveled::stop`] waits for that.
 pub(crate) struct Leveled<T> {
-    clock: Arc<PollClock>,
+    manners: Manners,
     long: Handle,
     stage: Stage<T>,
 }
 
 impl<T: Send + 'static> Leveled<T> {
-    pub(crate) fn new(clock: Arc<PollClock>, long: Handle, attempt: impl Future<Output = T> + Send + 'static) -> Self {
-        Self { clock, long, stage: Stage::Short(Box::pin(attempt)) }
+    pub(crate) fn new(manners: Manners, long: Handle, attempt: impl Future<Output = T> + Send + 'static) -> Self {
+        Self { manners, long, stage: Stage::Short(Box::pin(attempt)) }
     }
 
     fn is_long(&self) -> bool {
-        Duration::from_micros(self.clock.cpu_us()) >= SHORT_CPU
+        Duration::from_micros(self.manners.clock.cpu_us()) >= SHORT_CPU
     }
 
     fn demote(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Stopped) {
-            Stage::Short(attempt) => self.stage = Stage::Long(self.long.spawn(attempt)),
+            Stage::Short(attempt) => self.stage = Stage::Long(Long::start(attempt, self.manners.clone(), &self.long)),
             other => self.stage = other,
         }
     }
 
-    /// Stops the guest, and returns when everything that it had is given back.
+    /// Stops the guest, and returns when everything that it had is given back: at once, unless a thread is at it, and never after the
+    /// turns of all other long ones.
     pub(crate) async fn stop(mut self) {
-        if let Stage::Long(attempt) = &mut self.stage {
-            attempt.abort();
-            // Whether it was aborted or came to its end meanwhile: it is over.
-            let _over = attempt.await;
+        if let Stage::Long(long) = &mut self.stage
+            && !long.stop()
+        {
+            long.over().await;
         }
     }
 }
@@ -130,16 +132,19 @@ impl<T: Send + 'static> Future for Leveled<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        if let Stage::Short(attempt) = &mut self.stage {
-            let polled = attempt.as_mut().poll(context);
+        let this = &mut *self;
+        if let Stage::Short(attempt) = &mut this.stage {
+            let polled = this.manners.poll(attempt, context);
             if polled.is_ready() || !self.is_long() {
                 return polled;
             }
             self.demote();
         }
-        let Stage::Long(attempt) = &mut self.stage else { return Poll::Pending };
-        match Pin::new(attempt).poll(context) {
-            Poll::Ready(Ok(ended)) => Poll::Ready(ended),
+        let Stage::Long(long) = &mut self.stage else { return Poll::Pending };
+        match long.poll(context) {
+            Poll::Ready(Ok(Some(ended))) => Poll::Ready(ended),
+            // It was stopped, so nobody asks any more.
+            Poll::Ready(Ok(None)) => Poll::Pending,
             Poll::Ready(Err(error)) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 // Its runtime ends, and with it this process.
@@ -152,21 +157,26 @@ impl<T: Send + 'static> Future for Leveled<T> {
 
 impl<T> Drop for Leveled<T> {
     fn drop(&mut self) {
-        if let Stage::Long(attempt) = &self.stage {
-            attempt.abort();
+        if let Stage::Long(long) = &self.stage {
+            long.stop();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::thread;
 
     use super::*;
-    use crate::sandbox::meter::Metered;
+    use crate::sandbox::meter::{Metered, PollClock};
 
     fn threads() -> GuestThreads {
         GuestThreads::start(1).unwrap()
+    }
+
+    fn rude(clock: Arc<PollClock>) -> Manners {
+        Manners { clock, courtesy: None }
     }
 
     /// How long a poll of a guest takes that is on its way to the long level.
@@ -188,7 +198,7 @@ mod tests {
 
     fn run(threads: &GuestThreads, polls: u32, poll: Duration) -> (String, String) {
         let clock = PollClock::start();
-        let leveled = Leveled::new(clock.clone(), threads.long.handle().clone(), wander(clock, polls, poll));
+        let leveled = Leveled::new(rude(clock.clone()), threads.long.handle().clone(), wander(clock, polls, poll));
         threads.short.block_on(threads.short.spawn(leveled)).unwrap()
     }
 
@@ -202,10 +212,15 @@ mod tests {
     }
 
     #[test]
-    fn threads_of_long_guests_are_nicer() {
+    fn threads_of_guests_that_are_not_urgent_are_nicer() {
         let threads = threads();
-        let nice = async { rustix::process::getpriority_process(None).unwrap() };
-        assert_eq!(threads.long.block_on(threads.long.spawn(nice)).unwrap(), LONG_NICE);
+        let of = |runtime: &Runtime| {
+            let nice = async { rustix::process::getpriority_process(None).unwrap() };
+            runtime.block_on(runtime.spawn(nice)).unwrap()
+        };
+        let (urgent, short, long) = (of(&threads.urgent), of(&threads.short), of(&threads.long));
+        assert_eq!((short, long), (SHORT_NICE, LONG_NICE));
+        assert!(urgent < short);
         threads.end();
     }
 
@@ -232,7 +247,7 @@ mod tests {
                 wander(metered, polls, POLL).await;
                 std::future::pending::<()>().await;
             };
-            let mut leveled = Leveled::new(clock, threads.long.handle().clone(), attempt);
+            let mut leveled = Leveled::new(rude(clock), threads.long.handle().clone(), attempt);
             threads.short.block_on(async {
                 let some_time = Duration::from_millis(50);
                 assert!(tokio::time::timeout(some_time, &mut leveled).await.is_err());
@@ -253,6 +268,6 @@ mod tests {
             wander(metered, 20, POLL).await;
             panic!("on behalf of a guest");
         };
-        threads.short.block_on(Leveled::new(clock, threads.long.handle().clone(), attempt));
+        threads.short.block_on(Leveled::new(rude(clock), threads.long.handle().clone(), attempt));
     }
 }

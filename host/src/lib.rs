@@ -8,6 +8,7 @@
 mod assets;
 mod blobs;
 mod board;
+mod courtesy;
 mod egress;
 mod fetch;
 mod fit;
@@ -18,6 +19,7 @@ mod in_flight;
 pub mod inspect;
 mod levels;
 pub mod local;
+mod long;
 mod metrics;
 mod modules;
 mod orders;

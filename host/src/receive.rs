@@ -182,6 +182,9 @@ async fn run_one(room: &Arc<Room>, reporter: &Reporter, delivery: &Delivery) -> 
         return unrun(room, order, outcome);
     }
     room.metrics.of(order).started(now.since(order.queued_at));
+    if order.priority.is_urgent() {
+        room.courtesy.urgent_came();
+    }
     let run = begin(room, delivery, now);
     let trace = run.as_ref().map(|run| run.trace.clone());
     let body = run_started(room, reporter, delivery, trace).await;
@@ -250,7 +253,7 @@ async fn run_started(
         files_max: room.settings.files_max(),
     };
     let started_at = room.clock.now();
-    let mut run = Leveled::new(attempt.clock.clone(), room.long_guests.clone(), attempt.run());
+    let mut run = Leveled::new(room.manners(order.priority, &attempt.clock), room.long_guests.clone(), attempt.run());
     let ran = tokio::select! {
         biased;
         ran = &mut run => Ok(ran),

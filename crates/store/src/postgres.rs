@@ -14,6 +14,8 @@ use crate::error::{migration, unavailable};
 pub(crate) type Db = sqlx::Postgres;
 /// The statement that begins a write transaction.
 pub(crate) const BEGIN: &str = "BEGIN";
+/// Whether a text may hold several statements: not where it has parameters.
+pub(crate) const SEVERAL: bool = false;
 /// PostgreSQL finds the index of held rows by itself.
 pub(crate) const BY_HELD: &str = "";
 /// The same of the index of deadlines.
@@ -56,6 +58,8 @@ mod blob_port;
 mod blob_sweep;
 #[path = "shared/blobs.rs"]
 mod blobs;
+#[path = "shared/bounds.rs"]
+mod bounds;
 #[path = "shared/cancel.rs"]
 mod cancel;
 #[path = "shared/children.rs"]

@@ -18,6 +18,8 @@ use crate::error::{migration, unavailable};
 pub(crate) type Db = sqlx::Sqlite;
 /// The statement that begins a write transaction.
 pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
+/// Whether a text may hold several statements.
+pub(crate) const SEVERAL: bool = true;
 /// Names the index of held rows: left alone, SQLite prefers that of states, and walks over every queued row.
 pub(crate) const BY_HELD: &str = "INDEXED BY tasks_held";
 /// Names the index of deadlines: left alone, SQLite looks through every task that has not ended, in the leader's transaction.
@@ -65,6 +67,8 @@ mod blob_port;
 mod blob_sweep;
 #[path = "shared/blobs.rs"]
 mod blobs;
+#[path = "shared/bounds.rs"]
+mod bounds;
 #[path = "shared/cancel.rs"]
 mod cancel;
 #[path = "sqlite/checkpoint.rs"]

@@ -74,6 +74,21 @@ async fn what_is_no_database_is_told_apart() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A lone task's statements bring `BEGIN` and `COMMIT` along: one that fails in between leaves neither rows nor a transaction that is open.
+#[tokio::test]
+async fn a_statement_that_fails_takes_its_transaction_with_it() -> anyhow::Result<()> {
+    let world = fresh().await?;
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON tasks BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    sqlx::query(refuse).execute(&mut raw(&world).await?).await?;
+    let refused = world.submit(task()?).await.err();
+    assert!(refused.is_some_and(|error| format!("{error:#}").contains("refused")));
+    assert_eq!(rows(&world, "tasks").await?, 0);
+    sqlx::query("DROP TRIGGER refuse").execute(&mut raw(&world).await?).await?;
+    world.submit(task()?).await?;
+    assert_eq!(rows(&world, "tasks").await?, 1);
+    Ok(())
+}
+
 async fn rows(world: &World, table: &str) -> anyhow::Result<i64> {
     let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
     Ok(sqlx::query_scalar(sql).fetch_one(&mut raw(world).await?).await?)

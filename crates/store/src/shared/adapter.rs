@@ -22,10 +22,11 @@ use tasklane_domain::{
     Payload, QueueName, Report, ScheduleName, TaskId, Term, Timestamp, WebhookName, WorkOrder,
 };
 
+use super::bounds::Bounds;
 use super::{
-    BEGIN, Db, WriteConnection, admit, assets, audit, blob_port, blob_sweep, cancel, flow, history, kv, leader,
-    modules, namespaces, operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets,
-    settle, submit, tokens, webhook_port, webhooks,
+    Db, WriteConnection, admit, assets, audit, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules,
+    namespaces, operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit,
+    tokens, webhook_port, webhooks,
 };
 use crate::commits::Commits;
 use crate::error::corrupt;
@@ -67,9 +68,9 @@ impl Backend for WriteConnection {
 }
 
 async fn transaction(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, sqlx::Error> {
-    sqlx::query::<Db>(BEGIN).execute(&mut *conn).await?;
-    let answers = apply(conn, ops).await.map_err(driver_error)?;
-    sqlx::query::<Db>("COMMIT").execute(&mut *conn).await?;
+    let mut bounds = Bounds::new(ops.iter().all(|op| matches!(op, Op::Submit(_))));
+    let answers = apply(conn, &mut bounds, ops).await.map_err(driver_error)?;
+    bounds.commit(conn).await.map_err(driver_error)?;
     Ok(answers)
 }
 
@@ -95,15 +96,16 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// All submits first and together, then all settles together, then the rest in order.
-async fn apply(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, StoreError> {
+async fn apply(conn: &mut Conn, bounds: &mut Bounds, ops: &[Op]) -> Result<Vec<Answered>, StoreError> {
     let submits: Vec<&[NewTask]> =
         ops.iter().filter_map(|op| if let Op::Submit(tasks) = op { Some(tasks.as_slice()) } else { None }).collect();
-    let mut submitted = submit::submit(conn, &submits).await?.into_iter();
+    let mut submitted = submit::submit(conn, bounds, &submits).await?.into_iter();
     let reports: Vec<settle::Asked<'_>> = ops
         .iter()
         .filter_map(|op| if let Op::Settle(all, now) = op { Some((all.as_slice(), *now)) } else { None })
         .collect();
-    let settle::Settled { answers, quiet } = settle::settle(conn, &reports).await?;
+    let settle::Settled { answers, quiet } = settle::settle(conn, bounds, &reports).await?;
+    bounds.begin(conn).await?;
     let mut settled = answers.into_iter();
     let mut answers = Vec::with_capacity(ops.len());
     for op in ops {

@@ -2,6 +2,7 @@
 //!
 //! Called where tasks become queued (submit, due, unblock, hand-back) and where they end. The admission itself is in `admit`.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tasklane_domain::error::StoreError;
@@ -10,6 +11,7 @@ use tasklane_domain::query::QueueDepth;
 use tasklane_domain::{ModuleName, NewTask, QueueName, StateKind, TaskId, Timestamp};
 
 use super::Db;
+use super::bounds::{Bounds, beginning};
 use super::dependence::shifted;
 use super::row::{DbRow, get, id_bytes, json, parsed, time, to_json};
 use super::values::{list, pieces};
@@ -24,15 +26,31 @@ const QUEUE: &str = "queue";
 const MODULE: &str = "module";
 const NAMESPACE: &str = "namespace";
 
+const RULES: &str =
+    "SELECT kind, name, rule FROM flow_rules UNION ALL SELECT 'namespace', name, quotas FROM namespaces";
+
+static RULES_AT_BEGIN: LazyLock<Arc<str>> = LazyLock::new(|| beginning(RULES).into());
+
 /// Every rule; read once in each transaction that needs them.
 pub(super) async fn rules<'e, E>(executor: E) -> Result<FlowRules, StoreError>
 where
     E: sqlx::Executor<'e, Database = Db>,
 {
-    let sql = "SELECT kind, name, rule FROM flow_rules UNION ALL SELECT 'namespace', name, quotas FROM namespaces";
-    let rows = sqlx::query::<Db>(sql).fetch_all(executor).await;
+    rules_of(&sqlx::query::<Db>(RULES).fetch_all(executor).await.map_err(unavailable)?)
+}
+
+/// The same, in a transaction that may not have begun.
+pub(super) async fn rules_at_begin(conn: &mut Conn, bounds: &mut Bounds) -> Result<FlowRules, StoreError> {
+    if !bounds.is_to_begin(conn).await? {
+        return rules(conn).await;
+    }
+    let sql = sqlx::AssertSqlSafe(RULES_AT_BEGIN.clone());
+    rules_of(&sqlx::query::<Db>(sql).fetch_all(conn).await.map_err(unavailable)?)
+}
+
+fn rules_of(rows: &[DbRow]) -> Result<FlowRules, StoreError> {
     let mut rules = FlowRules::default();
-    for row in &rows.map_err(unavailable)? {
+    for row in rows {
         match get::<&str>(row, "kind")? {
             QUEUE => drop(rules.queues.insert(parsed(row, "name")?, json(row, "rule")?.unwrap_or_default())),
             MODULE => drop(rules.modules.insert(parsed(row, "name")?, json(row, "rule")?.unwrap_or_default())),

@@ -3,11 +3,15 @@
 //! Called by `submit`. Most tasks of a transaction come from a few batches or callers, and differ in their ids, payloads and times only:
 //! what is bound, sent and copied for each of them is that.
 
+use std::sync::Arc;
+
+use sqlx::AssertSqlSafe;
 use tasklane_domain::error::StoreError;
 use tasklane_domain::task::NewTask;
 use tasklane_domain::{Attempt, DeliveryId, StateKind};
 
 use super::Db;
+use super::bounds::{Bounds, committing};
 use super::row::id_bytes;
 use super::rows::{self, Texts};
 use super::spec::spec_of;
@@ -50,6 +54,9 @@ enum Way {
 static PUBLISHED: Texts = Texts::new();
 static HELD: Texts = Texts::new();
 static WAITING: Texts = Texts::new();
+static PUBLISHED_AND_COMMITTED: Texts = Texts::new();
+static HELD_AND_COMMITTED: Texts = Texts::new();
+static WAITING_AND_COMMITTED: Texts = Texts::new();
 
 impl Way {
     fn of(one: &Fresh<'_>) -> Self {
@@ -60,12 +67,16 @@ impl Way {
         }
     }
 
-    const fn texts(self) -> &'static Texts {
-        match self {
-            Self::Published => &PUBLISHED,
-            Self::Held => &HELD,
-            Self::Waiting => &WAITING,
-        }
+    fn text(self, rows: usize, commits: bool) -> AssertSqlSafe<Arc<str>> {
+        let texts = match (self, commits) {
+            (Self::Published, false) => &PUBLISHED,
+            (Self::Held, false) => &HELD,
+            (Self::Waiting, false) => &WAITING,
+            (Self::Published, true) => &PUBLISHED_AND_COMMITTED,
+            (Self::Held, true) => &HELD_AND_COMMITTED,
+            (Self::Waiting, true) => &WAITING_AND_COMMITTED,
+        };
+        texts.of(rows, |rows| if commits { committing(&self.sql(rows)) } else { self.sql(rows) })
     }
 
     fn sql(self, rows: usize) -> String {
@@ -97,8 +108,19 @@ impl Way {
 pub(super) async fn insert(conn: &mut Conn, all: &[&Fresh<'_>]) -> Result<(), StoreError> {
     for group in groups(all) {
         for piece in rows::pieces(&group) {
-            insert_alike(conn, piece).await?;
+            insert_alike(conn, piece, false).await?;
         }
+    }
+    Ok(())
+}
+
+/// The same, where no other rows are to be written: what takes one statement is committed by it, if nothing else is in the transaction.
+pub(super) async fn insert_alone(conn: &mut Conn, bounds: &mut Bounds, all: &[&Fresh<'_>]) -> Result<(), StoreError> {
+    let groups = groups(all);
+    let pieces: Vec<&[&Fresh<'_>]> = groups.iter().flat_map(|group| rows::pieces(group)).collect();
+    let commits = pieces.len() == 1 && bounds.is_to_commit();
+    for piece in pieces {
+        insert_alike(conn, piece, commits).await?;
     }
     Ok(())
 }
@@ -144,11 +166,11 @@ fn same_spec(one: &Fresh<'_>, other: &Fresh<'_>) -> bool {
         && a.alias == b.alias
 }
 
-async fn insert_alike(conn: &mut Conn, piece: &[&Fresh<'_>]) -> Result<(), StoreError> {
+async fn insert_alike(conn: &mut Conn, piece: &[&Fresh<'_>], commits: bool) -> Result<(), StoreError> {
     let Some(first) = piece.first() else { return Ok(()) };
     let way = Way::of(first);
     let task = first.task;
-    let query = sqlx::query::<Db>(way.texts().of(piece.len(), |rows| way.sql(rows)));
+    let query = sqlx::query::<Db>(way.text(piece.len(), commits));
     rows::bind(query, own(first, piece)?)
         .bind(task.module.name.as_str().to_owned())
         .bind(task.module.version.to_string())

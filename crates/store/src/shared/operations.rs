@@ -8,6 +8,7 @@ use tasklane_domain::replay::{self, Changes};
 use tasklane_domain::retention::Kind;
 use tasklane_domain::{NewTask, OperationId, StateKind, TaskId, Timestamp};
 
+use super::bounds::Bounds;
 use super::cancel::cancel_all;
 use super::dependence::release;
 use super::filter::{Bound, Filtered};
@@ -207,7 +208,7 @@ async fn retry_batch(
     // Each by itself: what one waits for may have been removed, which is no reason to leave out the others.
     let submits: Vec<&[NewTask]> = tasks.chunks(1).collect();
     let mut done = 0;
-    for (task, answer) in tasks.iter().zip(submit::submit(conn, &submits).await?) {
+    for (task, answer) in tasks.iter().zip(submit::submit(conn, &mut Bounds::inside(), &submits).await?) {
         let Ok(mut answer) = answer else { continue };
         done += 1;
         step.settled.append(&mut answer.settled);

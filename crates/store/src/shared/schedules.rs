@@ -7,6 +7,7 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::schedule::{Activity, FIRINGS_KEPT, Fire, Fired, Firing, Passed, Rules, SCHEDULES_MAX, Schedule};
 use tasklane_domain::{NewTask, ScheduleName, TaskId, Timestamp};
 
+use super::bounds::Bounds;
 use super::cancel::cancel_all;
 use super::dependence::release;
 use super::row::{self, DbRow, get, id_bytes, json, parsed, required_time, task_id, time, to_json};
@@ -172,7 +173,7 @@ pub(super) async fn fire(conn: &mut Conn, fire: &Fire, now: Timestamp) -> Result
     }
     let tasks = remember(conn, fire).await?;
     let mut fired = Fired { moved: true, count: tasks.len(), ready: Vec::new(), settled: Vec::new() };
-    for answer in submit::submit(conn, &[&tasks]).await? {
+    for answer in submit::submit(conn, &mut Bounds::inside(), &[&tasks]).await? {
         fired.ready.extend(answer?.ready(tasks.iter().filter_map(NewTask::order)));
     }
     if let Some(previous) = fire.cancel.filter(|_| !tasks.is_empty()) {

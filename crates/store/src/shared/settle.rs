@@ -14,6 +14,7 @@ use tasklane_domain::{
     HostId, ModuleName, Outcome, OutcomeKind, Priority, QueueName, Report, StateKind, TaskId, Timestamp,
 };
 
+use super::bounds::{Bounds, beginning};
 use super::dependence::{End, release};
 use super::ending::Ending;
 use super::row::{
@@ -64,12 +65,13 @@ pub(super) struct Settled {
 }
 
 /// Settles the reports of all operations of one transaction. What becomes of tasks that waited for those that ended is in the last answer.
-pub(super) async fn settle(conn: &mut Conn, all: &[Asked<'_>]) -> Result<Settled, StoreError> {
+pub(super) async fn settle(conn: &mut Conn, bounds: &mut Bounds, all: &[Asked<'_>]) -> Result<Settled, StoreError> {
     let Some((_, now)) = all.last() else { return Ok(Settled { answers: Vec::new(), quiet: true }) };
     let mut answers: Vec<SettleAnswer> = all.iter().map(|_| SettleAnswer::default()).collect();
     let mut after = After::default();
     let (happy, mut others) = split(all);
-    others.extend(settle_ok(conn, &happy, &mut answers, &mut after).await?);
+    others.extend(settle_ok(conn, bounds, &happy, &mut answers, &mut after).await?);
+    bounds.begin(conn).await?;
     let quiet = others.is_empty() && after.ends.is_empty() && !after.watched;
     if !others.is_empty() {
         let mut known = load(conn, &others).await?;
@@ -145,17 +147,24 @@ pub(super) fn ok_sql(count: usize) -> String {
 }
 
 static OK: Texts = Texts::new();
+static OK_AT_BEGIN: Texts = Texts::new();
 
 /// Returns the reports that did not find their rows as expected.
 async fn settle_ok<'a>(
     conn: &mut Conn,
+    bounds: &mut Bounds,
     happy: &[Happy<'a>],
     answers: &mut [SettleAnswer],
     after: &mut After,
 ) -> Result<Vec<Numbered<'a>>, StoreError> {
     let (mut missed, mut names) = (Vec::new(), Names(None));
     for piece in rows::pieces(happy) {
-        let query = sqlx::query::<Db>(OK.of(piece.len(), ok_sql));
+        let text = if bounds.is_to_begin(conn).await? {
+            OK_AT_BEGIN.of(piece.len(), |count| beginning(&ok_sql(count)))
+        } else {
+            OK.of(piece.len(), ok_sql)
+        };
+        let query = sqlx::query::<Db>(text);
         let query = rows::bind(query, ok_columns(piece)?);
         let rows = query.fetch_all(&mut *conn).await.map_err(unavailable)?;
         let mut found = vec![false; piece.len()];

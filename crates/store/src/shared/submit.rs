@@ -10,6 +10,7 @@ use tasklane_domain::flow::{FlowRules, Line};
 use tasklane_domain::task::{Idempotency, NewTask, SubmitAnswer, Submitted};
 use tasklane_domain::{Attempt, BlobDigest, DeliveryId, StateKind, TaskId, Timestamp};
 
+use super::bounds::Bounds;
 use super::dependence::{self, Released};
 use super::namespaces::{Rooms, check_module};
 use super::row::{get, id_bytes, state_text, task_id};
@@ -62,12 +63,13 @@ struct Gathered<'a> {
 /// The answers to each submit of one transaction; a refusal fails its own submit and leaves the others.
 pub(super) async fn submit(
     conn: &mut Conn,
+    bounds: &mut Bounds,
     submits: &[&[NewTask]],
 ) -> Result<Vec<Result<SubmitAnswer, StoreError>>, StoreError> {
     if submits.is_empty() {
         return Ok(Vec::new());
     }
-    let rules = flow::rules(&mut *conn).await?;
+    let rules = flow::rules_at_begin(conn, bounds).await?;
     let rooms = Rooms::look(conn, &rules, submits.iter().flat_map(|tasks| tasks.iter())).await?;
     let mut all = Gathered { rules, rooms, ..Gathered::default() };
     let mut answers = Vec::with_capacity(submits.len());
@@ -81,7 +83,7 @@ pub(super) async fn submit(
         };
         answers.push(answer.map(|tasks| SubmitAnswer { tasks, ..SubmitAnswer::default() }));
     }
-    insert_all(conn, &all).await?;
+    insert_all(conn, bounds, &all).await?;
     tell_held(&mut answers, &all);
     let released = dependence::begin(conn, &all.fresh).await?;
     share(&mut answers, released);
@@ -285,14 +287,22 @@ async fn execute(conn: &mut Conn, sql: &'static str) -> Result<(), StoreError> {
     sqlx::query::<Db>(sql).execute(conn).await.map(drop).map_err(unavailable)
 }
 
-async fn insert_all(conn: &mut Conn, all: &Gathered<'_>) -> Result<(), StoreError> {
+async fn insert_all(conn: &mut Conn, bounds: &mut Bounds, all: &Gathered<'_>) -> Result<(), StoreError> {
     let (plain, special): (Vec<&Fresh<'_>>, Vec<&Fresh<'_>>) =
         all.fresh.iter().partition(|one| is_plain(one, &all.followed));
+    let tasks: Vec<&NewTask> = all.fresh.iter().map(|one| one.task).collect();
+    if special.is_empty() && !tasks.iter().any(|task| has_more_rows(task)) {
+        return insert::insert_alone(conn, bounds, &plain).await;
+    }
     insert::insert(conn, &plain).await?;
     insert_special(conn, &special, &all.followed).await?;
-    let tasks: Vec<&NewTask> = all.fresh.iter().map(|one| one.task).collect();
     insert_labels(conn, &tasks).await?;
     insert_batches(conn, &tasks).await
+}
+
+/// Whether it has rows in other tables.
+fn has_more_rows(task: &NewTask) -> bool {
+    !task.labels.is_empty() || task.lineage.batch.is_some()
 }
 
 /// Whether the further columns have nothing to say: most tasks, and the fast path.
