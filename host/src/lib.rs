@@ -31,6 +31,7 @@ mod run;
 mod sandbox;
 mod settings;
 mod spool;
+mod ticks;
 mod trace;
 mod upload;
 mod voices;

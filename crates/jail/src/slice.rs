@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// For threads that answer: they run for microseconds, and wake often. 0.3 ms; the kernel's own choice is about 3 ms.
 pub const ANSWERS: Duration = Duration::from_micros(300);
+/// For threads that do nothing but wake, so that the kernel looks who should have their processor. 0.1 ms is the shortest that it takes.
+pub const LOOKS: Duration = Duration::from_micros(100);
 /// For threads that compute for as long as they may. 100 ms is the longest that the kernel takes.
 pub const COMPUTES: Duration = Duration::from_millis(100);
 

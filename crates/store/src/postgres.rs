@@ -62,6 +62,8 @@ mod blobs;
 mod bounds;
 #[path = "shared/cancel.rs"]
 mod cancel;
+#[path = "shared/changes.rs"]
+mod changes;
 #[path = "shared/children.rs"]
 mod children;
 #[path = "shared/dependence.rs"]
@@ -76,6 +78,8 @@ mod flow;
 mod history;
 #[path = "shared/insert.rs"]
 mod insert;
+#[path = "shared/judged.rs"]
+mod judged;
 #[path = "shared/kv.rs"]
 mod kv;
 #[path = "shared/kv_port.rs"]

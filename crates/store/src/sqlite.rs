@@ -71,6 +71,8 @@ mod blobs;
 mod bounds;
 #[path = "shared/cancel.rs"]
 mod cancel;
+#[path = "shared/changes.rs"]
+mod changes;
 #[path = "sqlite/checkpoint.rs"]
 mod checkpoint;
 #[path = "shared/children.rs"]
@@ -87,6 +89,8 @@ mod flow;
 mod history;
 #[path = "shared/insert.rs"]
 mod insert;
+#[path = "shared/judged.rs"]
+mod judged;
 #[path = "shared/kv.rs"]
 mod kv;
 #[path = "shared/kv_port.rs"]
@@ -262,11 +266,11 @@ mod tests {
     async fn reports_find_their_rows_by_id() -> Tested {
         let dir = tempfile::tempdir()?;
         let mut connection = empty(&dir).await?;
-        for count in values::SIZES {
-            let plan = plan(&mut connection, &settle::ok_sql(count)).await?;
+        for sql in values::SIZES.iter().flat_map(|count| [settle::ok_sql(*count), changes::write_sql(*count)]) {
+            let plan = plan(&mut connection, &sql).await?;
             let by_id = |step: &String| step == "SEARCH tasks USING INDEX sqlite_autoindex_tasks_1 (id=?)";
-            assert!(plan.iter().any(by_id), "{count} rows: {plan:?}");
-            assert!(!plan.iter().any(|step| step.contains("AUTOMATIC")), "{count} rows: {plan:?}");
+            assert!(plan.iter().any(by_id), "{sql}: {plan:?}");
+            assert!(!plan.iter().any(|step| step.contains("AUTOMATIC")), "{sql}: {plan:?}");
         }
         Ok(())
     }

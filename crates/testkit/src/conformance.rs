@@ -11,6 +11,7 @@ pub mod dependence;
 pub mod durability;
 pub mod flow;
 pub mod history;
+pub mod judged;
 pub mod kv;
 pub mod leader;
 pub mod life;
@@ -64,6 +65,9 @@ macro_rules! store_conformance {
             settle::a_cancel_ends_any_task_that_has_not_ended,
             settle::an_unknown_task_is_not_cancelled,
             settle::of_a_cancel_and_an_end_one_wins,
+            judged::failures_of_any_number_are_tried_again,
+            judged::different_reports_of_many_tasks_stay_apart,
+            judged::all_reports_of_a_task_may_come_at_once,
             leader::terms_rise_and_a_lease_opens_one,
             leader::a_wiped_lease_store_still_gives_a_higher_term,
             leader::a_former_leader_is_refused,

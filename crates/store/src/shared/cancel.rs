@@ -7,8 +7,7 @@ use tasklane_domain::{Outcome, OutcomeKind, StateKind, TaskId, Timestamp, Usage}
 
 use super::dependence::{End, release, shifted};
 use super::ending::Ending;
-use super::row::{DbRow, get, id_bytes, named, parsed, task_id, to_json};
-use super::settle::state_of;
+use super::row::{DbRow, get, id_bytes, named, parsed, state, task_id, to_json};
 use super::values::pieces;
 use super::{Db, LOCK_ROWS, NO_INDEX, flow, news};
 use crate::error::unavailable;
@@ -77,7 +76,7 @@ pub(super) async fn reschedule(
     due: Timestamp,
 ) -> Result<Result<(), StoreError>, StoreError> {
     let Some(row) = row_of(conn, id).await? else { return Ok(Err(StoreError::TaskNotFound(id))) };
-    let state = named(&row, state_of(&row))?;
+    let state = named(&row, state(&row))?;
     if let Err(why) = state.apply(TaskEvent::Rescheduled { due }, due) {
         return Ok(Err(StoreError::NotAllowed { id, why }));
     }

@@ -94,7 +94,7 @@ impl Way {
             "WITH v (id, payload, created_at, due_at, deadline, spec) AS ({}) \
              INSERT INTO tasks (id, payload, created_at, due_at, deadline, queued_at, published_at, attempt, delivery, {}) \
              SELECT v.id, v.payload, v.created_at, v.due_at, v.deadline, {queued_at}, {published_at}, {}, {}, {} FROM v \
-             WHERE TRUE ON CONFLICT (id) DO NOTHING",
+             WHERE v.id IS NOT NULL ON CONFLICT (id) DO NOTHING",
             rows::table(&KINDS, rows),
             names.join(", "),
             Attempt::FIRST.get(),

@@ -9,7 +9,7 @@ use tasklane_domain::log::LogCapture;
 use tasklane_domain::task::{Lineage, Parent, Task};
 use tasklane_domain::{
     Attempt, BatchId, BlobDigest, BlobRef, DeliveryId, HostId, ModuleDigest, ModuleRef, Payload, PayloadKind, Priority,
-    StateKind, TaskId, Timestamp, WorkOrder,
+    StateKind, TaskId, TaskState, Timestamp, WorkOrder,
 };
 
 use super::Db;
@@ -114,6 +114,25 @@ pub(super) fn attempt(row: &DbRow) -> Result<Attempt, StoreError> {
 pub(super) fn delivery(row: &DbRow) -> Result<DeliveryId, StoreError> {
     let raw = u32::try_from(get::<i64>(row, "delivery")?).map_err(|why| corrupt("delivery", why))?;
     Ok(DeliveryId::from_raw(raw))
+}
+
+/// The whole state of a row.
+pub(super) fn state(row: &DbRow) -> Result<TaskState, StoreError> {
+    let attempt = attempt(row)?;
+    let due = || time(row, "due_at")?.ok_or_else(|| corrupt("due_at", "missing"));
+    Ok(match parsed(row, "state")? {
+        StateKind::Scheduled => TaskState::Scheduled { due: due()? },
+        StateKind::Blocked => TaskState::Blocked,
+        StateKind::Queued => TaskState::Queued { attempt },
+        StateKind::Running => {
+            TaskState::Running { attempt, host: host(row)?.ok_or_else(|| corrupt("host", "missing"))? }
+        }
+        StateKind::Retrying => TaskState::Retrying { attempt, due: due()? },
+        StateKind::Succeeded => TaskState::Succeeded,
+        StateKind::Failed => TaskState::Failed,
+        StateKind::Cancelled => TaskState::Cancelled,
+        StateKind::Expired => TaskState::Expired,
+    })
 }
 
 fn module(row: &DbRow) -> Result<ModuleRef, StoreError> {

@@ -10,7 +10,7 @@ pub(super) enum Column {
 }
 
 /// Rows in one statement; a rest is split over the smaller sizes.
-pub(super) const SIZES: [usize; 4] = [250, 50, 8, 1];
+pub(super) const SIZES: [usize; 6] = [250, 100, 50, 16, 4, 1];
 
 /// Splits rows into pieces of the fixed sizes.
 pub(super) fn pieces<T>(mut rows: &[T]) -> Vec<&[T]> {
