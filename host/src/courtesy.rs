@@ -83,12 +83,14 @@ pub(crate) struct Courtesy {
 }
 
 impl Courtesy {
+    /// For a host with so many threads for guests of each level.
+    ///
     /// # Errors
-    /// When its threads cannot be started.
-    pub(crate) fn new() -> io::Result<Arc<Self>> {
+    /// When its own threads cannot be started.
+    pub(crate) fn new(guest_threads: usize) -> io::Result<Arc<Self>> {
         let now = Now { base: Instant::now(), until_us: AtomicU64::new(0), polls: AtomicUsize::new(0) };
         let now = Arc::new(now);
-        Ok(Arc::new(Self { ticks: Ticks::start(now.clone())?, now }))
+        Ok(Arc::new(Self { ticks: Ticks::start(now.clone(), guest_threads)?, now }))
     }
 
     /// An urgent delivery is there.
@@ -176,7 +178,7 @@ mod tests {
 
     #[test]
     fn long_polls_let_go_while_urgent_tasks_come() {
-        let courtesy = Courtesy::new().unwrap();
+        let courtesy = Courtesy::new(1).unwrap();
         assert!(!courtesy.now.is_urgent());
         courtesy.now.until_us.store(u64::MAX, Ordering::Relaxed);
         assert!(sleeps_of_a_poll(LONG_POLL, Some(&courtesy)) > 0);
@@ -184,7 +186,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_long_for_the_next_urgent_task() {
-        let courtesy = Courtesy::new().unwrap();
+        let courtesy = Courtesy::new(1).unwrap();
         let now = &courtesy.now;
         courtesy.urgent_came();
         let until = now.until_us.load(Ordering::Relaxed);
@@ -197,7 +199,7 @@ mod tests {
 
     #[test]
     fn there_is_a_reason_to_look_while_both_urgent_tasks_and_guests_are_there() {
-        let courtesy = Courtesy::new().unwrap();
+        let courtesy = Courtesy::new(1).unwrap();
         let under_way = courtesy.poll_begins();
         assert!(!courtesy.now.is_there(), "nothing is urgent");
         courtesy.now.until_us.store(u64::MAX, Ordering::Relaxed);

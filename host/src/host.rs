@@ -181,7 +181,7 @@ impl Host {
         let modules = Modules::new(&engines, ports.modules.clone(), caches, settings.modules_max, metrics.clone())
             .map_err(failed)?;
         let guests = GuestThreads::start(settings.guest_threads).map_err(HostError::Threads)?;
-        let courtesy = Courtesy::new().map_err(HostError::Threads)?;
+        let courtesy = Courtesy::new(settings.guest_threads).map_err(HostError::Threads)?;
         let (urgent_guests, long_guests) = (guests.urgent.handle().clone(), guests.long.handle().clone());
         let board = Board::new(settings.slots, settings.urgent_slots());
         let blobs = Blobs::new(id, ports.payloads.clone(), ports.results.clone(), settings.blob_memory_bytes);

@@ -22,8 +22,6 @@ const INTERVAL: Duration = Duration::from_micros(100);
 const SLACK_NS: Option<NonZeroU64> = NonZeroU64::new(1);
 /// Looks in a row for which there was no reason, after which there are none.
 const IDLE_LOOKS: u32 = 50;
-/// Processors that are looked at.
-const PROCESSORS_MAX: usize = 64;
 
 /// Why the kernel should look.
 pub(crate) trait Reason: Send + Sync + 'static {
@@ -45,15 +43,15 @@ pub(crate) struct Ticks<R> {
 }
 
 impl<R: Reason> Ticks<R> {
-    /// Starts one for each processor that this process may use.
+    /// Starts one for each processor that this process may use; none if those are more than `guest_threads`. Guests leave some free then, or this
+    /// process may have less of their time than all of it (a quota, which the default of `guest_threads` knows), and looking at each would cost too much.
     ///
     /// # Errors
     /// When a thread cannot be started.
-    pub(crate) fn start(reason: Arc<R>) -> io::Result<Self> {
+    pub(crate) fn start(reason: Arc<R>, guest_threads: usize) -> io::Result<Self> {
         let shared = Arc::new(Shared { reason, is_resting: AtomicBool::new(true), is_over: AtomicBool::new(false) });
-        let allowed = sched_getaffinity(None)?;
         let mut ticks = Self { shared, threads: Vec::new() };
-        for processor in (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)).take(PROCESSORS_MAX) {
+        for processor in processors(guest_threads)? {
             let shared = ticks.shared.clone();
             let thread = thread::Builder::new().name("tick".to_owned()).spawn(move || shared.run(processor))?;
             ticks.threads.push(thread.thread().clone());
@@ -97,6 +95,13 @@ impl<R: Reason> Shared<R> {
             thread::sleep(INTERVAL);
         }
     }
+}
+
+/// Those to look at.
+fn processors(guest_threads: usize) -> io::Result<Vec<usize>> {
+    let allowed = sched_getaffinity(None)?;
+    let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)).collect();
+    Ok(if all.len() <= guest_threads { all } else { Vec::new() })
 }
 
 fn stay_on(processor: usize) -> io::Result<()> {
@@ -147,7 +152,7 @@ mod tests {
     #[test]
     fn they_look_while_there_is_a_reason_and_then_rest() {
         let reason = Arc::new(Counted { is_there: true.into(), ..Counted::default() });
-        let ticks = Ticks::start(reason.clone()).unwrap();
+        let ticks = Ticks::start(reason.clone(), usize::MAX).unwrap();
         let looked = |times: u32| reason.times.load(Ordering::Relaxed) >= times;
         until("they do not look", || {
             ticks.wake();
@@ -163,8 +168,16 @@ mod tests {
     }
 
     #[test]
+    fn processors_that_guests_cannot_fill_are_left_alone() {
+        let all = processors(usize::MAX).unwrap();
+        assert!(!all.is_empty());
+        assert_eq!(processors(all.len()).unwrap(), all);
+        assert!(processors(all.len() - 1).unwrap().is_empty());
+    }
+
+    #[test]
     fn they_end_with_who_has_them() {
-        let ticks = Ticks::start(Arc::new(Counted::default())).unwrap();
+        let ticks = Ticks::start(Arc::new(Counted::default()), usize::MAX).unwrap();
         let shared = Arc::downgrade(&ticks.shared);
         drop(ticks);
         until("a thread goes on", || shared.strong_count() == 0);
