@@ -4,7 +4,7 @@
 //! that is: Linux's scheduler (EEVDF, since 6.6) leaves it to who has had less, and looks again only when another thread wakes there or
 //! when its own tick comes, after 4 ms where there are 250 a second. So who answers for an urgent task waited for milliseconds behind guests with
 //! a tenth of its rights (docs/performance.md). One thread for each processor wakes and sleeps here, and at each of its wake-ups the kernel looks.
-//! It orders nobody, takes some 3 % of the processors meanwhile, and nothing where nothing is urgent or no guest computes.
+//! It orders nobody, takes a few hundredths of the processors meanwhile, and nothing where nothing is urgent or no guest computes.
 
 use std::io;
 use std::num::NonZeroU64;
