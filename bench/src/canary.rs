@@ -7,7 +7,7 @@
 use anyhow::Context;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tasklane_tests::canary::{self, canaries, canary, percentile};
+use tasklane_tests::canary::{self, canaries, canary, percentile, times};
 use tasklane_tests::hostile::{self, Hostile, Stage};
 use tasklane_tests::{Client, Cluster, ClusterSettings, wait_for};
 use tokio_util::sync::CancellationToken;
@@ -105,7 +105,7 @@ fn note([p50, p99]: &mut [Vec<f64>; 2], times: &[std::time::Duration]) {
 async fn alone(client: &Client) -> anyhow::Result<Vec<std::time::Duration>> {
     let mut times = Vec::with_capacity(CALM);
     for _ in 0..CALM {
-        times.push(canary(client).await?);
+        times.push(canary(client).await?.took);
     }
     Ok(times)
 }
@@ -119,7 +119,7 @@ async fn timed(
     let timed = tokio::spawn(canaries(client.clone(), ended.clone()));
     meanwhile.await?;
     ended.cancel();
-    timed.await?
+    Ok(times(&timed.await??))
 }
 
 async fn one_after_the_other(client: &Client, all: &[Hostile]) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@
 //! The canary is one urgent no-op task after the other, from submit to outcome: alone before, then from the first due time until all have
 //! ended.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -12,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tasklane_domain::{Clock, SystemClock, Timestamp};
 
-use tasklane_tests::canary;
+use tasklane_tests::canary::{self, Canary, STAGES};
 use tokio_util::sync::CancellationToken;
 
 use crate::line::{Bar, Line, Report};
@@ -58,11 +59,33 @@ pub(crate) struct Lateness {
     p99: f64,
     max: f64,
     /// Milliseconds of the canaries alone, and meanwhile.
-    canary_alone_p99: f64,
-    canary_meanwhile_p99: f64,
-    canaries: usize,
+    canary_alone: Canaries,
+    canary_meanwhile: Canaries,
     /// From the first due time to the end of the last task, in seconds.
     drained_s: f64,
+}
+
+/// Milliseconds of canaries at p99.
+#[derive(Debug, Serialize)]
+struct Canaries {
+    count: usize,
+    p99: f64,
+    /// Of each of its parts, by itself.
+    stages_p99: BTreeMap<&'static str, f64>,
+}
+
+impl Canaries {
+    fn of(all: &[Canary]) -> Self {
+        let p99 = |of: &dyn Fn(&Canary) -> Duration| {
+            percentile(&all.iter().map(|canary| of(canary).as_secs_f64() * 1_000.0).collect::<Vec<_>>(), 99)
+        };
+        let stages = STAGES.into_iter().enumerate();
+        Self {
+            count: all.len(),
+            p99: p99(&|canary| canary.took),
+            stages_p99: stages.map(|(at, stage)| (stage, p99(&|canary| canary.stages[at]))).collect(),
+        }
+    }
 }
 
 async fn submit_all(server: &Server, body: &Value, count: usize) -> anyhow::Result<Vec<String>> {
@@ -100,20 +123,19 @@ async fn lateness(server: &Server, count: usize, lead: Duration) -> anyhow::Resu
         p50: of(50),
         p99: of(99),
         max: of(100),
-        canary_alone_p99: percentile(&alone, 99),
-        canary_meanwhile_p99: percentile(&meanwhile, 99),
-        canaries: meanwhile.len(),
+        canary_alone: Canaries::of(&alone),
+        canary_meanwhile: Canaries::of(&meanwhile),
         drained_s,
     })
 }
 
-/// Milliseconds of canaries, one after the other, while something else goes on.
-async fn canaries_for(server: &Server, meanwhile: impl Future<Output = ()>) -> anyhow::Result<Vec<f64>> {
+/// Canaries, one after the other, while something else goes on.
+async fn canaries_for(server: &Server, meanwhile: impl Future<Output = ()>) -> anyhow::Result<Vec<Canary>> {
     let over = CancellationToken::new();
     let running = tokio::spawn(canary::canaries(server.client.clone(), over.clone()));
     meanwhile.await;
     over.cancel();
-    Ok(running.await??.iter().map(|took| took.as_secs_f64() * 1_000.0).collect())
+    running.await?
 }
 
 /// Waits for the end of so many tasks, canaries not counted: those that are due are counted by their state.
@@ -174,8 +196,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
         Line::new(format!("{count} due in one second, queued late by, p99"), late.p99, "ms")
             .wanted(Bar::AtMost(4_000.0)),
         Line::new("all of them ended after", late.drained_s, "s"),
-        Line::new("a canary's p99 meanwhile", late.canary_meanwhile_p99, "ms")
-            .beside("alone", late.canary_alone_p99)
+        Line::new("a canary's p99 meanwhile", late.canary_meanwhile.p99, "ms")
+            .beside("alone", late.canary_alone.p99)
             .wanted(Bar::RatioAtMost(2.0)),
     ];
     if options.waiting > 0 {

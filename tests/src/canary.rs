@@ -4,8 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
-use serde_json::json;
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+use tasklane_domain::{Clock, SystemClock, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Client, guest};
@@ -22,28 +23,55 @@ pub async fn deploy(client: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What one canary's time went into, all by the clock of this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Canary {
+    /// From submit to its answer.
+    pub took: Duration,
+    /// Its parts, in the order of [`STAGES`].
+    pub stages: [Duration; 4],
+}
+
+/// What the parts are: until the API has the request; until the guest begins, with the commit and the way through JetStream; until it ends;
+/// until the answer is here, with the report's way and its commit.
+pub const STAGES: [&str; 4] = ["accepted", "started", "ended", "answered"];
+
 /// One urgent task of a harmless module, from submit to its end: it does not wait behind the crowd, but has to share the host with it.
 ///
 /// # Errors
 /// When it does not succeed within a minute.
-pub async fn canary(client: &Client) -> anyhow::Result<Duration> {
+pub async fn canary(client: &Client) -> anyhow::Result<Canary> {
     let task = json!({"module": format!("{NAME}@1.0.0"), "priority": 10, "payload": {"do": "echo", "value": NAME}});
-    let begun = Instant::now();
+    let (asked, begun) = (SystemClock.now(), Instant::now());
     let ended = client.post("/api/v1/tasks?wait=60s", &task).await?;
+    let (took, answered) = (begun.elapsed(), SystemClock.now());
     ensure!(ended["state"] == "succeeded", "the canary came to harm: {ended}");
-    Ok(begun.elapsed())
+    let at = |stage: &str| moment(&ended["timings"], stage);
+    let moments = [asked, at("created_at")?, at("started_at")?, at("ended_at")?, answered];
+    let stages = std::array::from_fn(|stage| moments[stage + 1].since(moments[stage]));
+    Ok(Canary { took, stages })
 }
 
-/// Canaries one after the other until told to end, and how long each took.
+fn moment(timings: &Value, stage: &str) -> anyhow::Result<Timestamp> {
+    Ok(timings[stage].as_str().with_context(|| format!("{stage} in {timings}"))?.parse()?)
+}
+
+/// Canaries one after the other until told to end.
 ///
 /// # Errors
 /// When one does not succeed.
-pub async fn canaries(client: Client, until: CancellationToken) -> anyhow::Result<Vec<Duration>> {
-    let mut took = Vec::new();
+pub async fn canaries(client: Client, until: CancellationToken) -> anyhow::Result<Vec<Canary>> {
+    let mut all = Vec::new();
     while !until.is_cancelled() {
-        took.push(canary(&client).await?);
+        all.push(canary(&client).await?);
     }
-    Ok(took)
+    Ok(all)
+}
+
+/// How long each took.
+#[must_use]
+pub fn times(all: &[Canary]) -> Vec<Duration> {
+    all.iter().map(|canary| canary.took).collect()
 }
 
 /// The time that so many of 100 stay within.

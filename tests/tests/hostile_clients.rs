@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use tasklane_tests::canary::{canaries, deploy, percentile};
+use tasklane_tests::canary::{canaries, deploy, percentile, times};
 use tasklane_tests::{Cluster, ClusterSettings, free_address};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -229,7 +229,7 @@ async fn canaries_go_on_and_memory_stays_flat() -> anyhow::Result<()> {
     }
     let during = resident(cluster.api.pid())?;
     until.cancel();
-    let took = watching.await??;
+    let took = times(&watching.await??);
     while attackers.join_next().await.is_some() {}
     let (count, p99) = (took.len(), percentile(took, 99));
     writeln!(

@@ -93,6 +93,16 @@ pub struct SettleAnswer {
     pub admissible: bool,
 }
 
+impl SettleAnswer {
+    /// Adds what became of further reports.
+    pub fn append(&mut self, other: Self) {
+        self.settled.extend(other.settled);
+        self.refused.extend(other.refused);
+        self.ready.extend(other.ready);
+        self.admissible |= other.admissible;
+    }
+}
+
 /// What [`TaskStore::cancel`] did.
 #[derive(Debug)]
 pub struct Cancelled {
@@ -163,7 +173,8 @@ pub trait LeaderStore: Send + Sync + 'static {
     /// Turns a won lease into the next term. `StaleTerm` if a later lease has opened one already.
     async fn open_term(&self, lease: Lease) -> Result<Term, StoreError>;
 
-    /// Queues scheduled and retrying rows whose time has come, at most `limit`, earliest first.
+    /// Queues scheduled and retrying rows whose time has come, earliest first: at most `limit`, and fewer while somebody waits for the store.
+    /// The answer's `next_due` tells whether there are more.
     async fn promote_due(&self, term: Term, now: Timestamp, limit: u32) -> Result<Promoted, StoreError>;
 
     /// Ends rows whose deadline passed before a start as `expired`, at most `limit`.

@@ -11,6 +11,7 @@ mod error;
 mod look;
 mod ops;
 mod postgres;
+mod queues;
 mod sqlite;
 mod writer;
 

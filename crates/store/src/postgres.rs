@@ -22,6 +22,8 @@ pub(crate) const BY_HELD: &str = "";
 pub(crate) const BY_DEADLINE: &str = "";
 /// Needed by SQLite alone.
 pub(crate) const NO_INDEX: &str = "";
+/// Needed by SQLite alone: here a failed statement fails its transaction.
+pub(crate) const OR_FAIL: &str = "";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.
 pub(crate) const LOCK_ROWS: &str = " FOR UPDATE";
 /// Suffix of a SELECT whose rows must not be removed before the commit.

@@ -27,6 +27,9 @@ pub(crate) const BY_DEADLINE: &str = "INDEXED BY tasks_deadline";
 /// Before a column of a condition by which no index shall be chosen or made: SQLite takes queued rows for few, and would look through
 /// all of them for the ids of a long list.
 pub(crate) const NO_INDEX: &str = "+";
+/// After UPDATE or INSERT of many rows. A transaction in which a statement fails is rolled back; without this, SQLite keeps a copy of each page
+/// that the statement changes, in a file, to undo that statement alone.
+pub(crate) const OR_FAIL: &str = "OR FAIL ";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.
 pub(crate) const LOCK_ROWS: &str = "";
 /// Suffix of a SELECT whose rows must not be removed before the commit.
@@ -272,6 +275,24 @@ mod tests {
             assert!(plan.iter().any(by_id), "{sql}: {plan:?}");
             assert!(!plan.iter().any(|step| step.contains("AUTOMATIC")), "{sql}: {plan:?}");
         }
+        Ok(())
+    }
+
+    /// A statement that fails leaves what it has done so far, which its transaction takes back: nothing was kept to undo it alone.
+    #[tokio::test]
+    async fn statements_of_many_rows_keep_no_copies_of_pages() -> Tested {
+        let dir = tempfile::tempdir()?;
+        let mut connection = empty(&dir).await?;
+        let texts = [settle::ok_sql(4), changes::write_sql(4), insert::Way::Published.sql(4)];
+        assert!(texts.iter().all(|sql| sql.contains(OR_FAIL)), "{texts:?}");
+        let mut transaction = connection.begin_with(BEGIN).await?;
+        let insert = format!("INSERT {OR_FAIL}INTO kv_stores (namespace, store) VALUES ('a', 'a'), (NULL, 'b')");
+        assert!(sqlx::query(sqlx::AssertSqlSafe(insert)).execute(&mut *transaction).await.is_err());
+        let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM kv_stores").fetch_one(&mut *transaction).await?;
+        assert_eq!(left, 1);
+        transaction.rollback().await?;
+        let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM kv_stores").fetch_one(&mut connection).await?;
+        assert_eq!(left, 0);
         Ok(())
     }
 }

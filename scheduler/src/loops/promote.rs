@@ -52,14 +52,15 @@ enum Batch {
 
 async fn batch(room: &Room, office: &Office) -> Result<Batch, StoreError> {
     let Some(term) = office.term_if_trusted() else { return Ok(Batch::Last(None)) };
-    let limit = room.settings.batch_rows_max.div_ceil(2);
-    let promoted = room.ports.leader.promote_due(term, room.clock.now(), limit).await?;
+    let (now, limit) = (room.clock.now(), room.settings.batch_rows_max.div_ceil(2));
+    let promoted = room.ports.leader.promote_due(term, now, limit).await?;
     let count = promoted.ready.len() + promoted.held;
     room.metrics.promoted.inc_by(count as u64);
     dispatch(room, promoted.ready).await;
     if promoted.held > 0 {
         nudge_admit(room).await;
     }
-    let is_full = count >= usize::try_from(limit).unwrap_or(usize::MAX);
-    Ok(if is_full { Batch::Full } else { Batch::Last(promoted.next_due) })
+    // The store takes fewer than it may while somebody waits for it. A deadline that is over is not for this loop.
+    let more = count > 0 && promoted.next_due.is_some_and(|due| due <= now);
+    Ok(if more { Batch::Full } else { Batch::Last(promoted.next_due) })
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tasklane_domain::ports::{ReportBatch, ReportSource, SettleAnswer};
 use tasklane_domain::{Report, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -18,8 +19,11 @@ use crate::trace::Traced;
 
 /// Wait after an error, so that a database or NATS that is away is not hammered.
 const ERROR_PAUSE: Duration = Duration::from_millis(250);
-/// How often a batch is offered to the database before it is left to JetStream's redelivery.
+/// How often reports are offered to the database before they are left to JetStream's redelivery.
 const COMMIT_TRIES_MAX: u32 = 20;
+/// Reports of one operation. The store lets somebody's one task in between two operations, and has as many of them in a transaction as it
+/// likes.
+const REPORTS_PER_OPERATION: usize = 125;
 
 /// Settles until `shutdown`; what is under way then is finished.
 pub(crate) async fn run(room: Room, source: Arc<dyn ReportSource>, shutdown: CancellationToken) {
@@ -55,14 +59,14 @@ async fn settle(room: &Room, source: &dyn ReportSource, batch: ReportBatch) {
         room.metrics.settle_reports.observe(small.len() as f64);
     }
     let timer = room.metrics.settle_seconds.start_timer();
-    let Some(answer) = commit(room, &small).await else { return };
+    let Committed { answer, is_all } = commit(room, &small).await;
     timer.observe_duration();
-    if large.is_empty() {
+    if is_all && large.is_empty() {
         source.ack(batch.tokens).await;
         return follow_up(room, &small, answer).await;
     }
     follow_up(room, &small, answer).await;
-    if settle_large(room, large).await.is_some() {
+    if is_all && settle_large(room, large).await.is_some() {
         source.ack(batch.tokens).await;
     }
 }
@@ -72,8 +76,11 @@ async fn settle_large(room: &Room, mut reports: Vec<Report>) -> Option<()> {
     for report in &mut reports {
         record_result(room, report).await?;
     }
-    let answer = commit(room, &reports).await?;
+    let Committed { answer, is_all } = commit(room, &reports).await;
     follow_up(room, &reports, answer).await;
+    if !is_all {
+        return None;
+    }
     results::forget(room, &reports).await;
     Some(())
 }
@@ -94,10 +101,24 @@ async fn record_result(room: &Room, report: &mut Report) -> Option<()> {
     None
 }
 
-async fn commit(room: &Room, reports: &[Report]) -> Option<SettleAnswer> {
-    if reports.is_empty() {
-        return Some(SettleAnswer::default());
+/// What became of reports.
+struct Committed {
+    answer: SettleAnswer,
+    /// Whether all are settled or refused; JetStream shall deliver the others again.
+    is_all: bool,
+}
+
+async fn commit(room: &Room, reports: &[Report]) -> Committed {
+    let operations = reports.chunks(REPORTS_PER_OPERATION).map(|some| commit_some(room, some));
+    let mut committed = Committed { answer: SettleAnswer::default(), is_all: true };
+    for answer in join_all(operations).await {
+        committed.is_all &= answer.is_some();
+        committed.answer.append(answer.unwrap_or_default());
     }
+    committed
+}
+
+async fn commit_some(room: &Room, reports: &[Report]) -> Option<SettleAnswer> {
     let tracing = &room.settings.tracing;
     let traced = Traced::of(tracing, reports, room.clock.now());
     for _ in 0..COMMIT_TRIES_MAX {

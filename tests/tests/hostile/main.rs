@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tasklane_domain::log::is_steering;
-use tasklane_tests::canary::{self, canaries, canary, percentile};
+use tasklane_tests::canary::{self, canaries, canary, percentile, times};
 use tasklane_tests::hostile::{self as corpus, Hostile, Stage};
 use tasklane_tests::{Cluster, ClusterSettings, taskctl, wait_at_most, wait_for, workspace};
 use tokio_util::sync::CancellationToken;
@@ -114,7 +114,7 @@ impl Story {
         }
         let mut calm = Vec::new();
         for _ in 0..CALM {
-            calm.push(canary(&self.cluster.client).await?);
+            calm.push(canary(&self.cluster.client).await?.took);
         }
         let before = Holdings::of(pid)?;
         let calm = percentile(calm, 99);
@@ -126,7 +126,7 @@ impl Story {
         let timed = tokio::spawn(canaries(self.cluster.client.clone(), over.clone()));
         self.over(&crowd).await?;
         over.cancel();
-        let times = timed.await??;
+        let times = times(&timed.await??);
         self.judge_crowd(&crowd).await?;
         let (count, middle, crowded) = (times.len(), percentile(times.clone(), 50), percentile(times, 99));
         let ratio = crowded.as_secs_f64() / calm.as_secs_f64();

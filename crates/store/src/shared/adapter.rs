@@ -30,7 +30,7 @@ use super::{
 };
 use crate::commits::Commits;
 use crate::error::corrupt;
-use crate::writer::{Answer, Answered, Backend, Op, Writer};
+use crate::writer::{Answer, Answered, Backend, Op, Steps, Writer};
 
 type Conn = <Db as sqlx::Database>::Connection;
 type Pool = sqlx::Pool<Db>;
@@ -57,9 +57,9 @@ impl Backend for WriteConnection {
         WriteConnection::end_turn(self);
     }
 
-    async fn transact(&mut self, ops: &[Op]) -> Result<Vec<Answered>, sqlx::Error> {
+    async fn transact(&mut self, steps: &mut dyn Steps) -> Result<Vec<Answered>, sqlx::Error> {
         let conn = self.get().await?;
-        let answers = transaction(conn, ops).await;
+        let answers = transaction(conn, steps).await.map_err(driver_error);
         if answers.is_err() {
             self.recover().await;
         }
@@ -67,10 +67,18 @@ impl Backend for WriteConnection {
     }
 }
 
-async fn transaction(conn: &mut Conn, ops: &[Op]) -> Result<Vec<Answered>, sqlx::Error> {
+async fn transaction(conn: &mut Conn, steps: &mut dyn Steps) -> Result<Vec<Answered>, StoreError> {
+    let ops = steps.next();
     let mut bounds = Bounds::new(ops.iter().all(|op| matches!(op, Op::Submit(_))));
-    let answers = apply(conn, &mut bounds, ops).await.map_err(driver_error)?;
-    bounds.commit(conn).await.map_err(driver_error)?;
+    let mut answers = apply(conn, &mut bounds, ops).await?;
+    while bounds.is_open() {
+        let ops = steps.next();
+        if ops.is_empty() {
+            bounds.commit(conn).await?;
+        } else {
+            answers.extend(apply(conn, &mut bounds, ops).await?);
+        }
+    }
     Ok(answers)
 }
 
@@ -95,7 +103,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// All submits first and together, then all settles together, then the rest in order.
+/// One step: all submits first and together, then all settles together, then the rest in order.
 async fn apply(conn: &mut Conn, bounds: &mut Bounds, ops: &[Op]) -> Result<Vec<Answered>, StoreError> {
     let submits: Vec<&[NewTask]> =
         ops.iter().filter_map(|op| if let Op::Submit(tasks) = op { Some(tasks.as_slice()) } else { None }).collect();

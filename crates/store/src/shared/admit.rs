@@ -13,7 +13,7 @@ use super::dependence::shifted;
 use super::flow;
 use super::row::{DbRow, ORDER_COLUMNS, delivery, get, id_bytes, order, parsed, required_time, task_id};
 use super::values::{list, pieces, values};
-use super::{BY_HELD, Db};
+use super::{BY_HELD, Db, OR_FAIL};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -243,7 +243,7 @@ async fn publish(conn: &mut Conn, chosen: &[Chosen], now: Timestamp, answer: &mu
     let mut orders: HashMap<TaskId, WorkOrder> = HashMap::with_capacity(chosen.len());
     for piece in pieces(chosen) {
         let sql = format!(
-            "UPDATE tasks SET published_at = $1, slotted = 1 WHERE {HELD} AND id IN ({}) RETURNING {ORDER_COLUMNS}, queued_at",
+            "UPDATE {OR_FAIL}tasks SET published_at = $1, slotted = 1 WHERE {HELD} AND id IN ({}) RETURNING {ORDER_COLUMNS}, queued_at",
             shifted(2, piece.len())
         );
         let query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql)).bind(now.as_micros());

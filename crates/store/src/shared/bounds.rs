@@ -58,9 +58,16 @@ impl Bounds {
         self.is_committed
     }
 
-    /// Commits it, if nothing has.
-    pub(super) async fn commit(self, conn: &mut Conn) -> Result<(), StoreError> {
-        if self.is_committed { Ok(()) } else { execute(conn, COMMIT).await }
+    /// Whether nothing has committed it. What follows now is not the last for certain, and so commits nothing.
+    pub(super) fn is_open(&mut self) -> bool {
+        self.submits_alone = false;
+        !self.is_committed
+    }
+
+    /// Commits it.
+    pub(super) async fn commit(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
+        self.is_committed = true;
+        execute(conn, COMMIT).await
     }
 }
 

@@ -11,7 +11,7 @@ use super::ending::Ending;
 use super::row::{Said, id_bytes, to_json};
 use super::rows::{self, Texts};
 use super::values::Column;
-use super::{Db, NO_INDEX, submit};
+use super::{Db, NO_INDEX, OR_FAIL, submit};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -108,7 +108,7 @@ pub(super) fn write_sql(count: usize) -> String {
     format!(
         "WITH v (id, was, tried, had, state, attempt, delivery, due_at, host, started_at, ended_at, ending, result, \
          result_digest, result_size, log, progress, published_at) AS ({}) \
-         UPDATE tasks SET state = v.state, attempt = v.attempt, delivery = v.delivery, due_at = v.due_at, \
+         UPDATE {OR_FAIL}tasks SET state = v.state, attempt = v.attempt, delivery = v.delivery, due_at = v.due_at, \
          host = COALESCE(v.host, tasks.host), started_at = COALESCE(v.started_at, tasks.started_at), \
          ended_at = COALESCE(v.ended_at, tasks.ended_at), ending = COALESCE(v.ending, tasks.ending), \
          result = COALESCE(v.result, tasks.result), result_digest = COALESCE(v.result_digest, tasks.result_digest), \
@@ -189,7 +189,7 @@ const ATTEMPT: [&str; 7] = ["bytes", "int", "bytes", "int", "int", "text", "text
 fn remember_sql(count: usize) -> String {
     format!(
         "WITH v (task_id, attempt, host, started_at, ended_at, ending, log) AS ({}) \
-         INSERT INTO attempts (task_id, attempt, host, started_at, ended_at, ending, log) \
+         INSERT {OR_FAIL}INTO attempts (task_id, attempt, host, started_at, ended_at, ending, log) \
          SELECT task_id, attempt, host, started_at, ended_at, ending, log FROM v WHERE task_id IS NOT NULL \
          ON CONFLICT (task_id, attempt) DO NOTHING",
         rows::table(&ATTEMPT, count)

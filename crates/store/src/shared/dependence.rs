@@ -17,7 +17,7 @@ use super::row::{DbRow, get, id_bytes, named, on_failure, parsed, task_id, to_js
 use super::submit::Fresh;
 use super::unblock::unblock;
 use super::values::{list, pieces, values};
-use super::{Db, LOCK_ROWS, NO_INDEX, news, retention};
+use super::{Db, LOCK_ROWS, NO_INDEX, OR_FAIL, news, retention};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -293,7 +293,7 @@ pub(super) async fn end_blocked(
     let mut ends = Vec::new();
     for piece in pieces(ids) {
         let sql = format!(
-            "UPDATE tasks SET state = $1, ended_at = $2, ending = $3 WHERE state = 'blocked' AND id IN ({}) \
+            "UPDATE {OR_FAIL}tasks SET state = $1, ended_at = $2, ending = $3 WHERE state = 'blocked' AND id IN ({}) \
              RETURNING {}, followed",
             shifted(4, piece.len()),
             news::COLUMNS
@@ -329,7 +329,7 @@ async fn count_down(conn: &mut Conn, satisfied: HashMap<TaskId, i64>) -> Result<
         ids.sort_unstable();
         for piece in pieces(&ids) {
             let sql = format!(
-                "UPDATE tasks SET waits_for = waits_for - $1 WHERE state = 'blocked' AND id IN ({}) RETURNING id, waits_for",
+                "UPDATE {OR_FAIL}tasks SET waits_for = waits_for - $1 WHERE state = 'blocked' AND id IN ({}) RETURNING id, waits_for",
                 shifted(2, piece.len())
             );
             let query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql)).bind(count);

@@ -10,13 +10,13 @@ use tasklane_domain::error::StoreError;
 use tasklane_domain::task::NewTask;
 use tasklane_domain::{Attempt, DeliveryId, StateKind};
 
-use super::Db;
 use super::bounds::{Bounds, committing};
 use super::row::id_bytes;
 use super::rows::{self, Texts};
 use super::spec::spec_of;
 use super::submit::Fresh;
 use super::values::Column;
+use super::{Db, OR_FAIL};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -42,7 +42,7 @@ const COMMON: [(&str, &str); 9] = [
 
 /// Which of the times of a row is that of its submission.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     /// Queued and published.
     Published,
     /// Queued, and held back by flow control.
@@ -79,7 +79,7 @@ impl Way {
         texts.of(rows, |rows| if commits { committing(&self.sql(rows)) } else { self.sql(rows) })
     }
 
-    fn sql(self, rows: usize) -> String {
+    pub(super) fn sql(self, rows: usize) -> String {
         let (queued_at, published_at) = match self {
             Self::Published => ("v.created_at", "v.created_at"),
             Self::Held => ("v.created_at", "NULL"),
@@ -92,7 +92,7 @@ impl Way {
         });
         format!(
             "WITH v (id, payload, created_at, due_at, deadline, spec) AS ({}) \
-             INSERT INTO tasks (id, payload, created_at, due_at, deadline, queued_at, published_at, attempt, delivery, {}) \
+             INSERT {OR_FAIL}INTO tasks (id, payload, created_at, due_at, deadline, queued_at, published_at, attempt, delivery, {}) \
              SELECT v.id, v.payload, v.created_at, v.due_at, v.deadline, {queued_at}, {published_at}, {}, {}, {} FROM v \
              WHERE v.id IS NOT NULL ON CONFLICT (id) DO NOTHING",
             rows::table(&KINDS, rows),

@@ -9,7 +9,7 @@ use super::dependence::{End, release};
 use super::ending::Ending;
 use super::row::{DbRow, ORDER_COLUMNS, delivery, get, id_bytes, order, parsed, task_id, to_json};
 use super::values::{list, pieces};
-use super::{BY_DEADLINE, Db, LOCK_ROWS, flow, news, pin};
+use super::{BY_DEADLINE, Db, LOCK_ROWS, OR_FAIL, flow, news, pin};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -109,7 +109,7 @@ async fn publish(conn: &mut Conn, orders: &[WorkOrder], now: Timestamp, also: &s
     for piece in pieces(orders) {
         // A new dispatch is the next multiple of 2^16 above what is recorded; a first dispatch is recorded already.
         let sql = format!(
-            "UPDATE tasks SET {also} state = 'queued', \
+            "UPDATE {OR_FAIL}tasks SET {also} state = 'queued', \
              delivery = CASE WHEN state = 'scheduled' THEN delivery ELSE (delivery / 65536 + 1) * 65536 END \
              WHERE id IN ({})",
             shifted(piece.len())

@@ -17,7 +17,7 @@ use super::dependence::{End, release};
 use super::row::{DbRow, get, id_bytes, parsed, task_id};
 use super::rows::{self, Texts};
 use super::values::Column;
-use super::{Db, NO_INDEX, flow, judged};
+use super::{Db, NO_INDEX, OR_FAIL, flow, judged};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -114,7 +114,7 @@ pub(super) const IS_WATCHED: &str =
 pub(super) fn ok_sql(count: usize) -> String {
     format!(
         "WITH v (id, attempt, delivery, host, started_at, ended_at, ending, result, log) AS ({}) \
-         UPDATE tasks SET state = 'succeeded', delivery = v.delivery, host = v.host, started_at = v.started_at, \
+         UPDATE {OR_FAIL}tasks SET state = 'succeeded', delivery = v.delivery, host = v.host, started_at = v.started_at, \
          ended_at = v.ended_at, ending = v.ending, result = v.result, log = v.log FROM v \
          WHERE tasks.id = {NO_INDEX}v.id AND {NO_INDEX}tasks.state IN ('queued', 'running') \
          AND tasks.attempt = {NO_INDEX}v.attempt \

@@ -16,7 +16,7 @@ use super::namespaces::{Rooms, check_module};
 use super::row::{get, id_bytes, state_text, task_id};
 use super::spec::spec_of;
 use super::values::{pieces, values};
-use super::{Db, blobs, children, flow, insert, unique};
+use super::{Db, OR_FAIL, blobs, children, flow, insert, unique};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -318,7 +318,7 @@ fn is_plain(one: &Fresh<'_>, followed: &HashSet<TaskId>) -> bool {
         && task.payload.blob.is_none()
 }
 
-const INTO: &str = "INSERT INTO tasks (id, module_name, module_version, module_digest, queue, priority, state, attempt, delivery, \
+const INTO: &str = "INTO tasks (id, module_name, module_version, module_digest, queue, priority, state, attempt, delivery, \
      spec, payload, payload_kind, created_at, queued_at, published_at, due_at, deadline, batch";
 const LIFE: &str = ", namespace, origin, name, parent, root, depth, child_key, waits_for, on_failure, not_before, followed, line, payload_digest, payload_size";
 
@@ -326,7 +326,10 @@ const LIFE: &str = ", namespace, origin, name, parent, root, depth, child_key, w
 async fn insert_special(conn: &mut Conn, all: &[&Fresh<'_>], followed: &HashSet<TaskId>) -> Result<(), StoreError> {
     let columns = [&COLUMNS[..], &LIFE_COLUMNS[..]].concat();
     for piece in pieces(all) {
-        let sql = format!("{INTO}{LIFE}) VALUES {} ON CONFLICT (id) DO NOTHING", values(piece.len(), &columns));
+        let sql = format!(
+            "INSERT {OR_FAIL}{INTO}{LIFE}) VALUES {} ON CONFLICT (id) DO NOTHING",
+            values(piece.len(), &columns)
+        );
         let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql));
         for one in piece {
             query = bind_life(bind_task(query, one)?, one, followed.contains(&one.task.id));

@@ -18,7 +18,7 @@ use super::read::there;
 use super::row::{DbRow, ORDER_COLUMNS, blob, delivery, get, id_bytes, order, payload, task_id};
 use super::spec::spec;
 use super::values::{list, pieces};
-use super::{Db, LOCK_ROWS, blobs, flow, news, submit};
+use super::{Db, LOCK_ROWS, OR_FAIL, blobs, flow, news, submit};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -177,7 +177,7 @@ async fn schedule(conn: &mut Conn, id: TaskId, due: Timestamp) -> Result<(), Sto
 async fn publish(conn: &mut Conn, orders: &[WorkOrder], now: Timestamp, published_at: &str) -> Result<(), StoreError> {
     for piece in pieces(orders) {
         let sql = format!(
-            "UPDATE tasks SET state = '{}', queued_at = $1, published_at = {published_at} WHERE state = 'blocked' AND id IN ({})",
+            "UPDATE {OR_FAIL}tasks SET state = '{}', queued_at = $1, published_at = {published_at} WHERE state = 'blocked' AND id IN ({})",
             StateKind::Queued.as_str(),
             shifted(2, piece.len())
         );
