@@ -172,7 +172,8 @@ impl<'a> Intake<'a> {
             Kind::Few => &mut self.few,
             Kind::Due | Kind::Many => &mut self.many,
         };
-        let op = op.shortened(u32::try_from(step_max).unwrap_or(u32::MAX));
+        // What is left of a step may be too little to be worth an operation.
+        let op = op.shortened(u32::try_from(step_max.max(STEP_BESIDE_FEW)).unwrap_or(u32::MAX));
         *rows += op.rows();
         self.ops.push(op);
         self.callers.push(answer);
@@ -185,7 +186,7 @@ impl<'a> Intake<'a> {
         self.take_few();
         let step_max = self.queues.many_max(self.few);
         // It is no longer where it waited, and so it is in.
-        many.into_iter().for_each(|many| self.take(many, step_max.max(STEP_BESIDE_FEW)));
+        many.into_iter().for_each(|many| self.take(many, step_max));
         self.take_many(step_max.saturating_sub(self.many));
     }
 
@@ -347,11 +348,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_of_what_is_due_is_shortened_while_few_come() {
-        let (_asking, mut queues) = filled(&[1]).await;
+        let (asking, mut queues) = filled(&[1]).await;
         let due = || waiting(Op::PromoteDue(Term::new(1), SystemClock.now(), 500));
         let limit = |op: &Op| if let Op::PromoteDue(_, _, limit) = op { *limit } else { 0 };
         let mut intake = Intake::new(&mut queues, due());
         assert_eq!(intake.next().iter().map(limit).max(), Some(250));
+        drop(intake.end());
+        asking.ask(due()).await.unwrap();
+        let mut intake = Intake::new(&mut queues, waiting(op(STEP - 1)));
+        assert_eq!(intake.next().iter().map(limit).max(), Some(250), "behind others in the same step, too");
         drop(intake.end());
         queues.few_came = None;
         let mut intake = Intake::new(&mut queues, due());
