@@ -28,6 +28,8 @@ use tasklane_tests::guest;
 const BODY: &[u8] = br#"{"module":"resize@1.0.0","payload":{"order":1234567,"items":["a","b","c"],"note":"as small as most tasks are"},"priority":"high","labels":{"customer":"c-42"}}"#;
 /// Reports in one message.
 const REPORTS: usize = 100;
+/// Orders in one message.
+const ORDERS: usize = 16;
 /// Tasks in one settled batch.
 const BATCH: usize = 500;
 /// Runs before the counted ones.
@@ -53,6 +55,8 @@ fn main() -> anyhow::Result<()> {
     match name.as_str() {
         "submit" => repeat(times, submit)?,
         "receive" => receive(times)?,
+        "dispatch-bundle" => dispatch_bundle(times)?,
+        "receive-bundle" => receive_bundle(times)?,
         "run-noop" => runtime.block_on(run_noop(times))?,
         "report" => tell(times)?,
         "settle-decode" => settle_decode(times)?,
@@ -100,11 +104,39 @@ fn submit() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Orders as a host holds them.
+fn in_hand(orders: Vec<WorkOrder>) -> Vec<Arc<WorkOrder>> {
+    orders.into_iter().map(Arc::new).collect()
+}
+
 /// A message of READY to an order.
 fn receive(times: u32) -> anyhow::Result<()> {
     let message = wire::encode_order(&order(Payload::json(Bytes::from_static(BODY)))?)?;
     repeat(times, || {
-        black_box(Arc::new(wire::decode_order(black_box(&message))?));
+        black_box(in_hand(wire::decode_orders(black_box(&message))?));
+        Ok(())
+    })
+}
+
+fn orders() -> anyhow::Result<Vec<WorkOrder>> {
+    (0..ORDERS).map(|_| order(Payload::json(Bytes::from_static(BODY)))).collect()
+}
+
+/// Orders that share a message of READY.
+fn dispatch_bundle(times: u32) -> anyhow::Result<()> {
+    let orders = orders()?;
+    repeat(times, || {
+        anyhow::ensure!(orders.windows(2).all(|pair| matches!(pair, [one, other] if wire::are_alike(one, other))));
+        black_box(wire::encode_bundle(black_box(&orders))?);
+        Ok(())
+    })
+}
+
+/// The same, read.
+fn receive_bundle(times: u32) -> anyhow::Result<()> {
+    let message = wire::encode_bundle(&orders()?)?;
+    repeat(times, || {
+        black_box(in_hand(wire::decode_orders(black_box(&message))?));
         Ok(())
     })
 }

@@ -27,7 +27,7 @@ pub(crate) struct Options {
 /// Each with its options here.
 const PLAN: [(&str, &[&str]); 17] = [
     ("throughput", &["--tasks", "60000", "--rounds", "3"]),
-    ("drain", &["--tasks", "200000", "--rounds", "2", "--large", "500000"]),
+    ("drain", &["--tasks", "200000", "--rounds", "2", "--large", "1000000"]),
     ("submit", &["--seconds", "6", "--rounds", "3"]),
     ("latency", &["--tasks", "1000", "--rounds", "3"]),
     ("priority", &["--backlog", "200000", "--urgent", "200"]),
@@ -36,7 +36,7 @@ const PLAN: [(&str, &[&str]); 17] = [
     ("mixed", &["--seconds", "25"]),
     ("due", &["--lead", "15", "--waiting", "200000", "--tasks", "40000", "--rounds", "2"]),
     ("postgres", &["--tasks", "40000", "--rounds", "3"]),
-    ("cores", &["--tasks", "150", "--rounds", "3"]),
+    ("cores", &["--tasks", "500", "--rounds", "3"]),
     ("languages", &["--tasks", "500", "--rounds", "3"]),
     ("memory", &["--seconds", "25"]),
     ("fair", &["--large", "5000", "--rounds", "1"]),

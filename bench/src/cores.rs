@@ -22,7 +22,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 20.0)]
     ms: f64,
     /// Tasks in a round on one core; twice as many on two.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 500)]
     tasks: usize,
     /// Rounds; the median counts.
     #[arg(long, default_value_t = 3)]

@@ -55,7 +55,8 @@ impl Endless {
             tracestate: None,
             awaited: false,
         };
-        Delivery { order: Arc::new(order), id: DeliveryId::FIRST_DISPATCH.received(1), token: self.token.clone() }
+        let id = DeliveryId::FIRST_DISPATCH.received(1);
+        Delivery { order: Arc::new(order), id, token: self.token.clone(), bundled: false }
     }
 }
 
@@ -210,7 +211,13 @@ fn endless() -> anyhow::Result<Endless> {
     let manifest = Manifest::bare("noop".parse()?, "1.0.0".parse()?);
     let digest = ModuleDigest::from_bytes(sha2::Sha256::digest(&wasm).into());
     let module = ModuleRef { name: manifest.name.clone(), version: manifest.version.clone(), digest };
-    Ok(Endless { module, manifest, wasm: wasm.into(), token: AckToken("$JS.ACK".into()), reported: AtomicU64::new(0) })
+    Ok(Endless {
+        module,
+        manifest,
+        wasm: wasm.into(),
+        token: AckToken::of("$JS.ACK", usize::MAX),
+        reported: AtomicU64::new(0),
+    })
 }
 
 async fn measure() -> anyhow::Result<f64> {

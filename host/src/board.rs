@@ -299,15 +299,16 @@ impl Board {
         }
     }
 
-    /// Takes what has come in. What a pull brings that stood already when nothing more was to be taken is held, and given back to the caller to be
-    /// handed back.
+    /// Takes what has come in. Two kinds are held, and given back to the caller to be handed back: what a pull brings that stood already when
+    /// nothing more was to be taken, and what came again with others.
     pub(crate) fn push(&self, deliveries: Vec<Delivery>) -> Vec<Delivery> {
         self.hold(&deliveries);
         if self.is_draining() {
             return deliveries;
         }
-        self.line_up(deliveries);
-        Vec::new()
+        let (parted, taken) = deliveries.into_iter().partition(Delivery::is_to_be_parted);
+        self.line_up(taken);
+        parted
     }
 
     /// Keeps what each is acknowledged with.

@@ -56,7 +56,7 @@ pub(crate) async fn intake(room: &Arc<Room>, reporter: &Reporter, drain: &Cancel
             () = room.board.ordered() => {}
             () = room.board.wants_more(), if parking != Parking::Allowed => {}
             received = room.ports.work.receive(most, parking) => match received {
-                Ok(deliveries) => hand_back(room, reporter, room.board.push(deliveries), HandBack::Draining).await,
+                Ok(deliveries) => not_taken(room, reporter, room.board.push(deliveries)).await,
                 Err(error) => {
                     tracing::warn!(%error, "no work could be received");
                     tokio::time::sleep(ERROR_PAUSE).await;
@@ -71,6 +71,13 @@ async fn hand_back_late(room: &Arc<Room>, reporter: &Reporter) {
     if room.board.free_slots() == 0 {
         hand_back(room, reporter, room.board.take_waiting(BUFFERED_TIME_MAX), HandBack::Saturated).await;
     }
+}
+
+/// Hands back what the board did not take.
+async fn not_taken(room: &Arc<Room>, reporter: &Reporter, deliveries: Vec<Delivery>) {
+    let (parted, late) = deliveries.into_iter().partition(Delivery::is_to_be_parted);
+    hand_back(room, reporter, parted, HandBack::Bundled).await;
+    hand_back(room, reporter, late, HandBack::Draining).await;
 }
 
 async fn hand_back(room: &Arc<Room>, reporter: &Reporter, deliveries: Vec<Delivery>, why: HandBack) {

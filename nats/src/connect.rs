@@ -1,12 +1,14 @@
 //! The connection: where, as whom, with which TLS. Reconnects by itself for ever.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tasklane_domain::error::QueueError;
 
 use crate::api::unavailable;
+use crate::pace::Pace;
 
 /// As whom to connect.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +66,8 @@ const UNACKNOWLEDGED_MAX: usize = 4_096;
 pub struct Nats {
     pub(crate) client: async_nats::Client,
     pub(crate) jetstream: async_nats::jetstream::Context,
+    /// Learned from the news that this process tells and hears, used where it dispatches.
+    pub(crate) pace: Arc<Pace>,
 }
 
 impl Nats {
@@ -80,7 +84,7 @@ impl Nats {
             .max_ack_inflight(UNACKNOWLEDGED_MAX)
             .backpressure_on_inflight(true)
             .build(client.clone());
-        Ok(Self { client, jetstream })
+        Ok(Self { client, jetstream, pace: Arc::default() })
     }
 
     /// Whether the connection stands right now.

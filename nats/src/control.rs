@@ -1,6 +1,7 @@
 //! Core messages between processes: best effort, never the truth.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use async_nats::Subscriber;
 use async_trait::async_trait;
@@ -17,6 +18,7 @@ use crate::Nats;
 use crate::api::unavailable;
 use crate::codec::{decode, encode};
 use crate::logs;
+use crate::pace::Pace;
 use crate::topology::{ADMIT, CANCEL, DUE, HOST_ORDERS, SETTLED};
 
 /// News of one batch are cut into messages of this many, to stay far below the server's limit.
@@ -75,7 +77,9 @@ impl Control for NatsControl {
 
     async fn announce(&self, tasks: &[TaskNews]) -> Result<(), QueueError> {
         for part in tasks.chunks(NEWS_PER_MESSAGE_MAX) {
-            self.send(SETTLED, &together(part)).await?;
+            let part = together(part);
+            learn(&self.nats.pace, &part);
+            self.send(SETTLED, &part).await?;
         }
         Ok(())
     }
@@ -83,7 +87,8 @@ impl Control for NatsControl {
     async fn news(&self) -> Result<Receiver<Vec<TaskNews>>, QueueError> {
         let messages = self.nats.client.subscribe(SETTLED).await;
         let messages = messages.map_err(|error| unavailable("listen for news", error))?;
-        Ok(Box::new(News(Listening { messages, kind: PhantomData })))
+        let listening = Listening { messages, kind: PhantomData };
+        Ok(Box::new(News { listening, pace: self.nats.pace.clone() }))
     }
 
     async fn ask_log(&self, question: &LogQuestion) -> Result<Option<LogPiece>, QueueError> {
@@ -106,6 +111,24 @@ struct Alike {
     /// The only task: so speak the versions before this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     task: Option<TaskId>,
+    /// How long their guests ran, in microseconds, in the mean of those that did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wall_us: Option<u64>,
+}
+
+/// How long tasks of each module run. What a process both tells and hears, it learns twice; nothing depends on that.
+fn learn(pace: &Pace, news: &[Alike]) {
+    for Alike { module, tasks, wall_us, .. } in news {
+        if let Some(wall_us) = wall_us {
+            pace.learn(module, *wall_us, tasks.len());
+        }
+    }
+}
+
+fn mean_wall_us(news: &[TaskNews]) -> Option<u64> {
+    let mut ran = 0;
+    let sum: u64 = news.iter().filter_map(|one| one.wall_us).inspect(|_| ran += 1).fold(0, u64::saturating_add);
+    sum.checked_div(ran)
 }
 
 fn together(news: &[TaskNews]) -> Vec<Alike> {
@@ -113,25 +136,37 @@ fn together(news: &[TaskNews]) -> Vec<Alike> {
     let of = |all: &[TaskNews]| {
         let first = all.first()?;
         let tasks = all.iter().map(|one| one.task).collect();
-        Some(Alike { state: first.state, queue: first.queue.clone(), module: first.module.clone(), tasks, task: None })
+        Some(Alike {
+            state: first.state,
+            queue: first.queue.clone(),
+            module: first.module.clone(),
+            tasks,
+            task: None,
+            wall_us: mean_wall_us(all),
+        })
     };
     news.chunk_by(alike).filter_map(of).collect()
 }
 
 impl Alike {
     fn each(self) -> impl Iterator<Item = TaskNews> {
-        let Self { state, queue, module, tasks, task } = self;
-        let of = move |task| TaskNews { task, state, queue: queue.clone(), module: module.clone() };
+        let Self { state, queue, module, tasks, task, wall_us } = self;
+        let of = move |task| TaskNews { task, state, queue: queue.clone(), module: module.clone(), wall_us };
         task.into_iter().chain(tasks).map(of)
     }
 }
 
-struct News(Listening<Vec<Alike>>);
+struct News {
+    listening: Listening<Vec<Alike>>,
+    pace: Arc<Pace>,
+}
 
 #[async_trait]
 impl Subscription<Vec<TaskNews>> for News {
     async fn next(&mut self) -> Option<Vec<TaskNews>> {
-        Some(self.0.next().await?.into_iter().flat_map(Alike::each).collect())
+        let news = self.listening.next().await?;
+        learn(&self.pace, &news);
+        Some(news.into_iter().flat_map(Alike::each).collect())
     }
 }
 
@@ -177,7 +212,8 @@ mod tests {
     use super::*;
 
     fn news(module: &str, state: StateKind) -> TaskNews {
-        TaskNews { task: TaskId::new(), state, queue: QueueName::default(), module: module.parse().unwrap() }
+        let module = module.parse().unwrap();
+        TaskNews { task: TaskId::new(), state, queue: QueueName::default(), module, wall_us: None }
     }
 
     #[test]

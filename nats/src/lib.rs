@@ -20,6 +20,7 @@ mod lease;
 mod logs;
 mod look;
 mod modules;
+mod pace;
 mod reports;
 pub mod server;
 mod service;

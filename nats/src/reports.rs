@@ -189,7 +189,7 @@ impl NatsReportSource {
             Ok(reports) => intake.batch.reports.extend(reports),
             Err(error) => tracing::error!(%error, "reports could not be read; their tasks will be rescued"),
         }
-        intake.batch.tokens.push(AckToken(reply.as_str().into()));
+        intake.batch.tokens.push(AckToken::of(reply, 1));
         Ok(())
     }
 }

@@ -1,9 +1,14 @@
 //! Orders and reports as bytes, of which there are two for each task: what all of them say stands first, in one order and without
 //! names; what few say follows with names (decision 036).
 //!
+//! Orders that travel together are in `wire/bundle.rs`.
+//!
 //! Used by `dispatch`, `work` and `reports`; all other messages are the [`codec`](crate::codec)'s. Guarantees: what is read is what was
 //! written; a reader ignores what it does not know of the part with names, and defaults what it misses there. The part without names
 //! never changes within one [`FORMAT`]: what is new goes into the other part. Messages with names throughout, as they were before, are read.
+
+#[path = "wire/bundle.rs"]
+mod bundle;
 
 use std::borrow::Cow;
 
@@ -22,11 +27,12 @@ use tasklane_domain::{
 };
 
 use crate::codec;
+pub(crate) use bundle::{are_alike, decode_orders, encode_bundle};
 
 /// A part without names, then one with names.
 const FORMAT: u8 = 2;
 /// Bytes of an ordinary order beside its payload.
-const ORDER_BYTES: usize = 256;
+pub(crate) const ORDER_BYTES: usize = 256;
 /// Bytes of an ordinary report.
 const REPORT_BYTES: usize = 128;
 /// Bytes that every report has: no message holds more reports than it has times as many bytes.
@@ -66,6 +72,18 @@ struct OrderRest<'a> {
     tracestate: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     awaited: bool,
+}
+
+impl<'a> OrderRest<'a> {
+    fn of(order: &'a WorkOrder) -> Self {
+        Self {
+            blob: order.payload.blob,
+            deadline: order.deadline,
+            traceparent: borrowed(order.traceparent.as_ref()),
+            tracestate: borrowed(order.tracestate.as_ref()),
+            awaited: order.awaited,
+        }
+    }
 }
 
 /// What every report says.
@@ -151,20 +169,13 @@ pub(crate) fn encode_order(order: &WorkOrder) -> Result<Bytes, QueueError> {
         payload: &payload.bytes,
         queued_at: order.queued_at,
     };
-    let rest = OrderRest {
-        blob: payload.blob,
-        deadline: order.deadline,
-        traceparent: borrowed(order.traceparent.as_ref()),
-        tracestate: borrowed(order.tracestate.as_ref()),
-        awaited: order.awaited,
-    };
     let mut bytes = Vec::with_capacity(ORDER_BYTES + payload.bytes.len());
     bytes.push(FORMAT);
-    put(&mut bytes, &head, &rest)?;
+    put(&mut bytes, &head, &OrderRest::of(order))?;
     Ok(bytes.into())
 }
 
-/// The order of a message.
+/// The order of a message with one.
 pub(crate) fn decode_order(bytes: &[u8]) -> Result<WorkOrder, QueueError> {
     let Some((&FORMAT, body)) = bytes.split_first() else { return codec::decode(bytes) };
     let from = &mut Deserializer::from_read_ref(body);

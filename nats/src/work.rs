@@ -4,6 +4,7 @@
 //! task arrives at once), *pulling* (a batch without waiting), or neither. What a lane still holds is known from the metadata of its
 //! newest message, so an empty lane costs nothing but its standing pull. Of [`SHARE`] batches one goes to the waiting lane that
 //! was served longest ago, so that nothing starves.
+//! A message may bring several orders; it is acknowledged when the last of them is done with.
 //! Guarantees: no delivery is lost when a `receive` is dropped; streams and consumers that vanish are made anew.
 
 mod intake;
@@ -42,9 +43,9 @@ impl Nats {
     }
 
     /// Answers to deliveries: plain publishes, since a lost one only means a redelivery.
-    pub(crate) async fn answer(&self, tokens: Vec<AckToken>, answer: &'static str) {
+    pub(crate) async fn answer(&self, tokens: impl IntoIterator<Item = AckToken>, answer: &'static str) {
         for token in tokens {
-            if let Err(error) = self.client.publish(token.0.to_string(), answer.into()).await {
+            if let Err(error) = self.client.publish(token.name().to_owned(), answer.into()).await {
                 tracing::debug!(%error, "an acknowledgement was not sent; the delivery will come again");
                 return;
             }
@@ -59,10 +60,13 @@ impl WorkSource for NatsWorkSource {
     }
 
     async fn ack(&self, tokens: Vec<AckToken>) {
-        self.nats.answer(tokens, "+ACK").await;
+        self.nats.answer(tokens.into_iter().filter(AckToken::is_last), "+ACK").await;
     }
 
-    async fn in_progress(&self, tokens: Vec<AckToken>) {
+    async fn in_progress(&self, mut tokens: Vec<AckToken>) {
+        // One for each message.
+        tokens.sort_unstable_by(|one, other| one.name().cmp(other.name()));
+        tokens.dedup();
         self.nats.answer(tokens, "+WPI").await;
     }
 

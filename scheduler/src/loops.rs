@@ -22,15 +22,7 @@ use crate::Room;
 /// Counts the ends, and tells waiters and live views; best effort, since they can read the rows.
 async fn announce(room: &Room, settled: &[SettledTask]) {
     room.metrics.tasks.note_ends(settled, room.clock.now());
-    let news: Vec<TaskNews> = settled
-        .iter()
-        .map(|task| TaskNews {
-            task: task.id,
-            state: task.state,
-            queue: task.queue.clone(),
-            module: task.module.clone(),
-        })
-        .collect();
+    let news: Vec<TaskNews> = settled.iter().map(TaskNews::from).collect();
     if news.is_empty() {
         return;
     }

@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use tasklane_tests::{Cluster, ClusterSettings, guest, wait_for};
+use tasklane_tests::{Client, Cluster, ClusterSettings, guest, wait_for};
 
 fn sleeper(ms: u32) -> Value {
     json!({"module": "guest@1.0.0", "payload": {"do": "sleep", "ms": ms}})
@@ -36,6 +36,56 @@ async fn a_killed_hosts_tasks_end_once_on_another_and_no_attempt_is_lost() -> an
         assert_ne!(task["host"], first, "the dead host cannot have ended it: {task}");
     }
     Ok(())
+}
+
+/// Orders of a module that has been quick share messages. Here one of each message sleeps when its host dies: the others have ended and
+/// are not run again, and the sleeper goes on alone.
+#[tokio::test]
+async fn of_orders_that_travel_together_only_those_that_had_not_ended_run_again() -> anyhow::Result<()> {
+    let env = vec![("TASKLANE_ACK_WAIT_MS".to_owned(), "10000".to_owned())];
+    let mut cluster = Cluster::start(ClusterSettings { env, ..ClusterSettings::default() }).await?;
+    cluster.client.deploy("guest", &guest("wasm32-wasip2", "fixture_guest.wasm")?).await?;
+    let quick = json!({"module": "guest@1.0.0", "payload": {}});
+    cluster.client.submit_many(&quick, 5_000).await?;
+    cluster.client.until_count("succeeded", 5_000).await?;
+
+    let mut tasks = vec![quick.clone(); 20];
+    tasks.push(sleeper(15_000));
+    let answer = cluster.client.post("/api/v1/tasks/batch", &json!({"tasks": tasks})).await?;
+    let ids: Vec<String> = answer["tasks"]
+        .as_array()
+        .context("tasks")?
+        .iter()
+        .filter_map(|one| one["id"].as_str())
+        .map(str::to_owned)
+        .collect();
+    let (sleeping, others) = ids.split_last().context("a sleeper")?;
+    wait_for("the sleeper to run", || async {
+        Ok((cluster.client.task(sleeping).await?["state"] == "running").then_some(()))
+    })
+    .await?;
+    cluster.client.until_count("succeeded", 5_020).await?;
+    let first = cluster.hosts_alive(1).await?[0]["id"].clone();
+    cluster.hosts[0].kill()?;
+    cluster.add_host()?;
+
+    let task = cluster.client.ended(sleeping).await.map_err(|error| error.context(cluster.outputs()))?;
+    assert_eq!((&task["state"], &task["attempt"]), (&json!("succeeded"), &json!(1)), "{task}");
+    assert_ne!(task["host"], first, "the dead host cannot have ended it: {task}");
+    for id in others {
+        let task = cluster.client.task(id).await?;
+        assert_eq!(task["host"], first, "what had ended was run again: {task}");
+    }
+    let ops = &cluster.schedulers.first().context("a scheduler")?.ops;
+    let scheduler = Client::new(&format!("http://{ops}"))?;
+    // Those that came along with the sleeper were handed back and not run: otherwise nothing here travelled together.
+    wait_for("reports of tasks that had ended to be refused", || async {
+        let metrics = scheduler.text("/metrics").await?;
+        let refused =
+            metrics.lines().find(|line| line.starts_with("tasklane_fenced_reports_total{reason=\"already_ended\""));
+        Ok(refused.filter(|line| !line.ends_with(" 0")).map(|_| ()))
+    })
+    .await
 }
 
 #[tokio::test]

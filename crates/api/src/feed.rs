@@ -371,6 +371,7 @@ mod tests {
             state,
             queue: "default".parse().unwrap(),
             module: "noop".parse().unwrap(),
+            wall_us: None,
         };
         (0..count).map(one).collect()
     }

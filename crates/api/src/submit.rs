@@ -232,13 +232,7 @@ pub(crate) fn dispatch(state: &State, orders: impl IntoIterator<Item = WorkOrder
 /// Counts the ends, and tells those who wait, here and in other processes, what changed.
 pub(crate) async fn announce(state: &State, settled: &[SettledTask]) {
     state.metrics.tasks.note_ends(settled, state.clock.now());
-    let one = |task: &SettledTask| TaskNews {
-        task: task.id,
-        state: task.state,
-        queue: task.queue.clone(),
-        module: task.module.clone(),
-    };
-    let news: Vec<TaskNews> = settled.iter().map(one).collect();
+    let news: Vec<TaskNews> = settled.iter().map(TaskNews::from).collect();
     if news.is_empty() {
         return;
     }

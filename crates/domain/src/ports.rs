@@ -401,6 +401,21 @@ pub struct TaskNews {
     pub queue: QueueName,
     /// Its module.
     pub module: ModuleName,
+    /// How long its guest ran, in microseconds, if it did and has ended; of news that came together, their mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_us: Option<u64>,
+}
+
+impl From<&SettledTask> for TaskNews {
+    fn from(task: &SettledTask) -> Self {
+        Self {
+            task: task.id,
+            state: task.state,
+            queue: task.queue.clone(),
+            module: task.module.clone(),
+            wall_us: task.wall_us,
+        }
+    }
 }
 
 /// Streams without naming a runtime: `domain` knows no driver.

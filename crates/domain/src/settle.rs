@@ -113,6 +113,8 @@ pub struct SettledTask {
     pub outcome: Option<OutcomeKind>,
     /// When a retrying task becomes queued.
     pub due_at: Option<Timestamp>,
+    /// How long its guest ran, in microseconds, if it did and has ended.
+    pub wall_us: Option<u64>,
 }
 
 /// The facts of [`Outcome::HostLost`] for a delivery beyond the cap.

@@ -4,6 +4,7 @@
 //! Readers ignore what they do not know of what is said with names, and default what they miss (`nats/src/wire.rs`).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -61,9 +62,42 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// What a host returns to the queue to say that it is done with a delivery (for NATS: the reply subject).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct AckToken(pub Arc<str>);
+/// What a host returns to the queue to say that it is done with a delivery (for NATS: the reply subject). Orders that came in one message
+/// have one together, and the message is done with when the last of them is.
+#[derive(Debug, Clone)]
+pub struct AckToken {
+    name: Arc<str>,
+    open: Arc<AtomicUsize>,
+}
+
+impl AckToken {
+    /// Of a message with so many orders; its clones are one.
+    #[must_use]
+    pub fn of(name: &str, orders: usize) -> Self {
+        Self { name: name.into(), open: Arc::new(AtomicUsize::new(orders)) }
+    }
+
+    /// What the queue knows it by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// One of its orders is done with; true if it was the last. To be called once for each.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.open.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
+/// Two that the queue knows by one name are the same.
+impl PartialEq for AckToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for AckToken {}
 
 /// An order in a host's hands.
 #[derive(Debug, Clone)]
@@ -74,6 +108,17 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// To acknowledge it with.
     pub token: AckToken,
+    /// Whether others came in the same message.
+    pub bundled: bool,
+}
+
+impl Delivery {
+    /// Whether it came again, and with others. Somebody was lost who held them all, and nobody knows over which of them: each is to be handed back
+    /// and to go on alone, so that one which kills hosts costs the others nothing, and those that had ended meanwhile are not run again.
+    #[must_use]
+    pub const fn is_to_be_parted(&self) -> bool {
+        self.bundled && self.id.redelivery() > 1
+    }
 }
 
 /// What a host says of one delivery.
@@ -89,6 +134,17 @@ pub struct Report {
     pub host: HostId,
     /// What.
     pub body: ReportBody,
+}
+
+impl Report {
+    /// How long the guest ran, in microseconds, if it did and has ended.
+    #[must_use]
+    pub fn wall_us(&self) -> Option<u64> {
+        match &self.body {
+            ReportBody::Ended(ended) => Some(ended.usage.wall_us).filter(|wall_us| *wall_us > 0),
+            ReportBody::Started { .. } | ReportBody::Progress(_) | ReportBody::HandedBack(_) => None,
+        }
+    }
 }
 
 /// The content of a [`Report`].
@@ -126,6 +182,8 @@ pub enum HandBack {
     Draining,
     /// Every slot stayed taken for too long.
     Saturated,
+    /// It came again together with others ([`Delivery::is_to_be_parted`]).
+    Bundled,
 }
 
 /// All about an attempt that is over.

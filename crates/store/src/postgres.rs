@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Executor as _, PgConnection};
 use tasklane_domain::error::StoreError;
 
 use crate::Stores;
@@ -22,6 +22,9 @@ pub(crate) const BY_HELD: &str = "";
 pub(crate) const BY_DEADLINE: &str = "";
 /// Needed by SQLite alone.
 pub(crate) const NO_INDEX: &str = "";
+/// Before the state in a condition on rows that are named by their ids. With an estimate of few queued rows, as it has of a young table, the planner
+/// would look through all of them.
+pub(crate) const NO_INDEX_OF_STATE: &str = "'' || ";
 /// Needed by SQLite alone: here a failed statement fails its transaction.
 pub(crate) const OR_FAIL: &str = "";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.
@@ -155,8 +158,21 @@ pub(crate) async fn open(url: &str) -> Result<Stores, StoreError> {
     let known = MIGRATIONS.iter().map(|one| one.version).max().unwrap_or(0);
     MIGRATIONS.run(&readers).await.map_err(|error| migration(error, known))?;
     let commits = Commits::new()?;
-    let store = adapter::Store::start(WriteConnection { options, connection: None }, readers, commits.clone());
+    let connection = || WriteConnection { options: options.clone(), connection: None };
+    // A connection is one process of the server, which is one processor at most: what is submitted and what is settled are two.
+    let store = adapter::Store::start(connection(), Some(connection()), readers, commits.clone());
     Ok(crate::stores(store, commits))
+}
+
+/// Whatever is written names its rows by a key, or takes the first of an index. A plan for arrays of unknown length, to which going to a page of
+/// one's own choice costs nothing more than to the next, does that, whatever the table was when it was made; one for the arrays at hand
+/// hashes them, and reads all that is queued, or the whole table (decision 045).
+const PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET random_page_cost = 0";
+
+async fn connect_writer(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    connection.execute(PLANS).await?;
+    Ok(connection)
 }
 
 /// The connection that writes; `None` until first needed and after a failure.
@@ -169,7 +185,7 @@ impl WriteConnection {
     pub(crate) async fn get(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => tokio::time::timeout(CONNECT_TIMEOUT, self.options.connect())
+            None => tokio::time::timeout(CONNECT_TIMEOUT, connect_writer(&self.options))
                 .await
                 .map_err(|_| sqlx::Error::PoolTimedOut)??,
         };

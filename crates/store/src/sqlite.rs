@@ -27,6 +27,8 @@ pub(crate) const BY_DEADLINE: &str = "INDEXED BY tasks_deadline";
 /// Before a column of a condition by which no index shall be chosen or made: SQLite takes queued rows for few, and would look through
 /// all of them for the ids of a long list.
 pub(crate) const NO_INDEX: &str = "+";
+/// The same before the state, of which PostgreSQL must be told, too.
+pub(crate) const NO_INDEX_OF_STATE: &str = "+";
 /// After UPDATE or INSERT of many rows. A transaction in which a statement fails is rolled back; without this, SQLite keeps a copy of each page
 /// that the statement changes, in a file, to undo that statement alone.
 pub(crate) const OR_FAIL: &str = "OR FAIL ";
@@ -197,7 +199,7 @@ pub(crate) async fn open(path: &str) -> Result<Stores, StoreError> {
     let commits = Commits::new()?;
     let checkpoints = checkpoint::Checkpoints::start(path).await.map_err(unavailable)?;
     let writer = WriteConnection { connection, turns: turn::Turns::new(path), checkpoints };
-    Ok(crate::stores(adapter::Store::start(writer, readers, commits.clone()), commits))
+    Ok(crate::stores(adapter::Store::start(writer, None, readers, commits.clone()), commits))
 }
 
 /// The one connection that writes. A file cannot go away as a server can: it is opened once.

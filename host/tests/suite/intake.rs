@@ -34,7 +34,7 @@ async fn work_is_run_reported_and_then_acknowledged() {
     let position = |wanted: &dyn Fn(&Event) -> bool| events.iter().position(wanted).unwrap();
     for task in tasks {
         let reported = position(&|event| matches!(event, Event::Published(report) if report.task == task));
-        let acked = position(&|event| matches!(event, Event::Acked(t) if t.0.starts_with(&task.to_string())));
+        let acked = position(&|event| matches!(event, Event::Acked(t) if t.name().starts_with(&task.to_string())));
         assert!(reported < acked, "{task} was acknowledged before its report");
     }
     assert!(matches!(events.last(), Some(Event::Left)));

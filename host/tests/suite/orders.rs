@@ -72,6 +72,30 @@ async fn what_comes_to_a_host_that_drains_is_handed_back_and_not_run() {
     host.drain().await;
 }
 
+/// Nobody knows over which of them their last host was lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_again_with_others_is_handed_back_and_not_run() {
+    let (dir, world) = (tempfile::tempdir().unwrap(), World::new());
+    let module = world.deploy_fixture();
+    let host = Running::start(settings(dir.path(), 2), &world);
+    let orders: Vec<_> = (0..5).map(|_| order(&module, "{}")).collect();
+    let tasks: Vec<_> = orders.iter().map(|order| order.task).collect();
+    world.send_bundle_as(orders, 2);
+    for task in tasks {
+        assert_eq!(world.last_word(task).await, ReportBody::HandedBack(HandBack::Bundled));
+        world.acked(task).await;
+    }
+    // A first delivery with others, and a second one alone, are run.
+    let (together, alone) = (order(&module, "{}"), order(&module, "{}"));
+    let tasks = [together.task, alone.task];
+    world.send_bundle_as([together], 1);
+    world.send_as([alone], 2);
+    for task in tasks {
+        assert_eq!(outcome(&world, task).await, Outcome::Ok);
+    }
+    host.drain().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slots_close_and_open_while_it_runs() {
     let (dir, world) = (tempfile::tempdir().unwrap(), World::new());

@@ -158,7 +158,7 @@ impl World {
             let prefix = task.to_string();
             events
                 .iter()
-                .any(|event| matches!(event, Event::Acked(token) if token.0.starts_with(&prefix)))
+                .any(|event| matches!(event, Event::Acked(token) if token.name().starts_with(&prefix)))
                 .then_some(())
         };
         self.until("an acknowledgement", of_task).await;
@@ -219,9 +219,18 @@ impl World {
 
     /// Makes deliveries arrive that have been handed out `delivered` times.
     pub(crate) fn send_as(&self, orders: impl IntoIterator<Item = WorkOrder>, delivered: u64) {
+        self.arrive(orders, delivered, false);
+    }
+
+    /// The same of one message with several orders.
+    pub(crate) fn send_bundle_as(&self, orders: impl IntoIterator<Item = WorkOrder>, delivered: u64) {
+        self.arrive(orders, delivered, true);
+    }
+
+    fn arrive(&self, orders: impl IntoIterator<Item = WorkOrder>, delivered: u64, bundled: bool) {
         let delivery = |order: WorkOrder| {
-            let token = AckToken(format!("{} {delivered}", order.task).into());
-            Delivery { id: order.dispatch.received(delivered), order: Arc::new(order), token }
+            let token = AckToken::of(&format!("{} {delivered}", order.task), 1);
+            Delivery { id: order.dispatch.received(delivered), order: Arc::new(order), token, bundled }
         };
         self.waiting.lock().extend(orders.into_iter().map(delivery));
         self.arrived.notify_one();

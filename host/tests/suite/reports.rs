@@ -27,7 +27,7 @@ async fn reports_that_are_refused_are_sent_again_and_nothing_is_acknowledged_bef
         .until("a sign of work", |events| {
             events
                 .iter()
-                .find(|event| matches!(event, Event::InProgress(token) if token.0.starts_with(&task.to_string())))
+                .find(|event| matches!(event, Event::InProgress(token) if token.name().starts_with(&task.to_string())))
                 .map(|_| ())
         })
         .await;

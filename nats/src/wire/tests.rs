@@ -119,6 +119,48 @@ fn orders_come_back_as_they_went() {
     }
 }
 
+/// Orders that are alike and still differ in all that they may.
+fn bundle() -> Vec<WorkOrder> {
+    let alike = |order: WorkOrder| WorkOrder { task: TaskId::new(), limits: Limits::default(), ..order };
+    let empty = WorkOrder { payload: Payload::empty(), ..order() };
+    [order(), full_order(), empty, order()].map(alike).into()
+}
+
+#[test]
+fn orders_that_travel_together_come_back_as_they_went() {
+    let orders = bundle();
+    assert!(orders.windows(2).all(|pair| are_alike(&pair[0], &pair[1])));
+    for count in 1..=orders.len() {
+        let bytes = encode_bundle(&orders[..count]).unwrap();
+        assert_eq!(decode_orders(&bytes).unwrap(), orders[..count]);
+    }
+    assert!(encode_bundle(&[]).is_err());
+}
+
+#[test]
+fn a_message_with_one_order_is_read_as_one() {
+    let order = full_order();
+    let messages = [encode_order(&order).unwrap(), codec::encode(&order).unwrap()];
+    assert!(messages.iter().all(|message| decode_orders(message).unwrap() == std::slice::from_ref(&order)));
+}
+
+#[test]
+fn what_differs_in_what_is_said_once_is_not_alike() {
+    let one = order();
+    let mut others = vec![one.clone(); 9];
+    others[0].attempt = Attempt::new(2);
+    others[1].max_attempts += 1;
+    others[2].dispatch = one.dispatch.redispatched();
+    others[3].priority = Priority::LOW;
+    others[4].limits.http_requests += 1;
+    others[5].queue = "other".parse().unwrap();
+    others[6].module.name = "other".parse().unwrap();
+    others[7].module.version = "1.2.4".parse().unwrap();
+    others[8].module.digest = ModuleDigest::from_bytes([0; 32]);
+    assert!(others.iter().all(|other| !are_alike(&one, other)));
+    assert!(are_alike(&one, &WorkOrder { task: TaskId::new(), ..one.clone() }));
+}
+
 #[test]
 fn reports_come_back_as_they_went() {
     for count in [0, 1, 9] {
@@ -155,6 +197,9 @@ fn ordinary_ones_are_short() {
     let order = order();
     let (named, order) = bytes_of(codec::encode(&order), encode_order(&order));
     assert!(order <= 150 && order * 2 < named, "an order has {order} bytes, {named} with names");
+    let alike: Vec<WorkOrder> = (0..32).map(|_| self::order()).collect();
+    let together = encode_bundle(&alike).unwrap().len();
+    assert!(together <= 32 * 45, "32 orders together have {together} bytes");
     let some = vec![report(ReportBody::Ended(Box::new(done()))); 100];
     let (named, some) = bytes_of(codec::encode(&some), encode_reports(&some));
     assert!(some <= 9_000 && some * 2 < named, "100 reports have {some} bytes, {named} with names");
@@ -165,10 +210,21 @@ fn ordinary_ones_are_short() {
 fn what_is_cut_off_or_no_message_is_refused() {
     let order = encode_order(&full_order()).unwrap();
     assert!((0..order.len()).all(|end| decode_order(&order[..end]).is_err()));
+    let bundle = encode_bundle(&bundle()).unwrap();
+    assert!((0..bundle.len()).all(|end| decode_orders(&bundle[..end]).is_err()));
     let some = encode_reports(&reports()).unwrap();
     assert!((0..some.len()).all(|end| decode_reports(&some[..end]).is_err()));
     for wrong in [&[][..], &[9, 7], &[FORMAT, 0xc1], &[FORMAT, 0xce, 0xff, 0xff, 0xff, 0xff]] {
         assert!(decode_order(wrong).is_err() && decode_reports(wrong).is_err(), "{wrong:?}");
+        assert!(decode_orders(wrong).is_err(), "{wrong:?}");
+    }
+    // The number of orders comes before the first of them.
+    let one = encode_bundle(&[self::order()]).unwrap();
+    let place = one.windows(2).position(|two| two[0] == 1 && two[1] == 0x94).unwrap();
+    for number in [0, 127] {
+        let mut wrong = one.to_vec();
+        wrong[place] = number;
+        assert!(decode_orders(&wrong).is_err(), "{number} orders were read of one");
     }
 }
 

@@ -12,7 +12,7 @@ use tasklane_domain::work::Delivery;
 use tasklane_domain::{Lane, Priority, QueueName};
 
 use super::SHARE;
-use super::message::{delivery, metadata};
+use super::message::{deliveries, metadata};
 use crate::api::{nanos, unavailable};
 use crate::topology::{READY, lane_consumer, lanes_of};
 use crate::{Nats, Topology};
@@ -57,6 +57,8 @@ struct LaneState {
     pull: Pull,
     /// Messages known to wait.
     pending: u64,
+    /// Orders that a message brings, of late.
+    per_message: usize,
     served: Instant,
 }
 
@@ -83,6 +85,11 @@ impl LaneState {
 
     fn is_free(&self) -> bool {
         matches!(self.pull, Pull::None)
+    }
+
+    /// Remembers what a message brought: more at once, fewer little by little, so that one that went alone is not followed by too many.
+    fn brought(&mut self, orders: usize) {
+        self.per_message = orders.max(self.per_message - self.per_message.div_ceil(8));
     }
 }
 
@@ -117,6 +124,7 @@ impl Intake {
                 priority: lane.priority,
                 pull: Pull::None,
                 pending: 0,
+                per_message: 1,
                 served: now,
             })
             .collect();
@@ -191,8 +199,11 @@ impl Intake {
             Pull::Batch { left, since } if left > 1 => Pull::Batch { left: left - 1, since },
             Pull::Batch { .. } | Pull::Parked { .. } | Pull::Refused { .. } | Pull::None => Pull::None,
         };
-        match delivery(&message.payload, reply, facts.delivered) {
-            Ok(delivery) => self.arrived.push_back(delivery),
+        match deliveries(&message.payload, reply, facts.delivered) {
+            Ok(deliveries) => {
+                lane.brought(deliveries.len());
+                self.arrived.extend(deliveries);
+            }
             Err(error) => self.refuse(reply.to_string(), &error),
         }
     }
@@ -224,18 +235,20 @@ impl Intake {
         }
     }
 
-    /// Asks the lane whose turn it is for up to `want` messages, one lane at a time.
+    /// Asks the lane whose turn it is for about `want` orders, one lane at a time.
     async fn pull_batch(&mut self, want: usize, parking: Parking) -> Result<(), QueueError> {
         let now = Instant::now();
         self.lanes.iter_mut().for_each(|lane| lane.forget_old_pull(now));
         let pulling = self.lanes.iter().any(|lane| matches!(lane.pull, Pull::Batch { .. }));
-        let room = want.saturating_sub(self.arrived.len()).min(BATCH_MAX);
+        let room = want.saturating_sub(self.arrived.len());
         if parking == Parking::Withheld || pulling || room == 0 {
             return Ok(());
         }
         let Some(index) = self.whose_turn(parking) else { return Ok(()) };
         self.batches = self.batches.wrapping_add(1);
-        self.pull(index, json!({"batch": room, "no_wait": true}), Pull::Batch { left: room, since: now }).await
+        let per_message = self.lanes.get(index).map_or(1, |lane| lane.per_message);
+        let left = room.div_ceil(per_message).min(BATCH_MAX);
+        self.pull(index, json!({"batch": left, "no_wait": true}), Pull::Batch { left, since: now }).await
     }
 
     fn whose_turn(&self, parking: Parking) -> Option<usize> {

@@ -1,11 +1,12 @@
-//! What a message in the inbox says: a delivery with its metadata, or the end of a pull.
+//! What a message in the inbox says: deliveries with their metadata, or the end of a pull.
 
 use std::sync::Arc;
 
+use tasklane_domain::WorkOrder;
 use tasklane_domain::error::QueueError;
 use tasklane_domain::work::{AckToken, Delivery};
 
-use crate::wire::decode_order;
+use crate::wire::decode_orders;
 
 /// The facts in a delivery's reply subject.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,11 +32,15 @@ pub(super) fn metadata(reply: &str) -> Option<Metadata<'_>> {
     })
 }
 
-/// Reads a delivery.
-pub(super) fn delivery(payload: &[u8], reply: &str, delivered: u64) -> Result<Delivery, QueueError> {
-    let order = decode_order(payload)?;
-    let id = order.dispatch.received(delivered);
-    Ok(Delivery { order: Arc::new(order), id, token: AckToken(reply.into()) })
+/// Reads the deliveries of a message: one, or those that travel together.
+pub(super) fn deliveries(payload: &[u8], reply: &str, delivered: u64) -> Result<Vec<Delivery>, QueueError> {
+    let orders = decode_orders(payload)?;
+    let (token, bundled) = (AckToken::of(reply, orders.len()), orders.len() > 1);
+    let deliver = |order: WorkOrder| {
+        let id = order.dispatch.received(delivered);
+        Delivery { order: Arc::new(order), id, token: token.clone(), bundled }
+    };
+    Ok(orders.into_iter().map(deliver).collect())
 }
 
 #[cfg(test)]

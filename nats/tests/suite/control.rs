@@ -6,7 +6,8 @@ use tasklane_domain::{Clock, HostId, HostOrder, HostWish, QueueName, StateKind, 
 use crate::world::{World, eventually, module, soon};
 
 fn news() -> TaskNews {
-    TaskNews { task: TaskId::new(), state: StateKind::Succeeded, queue: QueueName::default(), module: module().name }
+    let (task, queue, module) = (TaskId::new(), QueueName::default(), module().name);
+    TaskNews { task, state: StateKind::Succeeded, queue, module, wall_us: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod blobs;
+mod bundles;
 mod calls;
 mod compiled;
 mod control;

@@ -261,6 +261,7 @@ impl Room {
                 state: settled.state,
                 queue: settled.queue.clone(),
                 module: settled.module.clone(),
+                wall_us: None,
             }]);
         }
     }

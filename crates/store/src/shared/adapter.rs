@@ -1,4 +1,4 @@
-//! The ports, over a writer loop and a pool of readers.
+//! The ports, over writer loops and a pool of readers.
 
 use std::sync::Arc;
 
@@ -37,13 +37,24 @@ type Pool = sqlx::Pool<Db>;
 
 /// One open database.
 pub(crate) struct Store {
+    /// Of submits.
+    pub(super) submits: Writer,
+    /// Of everything else; the same one where the database has one writer.
     pub(super) writer: Writer,
     pub(super) readers: Pool,
 }
 
 impl Store {
-    pub(crate) fn start(connection: WriteConnection, readers: Pool, commits: Commits) -> Self {
-        Self { writer: Writer::start(connection, commits), readers }
+    /// With a connection that writes, and one for submits where they need not wait for others.
+    pub(crate) fn start(
+        connection: WriteConnection,
+        submits: Option<WriteConnection>,
+        readers: Pool,
+        commits: Commits,
+    ) -> Self {
+        let writer = Writer::start(connection, commits.clone());
+        let submits = submits.map_or_else(|| writer.clone(), |submits| Writer::start(submits, commits));
+        Self { submits, writer, readers }
     }
 }
 
@@ -222,7 +233,7 @@ pub(super) fn unexpected<T>() -> Result<T, StoreError> {
 #[async_trait]
 impl TaskStore for Store {
     async fn submit(&self, tasks: Vec<NewTask>) -> Result<SubmitAnswer, StoreError> {
-        if let Answer::Submitted(answer) = self.writer.ask(Op::Submit(Arc::new(tasks))).await? {
+        if let Answer::Submitted(answer) = self.submits.ask(Op::Submit(Arc::new(tasks))).await? {
             return Ok(answer);
         }
         unexpected()

@@ -11,7 +11,7 @@ use super::ending::Ending;
 use super::row::{Said, id_bytes, to_json};
 use super::rows::{self, Texts};
 use super::values::Column;
-use super::{Db, NO_INDEX, OR_FAIL, submit};
+use super::{Db, NO_INDEX, NO_INDEX_OF_STATE, OR_FAIL, submit};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -114,7 +114,7 @@ pub(super) fn write_sql(count: usize) -> String {
          result = COALESCE(v.result, tasks.result), result_digest = COALESCE(v.result_digest, tasks.result_digest), \
          result_size = COALESCE(v.result_size, tasks.result_size), log = COALESCE(v.log, tasks.log), \
          progress = COALESCE(v.progress, tasks.progress), published_at = COALESCE(v.published_at, tasks.published_at) \
-         FROM v WHERE tasks.id = {NO_INDEX}v.id AND {NO_INDEX}tasks.state = {NO_INDEX}v.was \
+         FROM v WHERE tasks.id = {NO_INDEX}v.id AND {NO_INDEX_OF_STATE}tasks.state = {NO_INDEX_OF_STATE}v.was \
          AND tasks.attempt = {NO_INDEX}v.tried AND tasks.delivery = {NO_INDEX}v.had",
         rows::table(&WRITTEN, count)
     )

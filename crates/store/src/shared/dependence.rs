@@ -17,7 +17,7 @@ use super::row::{DbRow, get, id_bytes, named, on_failure, parsed, task_id, to_js
 use super::submit::Fresh;
 use super::unblock::unblock;
 use super::values::{list, pieces, values};
-use super::{Db, LOCK_ROWS, NO_INDEX, OR_FAIL, news, retention};
+use super::{Db, LOCK_ROWS, NO_INDEX_OF_STATE, OR_FAIL, news, retention};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -228,7 +228,7 @@ async fn effects(conn: &mut Conn, ends: &[End]) -> Result<Effects, StoreError> {
     for piece in pieces(&ids) {
         let sql = format!(
             "SELECT d.on_id, t.id, t.on_failure FROM dependencies d JOIN tasks t ON t.id = d.task_id \
-             WHERE d.on_id IN ({}) AND {NO_INDEX}t.state = 'blocked' ORDER BY t.id{LOCK_ROWS}",
+             WHERE d.on_id IN ({}) AND {NO_INDEX_OF_STATE}t.state = 'blocked' ORDER BY t.id{LOCK_ROWS}",
             list(piece.len())
         );
         for row in &bound(&sql, piece).fetch_all(&mut *conn).await.map_err(unavailable)? {

@@ -229,6 +229,7 @@ fn told(report: &Report, known: &Known) -> SettledTask {
         host: report.host,
         outcome,
         due_at: known.facts.state.due_at(),
+        wall_us: report.wall_us(),
     }
 }
 

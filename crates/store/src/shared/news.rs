@@ -25,5 +25,6 @@ fn read(row: &DbRow, state: StateKind, outcome: Option<OutcomeKind>) -> Result<S
         host: host(row)?.unwrap_or_else(|| HostId::from_uuid(uuid::Uuid::nil())),
         outcome,
         due_at: None,
+        wall_us: None,
     })
 }

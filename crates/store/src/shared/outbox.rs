@@ -19,7 +19,7 @@ use tasklane_domain::{BatchId, StateKind, Task, TaskId, Timestamp, WebhookName};
 use super::row::{self, DbRow, TASK_COLUMNS, get, id_bytes, json, parsed, required_time, task_id, time};
 use super::values::{list, pieces, values};
 use super::webhooks::{insert, set_standing};
-use super::{Db, KEEP_KEYS, NO_INDEX};
+use super::{Db, KEEP_KEYS, NO_INDEX_OF_STATE};
 use crate::error::{corrupt, unavailable};
 use crate::writer::{Answer, Answered};
 
@@ -219,7 +219,7 @@ pub(super) async fn announce(conn: &mut Conn, now: Timestamp) -> Result<usize, S
 async fn first_going_on(conn: &mut Conn, batch: BatchId, cursor: Vec<u8>) -> Result<Option<TaskId>, StoreError> {
     let sql = format!(
         "SELECT id FROM tasks WHERE batch = $1 AND id >= $2 \
-         AND {NO_INDEX}state IN ('scheduled', 'blocked', 'queued', 'running', 'retrying') ORDER BY id LIMIT 1"
+         AND {NO_INDEX_OF_STATE}state IN ('scheduled', 'blocked', 'queued', 'running', 'retrying') ORDER BY id LIMIT 1"
     );
     let query = sqlx::query::<Db>(sqlx::AssertSqlSafe(sql)).bind(batch.as_uuid().as_bytes().to_vec()).bind(cursor);
     query.fetch_optional(conn).await.map_err(unavailable)?.map(|row| task_id(&row, "id")).transpose()

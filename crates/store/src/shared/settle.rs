@@ -17,7 +17,7 @@ use super::dependence::{End, release};
 use super::row::{DbRow, get, id_bytes, parsed, task_id};
 use super::rows::{self, Texts};
 use super::values::Column;
-use super::{Db, NO_INDEX, OR_FAIL, flow, judged};
+use super::{Db, NO_INDEX, NO_INDEX_OF_STATE, OR_FAIL, flow, judged};
 use crate::error::{corrupt, unavailable};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -116,7 +116,7 @@ pub(super) fn ok_sql(count: usize) -> String {
         "WITH v (id, attempt, delivery, host, started_at, ended_at, ending, result, log) AS ({}) \
          UPDATE {OR_FAIL}tasks SET state = 'succeeded', delivery = v.delivery, host = v.host, started_at = v.started_at, \
          ended_at = v.ended_at, ending = v.ending, result = v.result, log = v.log FROM v \
-         WHERE tasks.id = {NO_INDEX}v.id AND {NO_INDEX}tasks.state IN ('queued', 'running') \
+         WHERE tasks.id = {NO_INDEX}v.id AND {NO_INDEX_OF_STATE}tasks.state IN ('queued', 'running') \
          AND tasks.attempt = {NO_INDEX}v.attempt \
          AND tasks.delivery <= v.delivery RETURNING tasks.id, tasks.module_name, tasks.queue, \
          tasks.priority + {FOLLOWED} * tasks.followed + {SLOTTED} * tasks.slotted \
@@ -216,5 +216,6 @@ fn news((module, queue): (ModuleName, QueueName), priority: i64, report: &Report
         host: report.host,
         outcome: Some(OutcomeKind::Ok),
         due_at: None,
+        wall_us: report.wall_us(),
     })
 }

@@ -17,9 +17,11 @@ const KEPT: &str = "bench/instructions.json";
 /// The program that has the hot paths, each as `NAME ITERATIONS`.
 const PROGRAM: &str = "target/release/examples/instructions";
 /// The hot paths, and how often each is done while it is counted.
-const PATHS: [(&str, u32); 6] = [
+const PATHS: [(&str, u32); 8] = [
     ("submit", 400),
     ("receive", 400),
+    ("dispatch-bundle", 400),
+    ("receive-bundle", 400),
     ("run-noop", 60),
     ("report", 400),
     ("settle-decode", 400),
