@@ -36,7 +36,7 @@ const PLAN: [(&str, &[&str]); 17] = [
     ("mixed", &["--seconds", "25"]),
     ("due", &["--lead", "15", "--waiting", "200000", "--tasks", "40000", "--rounds", "2"]),
     ("postgres", &["--tasks", "40000", "--rounds", "3"]),
-    ("cores", &["--tasks", "500", "--rounds", "3"]),
+    ("cores", &["--tasks", "200", "--rounds", "7"]),
     ("languages", &["--tasks", "500", "--rounds", "3"]),
     ("memory", &["--seconds", "25"]),
     ("fair", &["--large", "5000", "--rounds", "1"]),
