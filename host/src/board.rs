@@ -282,7 +282,9 @@ impl Board {
             return Wanted::Nothing;
         }
         let target = (self.predicted(buffer_time) + self.free_slots()).min(BUFFERED_MAX);
-        let low_water = target - target.div_ceil(if target > TOGETHER { 4 } else { 2 });
+        // Never fewer at once for a larger buffer.
+        let step = target.div_ceil(4).max(target.div_ceil(2).min(TOGETHER));
+        let low_water = target - step;
         self.low_water.store(low_water, Ordering::Relaxed);
         let buffered = self.buffered();
         match (target.saturating_sub(buffered), self.urgent_wanted()) {
