@@ -173,7 +173,8 @@ pub trait LeaderStore: Send + Sync + 'static {
     /// Turns a won lease into the next term. `StaleTerm` if a later lease has opened one already.
     async fn open_term(&self, lease: Lease) -> Result<Term, StoreError>;
 
-    /// Queues scheduled and retrying rows whose time has come, earliest first: at most `limit`, and fewer while somebody waits for the store.
+    /// Queues scheduled and retrying rows whose time has come: at most `limit`, and fewer while somebody waits for the store. The earliest go first; of
+    /// more than `limit`, up to 2,000 may go before one that is due earlier.
     /// The answer's `next_due` tells whether there are more.
     async fn promote_due(&self, term: Term, now: Timestamp, limit: u32) -> Result<Promoted, StoreError>;
 

@@ -13,6 +13,7 @@ mod ops;
 mod postgres;
 mod queues;
 mod sqlite;
+mod stretch;
 mod writer;
 
 pub use look::{DatabaseLook, look};

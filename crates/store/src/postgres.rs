@@ -27,6 +27,8 @@ pub(crate) const NO_INDEX: &str = "";
 pub(crate) const NO_INDEX_OF_STATE: &str = "'' || ";
 /// Needed by SQLite alone: here a failed statement fails its transaction.
 pub(crate) const OR_FAIL: &str = "";
+/// Stands for where a row lies in its table: rows are mostly inserted in the order of their ids.
+pub(crate) const PLACE: &str = "id";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.
 pub(crate) const LOCK_ROWS: &str = " FOR UPDATE";
 /// Suffix of a SELECT whose rows must not be removed before the commit.
@@ -105,6 +107,8 @@ mod operations;
 mod outbox;
 #[path = "shared/pin.rs"]
 mod pin;
+#[path = "shared/promote.rs"]
+mod promote;
 #[path = "shared/quarantine.rs"]
 mod quarantine;
 #[path = "shared/quarantine_port.rs"]
@@ -202,5 +206,44 @@ impl WriteConnection {
     /// Called after a failed transaction: whatever the connection's state, a new one has none.
     pub(crate) async fn recover(&mut self) {
         self.connection = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+    use tasklane_testkit::postgres::{Durability, Postgres};
+
+    use super::*;
+
+    type Tested = Result<(), Box<dyn std::error::Error>>;
+
+    /// The plan that a writer has of a statement, whatever its parameters.
+    async fn plan(writer: &mut PgConnection, sql: &str) -> Result<String, sqlx::Error> {
+        let parameters = (1..).take_while(|number| sql.contains(&format!("${number}"))).count();
+        let nulls = vec!["NULL"; parameters].join(", ");
+        writer.execute(sqlx::AssertSqlSafe(format!("PREPARE statement AS {sql}"))).await?;
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN EXECUTE statement ({nulls})"));
+        let rows = sqlx::raw_sql(explain).fetch_all(&mut *writer).await?;
+        writer.execute("DEALLOCATE statement").await?;
+        let lines: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+        Ok(lines?.join("\n"))
+    }
+
+    /// Plans that are made while the table is empty go on to be used when it is full (decision 045).
+    #[tokio::test]
+    async fn what_writes_finds_its_rows_by_id_however_young_the_table() -> Tested {
+        let cluster = tokio::task::spawn_blocking(|| Postgres::start(Durability::None)).await??;
+        let url = cluster.database()?;
+        drop(open(&url).await?);
+        let mut writer = connect_writer(&url.parse()?).await?;
+        for sql in [settle::ok_sql(1), changes::write_sql(1), promote::in_place_sql()] {
+            let plan = plan(&mut writer, &sql).await?;
+            assert!(plan.contains("Index Scan using tasks_pkey on tasks"), "{sql}: {plan}");
+            for other in ["Hash Join", "Merge Join", "Seq Scan on tasks", "tasks_state", "tasks_on_the_way"] {
+                assert!(!plan.contains(other), "{sql}: {plan}");
+            }
+        }
+        Ok(())
     }
 }

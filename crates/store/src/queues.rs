@@ -243,6 +243,7 @@ mod tests {
     use tasklane_domain::{Clock, SystemClock, TaskId, Term};
 
     use super::*;
+    use crate::stretch::Stretch;
 
     const MAX: usize = ROWS_PER_TRANSACTION_MAX;
     const STEP: usize = STEP_BESIDE_FEW;
@@ -349,8 +350,8 @@ mod tests {
     #[tokio::test]
     async fn a_batch_of_what_is_due_is_shortened_while_few_come() {
         let (asking, mut queues) = filled(&[1]).await;
-        let due = || waiting(Op::PromoteDue(Term::new(1), SystemClock.now(), 500));
-        let limit = |op: &Op| if let Op::PromoteDue(_, _, limit) = op { *limit } else { 0 };
+        let due = || waiting(Op::PromoteDue(Term::new(1), SystemClock.now(), 500, Stretch::default()));
+        let limit = |op: &Op| if let Op::PromoteDue(_, _, limit, _) = op { *limit } else { 0 };
         let mut intake = Intake::new(&mut queues, due());
         assert_eq!(intake.next().iter().map(limit).max(), Some(250));
         drop(intake.end());
@@ -367,7 +368,8 @@ mod tests {
     async fn what_is_due_goes_first_but_not_for_ever() {
         let (asking, mut queues) = filled(&[MAX, MAX]).await;
         for _ in 0..2 * DUE_IN_A_ROW_MAX {
-            asking.ask(waiting(Op::PromoteDue(Term::new(1), SystemClock.now(), 1_000))).await.unwrap();
+            let due = Op::PromoteDue(Term::new(1), SystemClock.now(), 1_000, Stretch::default());
+            asking.ask(waiting(due)).await.unwrap();
         }
         drop(asking);
         let mut all = Vec::new();

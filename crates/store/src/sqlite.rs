@@ -32,6 +32,8 @@ pub(crate) const NO_INDEX_OF_STATE: &str = "+";
 /// After UPDATE or INSERT of many rows. A transaction in which a statement fails is rolled back; without this, SQLite keeps a copy of each page
 /// that the statement changes, in a file, to undo that statement alone.
 pub(crate) const OR_FAIL: &str = "OR FAIL ";
+/// Where a row lies in its table.
+pub(crate) const PLACE: &str = "rowid";
 /// Suffix of a SELECT that is followed by an UPDATE of the same rows.
 pub(crate) const LOCK_ROWS: &str = "";
 /// Suffix of a SELECT whose rows must not be removed before the commit.
@@ -120,6 +122,8 @@ mod outbox;
 mod page_cache;
 #[path = "shared/pin.rs"]
 mod pin;
+#[path = "shared/promote.rs"]
+mod promote;
 #[path = "shared/quarantine.rs"]
 mod quarantine;
 #[path = "shared/quarantine_port.rs"]
@@ -262,6 +266,20 @@ mod tests {
             let by_deadline = |step: &String| step.starts_with("SEARCH tasks USING INDEX tasks_deadline");
             assert!(plan.iter().any(by_deadline), "{sql}: {plan:?}");
             assert!(!plan.iter().any(|step| step.contains("tasks_state") || step.contains("SCAN tasks")), "{plan:?}");
+        }
+        Ok(())
+    }
+
+    /// What is due is looked for in the index alone, and read by where it lies.
+    #[tokio::test]
+    async fn a_stretch_of_due_rows_is_read_in_place() -> Tested {
+        let dir = tempfile::tempdir()?;
+        let plan = plan(&mut empty(&dir).await?, &promote::in_place_sql()).await?;
+        for step in [
+            "SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)",
+            "SEARCH tasks USING COVERING INDEX tasks_due (due_at>? AND due_at<?)",
+        ] {
+            assert!(plan.iter().any(|one| one == step), "{plan:?}");
         }
         Ok(())
     }

@@ -33,6 +33,7 @@ use tokio::sync::oneshot;
 use crate::commits::Commits;
 use crate::ops::{KvWrite, SecretChange, TokenChange};
 use crate::queues::{Asking, FEW_MAX, Intake, Queues, Waiting, queues};
+use crate::stretch::Stretch;
 
 /// Rows that a chunk of a blob counts as, so that at most four share a transaction: each is as many bytes as many rows.
 const ROWS_OF_A_CHUNK: usize = 1_000;
@@ -68,7 +69,7 @@ pub(crate) enum Op {
     Died(Arc<Vec<Death>>, Timestamp),
     ReleaseModule(ModuleName, ModuleVersion, Timestamp),
     OpenTerm(Lease),
-    PromoteDue(Term, Timestamp, u32),
+    PromoteDue(Term, Timestamp, u32, Stretch),
     Expire(Term, Timestamp, u32),
     Redispatch(Term, Arc<Vec<(Lane, Timestamp)>>, Timestamp, u32),
     SetRule(Scope, Option<Rule>),
@@ -103,7 +104,7 @@ impl Op {
         match self {
             Self::Submit(tasks) => tasks.len(),
             Self::Settle(reports, _) => reports.len(),
-            Self::PromoteDue(_, _, limit) | Self::Redispatch(_, _, _, limit) => {
+            Self::PromoteDue(_, _, limit, _) | Self::Redispatch(_, _, _, limit) => {
                 usize::try_from(*limit).unwrap_or(usize::MAX)
             }
             // Asked for each time something is due, and mostly there are none; but nobody waits for them.
@@ -153,7 +154,7 @@ impl Op {
     /// The same for at most so many rows, where whoever asked looks for himself what is left.
     pub(crate) fn shortened(self, rows_max: u32) -> Self {
         match self {
-            Self::PromoteDue(term, now, limit) => Self::PromoteDue(term, now, limit.min(rows_max)),
+            Self::PromoteDue(term, now, limit, stretch) => Self::PromoteDue(term, now, limit.min(rows_max), stretch),
             other => other,
         }
     }

@@ -73,6 +73,8 @@ macro_rules! store_conformance {
             leader::a_former_leader_is_refused,
             leader::concurrent_leases_open_different_terms,
             leader::due_tasks_are_queued_earliest_first,
+            leader::a_backlog_of_due_tasks_is_queued_in_stretches,
+            leader::the_earliest_do_not_wait_for_many_of_one_instant,
             leader::the_next_due_time_counts_deadlines,
             leader::what_never_started_expires,
             leader::what_is_below_its_watermark_is_published_anew,

@@ -18,6 +18,8 @@ use super::wiper::Wiper;
 
 /// The part of a memory, from its beginning, of which touched pages stay with the host. More goes back to the kernel at once.
 const KEPT_BYTES: usize = 4 << 20;
+/// Where a guest's memory mostly begins to be touched: compilers for WebAssembly put its stack of 1 MiB first, which is used from its end.
+const SEAM_BYTES: usize = 960 << 10;
 /// How a refusal begins for which there is no room in this host: no fault of the guest's.
 pub(crate) const NO_ROOM: &str = "no room for a guest";
 
@@ -51,7 +53,7 @@ struct Mapping {
 impl Mapping {
     fn map(layout: Layout) -> io::Result<Self> {
         let bytes = layout.guard.checked_add(layout.reserved).and_then(|bytes| bytes.checked_add(layout.guard));
-        let pages = Pages::reserve(bytes.ok_or(io::ErrorKind::OutOfMemory)?)?;
+        let pages = Pages::reserve(bytes.ok_or(io::ErrorKind::OutOfMemory)?, layout.guard.saturating_add(SEAM_BYTES))?;
         Ok(Self { pages, layout, open: 0 })
     }
 

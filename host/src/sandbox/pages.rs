@@ -14,11 +14,18 @@ use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anony
 /// WebAssembly's own.
 pub(super) const PAGE_BYTES: usize = 64 * 1024;
 
+/// What one table of the lowest level of the kernel's page tables stands for, on machines with pages of 4 KiB. The kernel looks through all of a table
+/// that is there, and passes by one that is not.
+const TABLE_BYTES: usize = 2 << 20;
+
 /// One range of addresses. All parts are offsets into it.
 #[derive(Debug)]
 pub(super) struct Pages {
     start: NonNull<u8>,
     bytes: usize,
+    /// What was asked of the kernel: `start` lies in it.
+    mapped: NonNull<u8>,
+    mapped_bytes: usize,
 }
 
 #[expect(unsafe_code, reason = "they are owned like a box")]
@@ -29,22 +36,34 @@ unsafe impl Send for Pages {}
 unsafe impl Sync for Pages {}
 
 impl Pages {
-    /// So many addresses, all closed.
+    /// So many addresses, all closed. Those from `seam` on begin a table of their own, so that who asks which of all were touched does not wait
+    /// for the ones before, if none of them was.
     ///
     /// # Errors
     /// What the kernel says where there is no room.
-    pub(super) fn reserve(bytes: usize) -> io::Result<Self> {
+    pub(super) fn reserve(bytes: usize, seam: usize) -> io::Result<Self> {
+        let mapped_bytes = bytes.checked_add(TABLE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         #[expect(unsafe_code, reason = "mapping nothing")]
         // SAFETY: the kernel chooses addresses that nobody has.
-        let start = unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, ProtFlags::empty(), flags) }?;
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        let pages = Self { start, bytes };
-        // A huge page would give a guest of a few pages 2 MiB to be wiped. A kernel without huge pages does not know the advice.
-        if let Err(error) = pages.advise(0..bytes, Advice::LinuxNoHugepage) {
-            tracing::trace!(%error, "no advice on huge pages");
-        }
+        let mapped = unsafe { mmap_anonymous(std::ptr::null_mut(), mapped_bytes, ProtFlags::empty(), flags) }?;
+        let mapped = NonNull::new(mapped.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let seam = mapped.addr().get().wrapping_add(seam);
+        let lead = seam.next_multiple_of(TABLE_BYTES) - seam;
+        let start = NonNull::new(mapped.as_ptr().wrapping_add(lead)).ok_or(io::ErrorKind::OutOfMemory)?;
+        let pages = Self { start, bytes, mapped, mapped_bytes };
+        pages.advise_no_huge_pages();
         Ok(pages)
+    }
+
+    /// A huge page would give a guest of a few pages 2 MiB to be wiped. All that was mapped gets the advice: for the kernel it stays one mapping.
+    fn advise_no_huge_pages(&self) {
+        #[expect(unsafe_code, reason = "advice on our own addresses")]
+        // SAFETY: they are ours, and the advice changes no bytes.
+        let advised = unsafe { madvise(self.mapped.as_ptr().cast(), self.mapped_bytes, Advice::LinuxNoHugepage) };
+        if let Err(error) = advised {
+            tracing::trace!(%error, "a kernel without huge pages does not know the advice");
+        }
     }
 
     /// Where an offset lies. One beyond the end lies at the end.
@@ -87,17 +106,13 @@ impl Pages {
     /// # Errors
     /// What the kernel says.
     pub(super) fn give_back(&self, part: Range<usize>) -> io::Result<()> {
-        self.advise(part, Advice::LinuxDontNeed)
-    }
-
-    fn advise(&self, part: Range<usize>, advice: Advice) -> io::Result<()> {
         self.within(&part)?;
         if part.is_empty() {
             return Ok(());
         }
         #[expect(unsafe_code, reason = "advice on our own addresses")]
         // SAFETY: the part is ours, and nobody relies on its bytes any more.
-        unsafe { madvise(self.at(part.start).cast(), part.len(), advice) }.map_err(Into::into)
+        unsafe { madvise(self.at(part.start).cast(), part.len(), Advice::LinuxDontNeed) }.map_err(Into::into)
     }
 
     /// Writes zeros over a part that is open.
@@ -119,7 +134,7 @@ impl Drop for Pages {
     fn drop(&mut self) {
         #[expect(unsafe_code, reason = "the end of the mapping")]
         // SAFETY: it is ours, and nobody has it any more.
-        let ended = unsafe { munmap(self.start.as_ptr().cast(), self.bytes) };
+        let ended = unsafe { munmap(self.mapped.as_ptr().cast(), self.mapped_bytes) };
         debug_assert!(ended.is_ok(), "a mapping of our own can be ended");
     }
 }

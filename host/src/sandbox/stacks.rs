@@ -36,7 +36,8 @@ struct Mapping {
 
 impl Mapping {
     fn map(bytes: usize) -> std::io::Result<Self> {
-        let one = Self { pages: Pages::reserve(PAGE_BYTES + bytes)?, bytes };
+        let all = PAGE_BYTES + bytes;
+        let one = Self { pages: Pages::reserve(all, all.saturating_sub(KEPT_BYTES))?, bytes };
         one.pages.open(one.stack())?;
         Ok(one)
     }

@@ -181,7 +181,7 @@ mod tests {
     const PAGES: usize = 4 * RANGES_MAX;
 
     fn opened() -> Pages {
-        let pages = Pages::reserve(PAGES * PAGE_BYTES).unwrap();
+        let pages = Pages::reserve(PAGES * PAGE_BYTES, PAGES / 3 * PAGE_BYTES).unwrap();
         pages.open(0..PAGES * PAGE_BYTES).unwrap();
         pages
     }

@@ -25,11 +25,12 @@ use tasklane_domain::{
 use super::bounds::Bounds;
 use super::{
     Db, WriteConnection, admit, assets, audit, blob_port, blob_sweep, cancel, flow, history, kv, leader, modules,
-    namespaces, operations, outbox, quarantine_port, read, release_port, retention, schedules, secrets, settle, submit,
-    tokens, webhook_port, webhooks,
+    namespaces, operations, outbox, promote, quarantine_port, read, release_port, retention, schedules, secrets,
+    settle, submit, tokens, webhook_port, webhooks,
 };
 use crate::commits::Commits;
 use crate::error::corrupt;
+use crate::stretch::Stretch;
 use crate::writer::{Answer, Answered, Backend, Op, Steps, Writer};
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -42,6 +43,7 @@ pub(crate) struct Store {
     /// Of everything else; the same one where the database has one writer.
     pub(super) writer: Writer,
     pub(super) readers: Pool,
+    stretch: Stretch,
 }
 
 impl Store {
@@ -54,7 +56,7 @@ impl Store {
     ) -> Self {
         let writer = Writer::start(connection, commits.clone());
         let submits = submits.map_or_else(|| writer.clone(), |submits| Writer::start(submits, commits));
-        Self { submits, writer, readers }
+        Self { submits, writer, readers, stretch: Stretch::default() }
     }
 }
 
@@ -179,8 +181,8 @@ async fn apply_one(conn: &mut Conn, op: &Op) -> Result<Answered, StoreError> {
         Op::ChangeAlias(..) | Op::Switch(..) | Op::DeleteModule(..) => release_port::apply(conn, op).await?,
         Op::Died(..) | Op::ReleaseModule(..) => quarantine_port::apply(conn, op).await?,
         Op::OpenTerm(lease) => leader::open_term(conn, *lease).await?.map(Answer::Term),
-        Op::PromoteDue(term, now, limit) => {
-            led!(conn, term, Answer::Promoted(leader::promote_due(conn, *now, *limit).await?))
+        Op::PromoteDue(term, now, limit, stretch) => {
+            led!(conn, term, Answer::Promoted(promote::promote(conn, *now, *limit, stretch).await?))
         }
         Op::Expire(term, now, limit) => led!(conn, term, Answer::Expired(leader::expire(conn, *now, *limit).await?)),
         Op::ChangeQueue(queue, change, now) => {
@@ -562,7 +564,8 @@ impl LeaderStore for Store {
     }
 
     async fn promote_due(&self, term: Term, now: Timestamp, limit: u32) -> Result<Promoted, StoreError> {
-        if let Answer::Promoted(answer) = self.writer.ask(Op::PromoteDue(term, now, limit)).await? {
+        let op = Op::PromoteDue(term, now, limit, self.stretch.clone());
+        if let Answer::Promoted(answer) = self.writer.ask(op).await? {
             return Ok(answer);
         }
         unexpected()

@@ -2,14 +2,14 @@
 
 use sqlx::AssertSqlSafe;
 use tasklane_domain::error::StoreError;
-use tasklane_domain::ports::{Expired, Promoted};
+use tasklane_domain::ports::Expired;
 use tasklane_domain::{DeliveryId, Lane, Lease, Outcome, OutcomeKind, StateKind, Term, Timestamp, Usage, WorkOrder};
 
 use super::dependence::{End, release};
 use super::ending::Ending;
-use super::row::{DbRow, ORDER_COLUMNS, delivery, get, id_bytes, order, parsed, task_id, to_json};
+use super::row::{DbRow, ORDER_COLUMNS, delivery, get, id_bytes, order, task_id, to_json};
 use super::values::{list, pieces};
-use super::{BY_DEADLINE, Db, LOCK_ROWS, OR_FAIL, flow, news, pin};
+use super::{BY_DEADLINE, Db, LOCK_ROWS, OR_FAIL, flow, news};
 use crate::error::unavailable;
 
 type Conn = <Db as sqlx::Database>::Connection;
@@ -55,47 +55,7 @@ pub(super) async fn check(conn: &mut Conn, term: Term) -> Result<Result<(), Stor
     Ok(if highest == term.get() { Ok(()) } else { Err(stale(term.get(), highest)) })
 }
 
-/// Queues what is due, earliest first.
-pub(super) async fn promote_due(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<Promoted, StoreError> {
-    let sql = AssertSqlSafe(format!(
-        "SELECT {ORDER_COLUMNS}, line FROM tasks WHERE due_at <= $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT $2{LOCK_ROWS}"
-    ));
-    let rows = sqlx::query::<Db>(sql)
-        .bind(now.as_micros())
-        .bind(i64::from(limit))
-        .fetch_all(&mut *conn)
-        .await
-        .map_err(unavailable)?;
-    let mut orders = orders(&rows, now, |row| {
-        let delivery = delivery(row)?;
-        let retrying = parsed::<StateKind>(row, "state")? == StateKind::Retrying;
-        Ok(if retrying { delivery.redispatched() } else { delivery })
-    })?;
-    pin::pin_all(conn, &rows, &mut orders).await?;
-    let (held, ready) = apart(conn, &rows, orders).await?;
-    publish(conn, &ready, now, "queued_at = $1, due_at = NULL, published_at = $1,").await?;
-    publish(conn, &held, now, "queued_at = $1, due_at = NULL, published_at = NULL, slotted = 0,").await?;
-    Ok(Promoted { ready, held: held.len(), next_due: next_due(conn).await? })
-}
-
-/// Those that flow control holds back, and the others.
-async fn apart(
-    conn: &mut Conn,
-    rows: &[DbRow],
-    orders: Vec<WorkOrder>,
-) -> Result<(Vec<WorkOrder>, Vec<WorkOrder>), StoreError> {
-    if rows.is_empty() {
-        return Ok((Vec::new(), orders));
-    }
-    let rules = flow::rules(&mut *conn).await?;
-    let (mut held, mut ready) = (Vec::new(), Vec::with_capacity(orders.len()));
-    for (row, order) in rows.iter().zip(orders) {
-        if flow::holds(&rules, row)? { held.push(order) } else { ready.push(order) }
-    }
-    Ok((held, ready))
-}
-
-fn orders(
+pub(super) fn orders(
     rows: &[DbRow],
     queued_at: Timestamp,
     dispatch: impl Fn(&DbRow) -> Result<DeliveryId, StoreError>,
@@ -105,7 +65,12 @@ fn orders(
 
 /// Records that the tasks are queued, each with its next dispatch; `also` says what else.
 /// `$1` is now.
-async fn publish(conn: &mut Conn, orders: &[WorkOrder], now: Timestamp, also: &str) -> Result<(), StoreError> {
+pub(super) async fn publish(
+    conn: &mut Conn,
+    orders: &[WorkOrder],
+    now: Timestamp,
+    also: &str,
+) -> Result<(), StoreError> {
     for piece in pieces(orders) {
         // A new dispatch is the next multiple of 2^16 above what is recorded; a first dispatch is recorded already.
         let sql = format!(
@@ -146,7 +111,7 @@ pub(super) fn expired_sql() -> String {
     )
 }
 
-async fn next_due(conn: &mut Conn) -> Result<Option<Timestamp>, StoreError> {
+pub(super) async fn next_due(conn: &mut Conn) -> Result<Option<Timestamp>, StoreError> {
     let row = sqlx::query::<Db>(AssertSqlSafe(next_due_sql())).fetch_one(conn).await.map_err(unavailable)?;
     let due: Option<i64> = get(&row, "due")?;
     let deadline: Option<i64> = get(&row, "deadline")?;

@@ -1,11 +1,12 @@
 //! Leader-only transactions: terms as fences, due times, deadlines, rescue.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use tasklane_domain::error::StoreError;
 use tasklane_domain::{
-    DeliveryId, Lane, Lease, NewTask, Outcome, OutcomeKind, Priority, QueueName, StateKind, TaskId, Term,
+    DeliveryId, Lane, Lease, NewTask, Outcome, OutcomeKind, Priority, QueueName, StateKind, TaskId, Term, Timestamp,
 };
 use tokio::task::JoinSet;
 
@@ -121,6 +122,56 @@ pub async fn due_tasks_are_queued_earliest_first(world: World) -> anyhow::Result
     ensure!(row.delivery == DeliveryId::FIRST_DISPATCH);
     let last = world.stores.leader.promote_due(term, at(40), 10).await?;
     ensure!(last.ready.len() == 1 && last.next_due == Some(at(90)));
+    Ok(())
+}
+
+/// Of a long backlog, tasks that lie together are queued together, but nobody waits for more than 2,000 that are due later than he.
+pub async fn a_backlog_of_due_tasks_is_queued_in_stretches(world: World) -> anyhow::Result<()> {
+    let each: Vec<u64> = (1..=1_000).collect();
+    let batches = backlog(&world, &[&each, &each, &each]).await?;
+    // The first batch, and those that are too few for a stretch.
+    let apart =
+        batches.iter().filter(|batch| batch.iter().map(|(submit, _)| submit).collect::<BTreeSet<_>>().len() == 3);
+    ensure!(apart.count() <= 1 + 1_000 / BATCH as usize, "batches have rows of every submit");
+    nobody_waits_for_many(&batches)
+}
+
+/// Nor does he where those are all due at one instant.
+pub async fn the_earliest_do_not_wait_for_many_of_one_instant(world: World) -> anyhow::Result<()> {
+    nobody_waits_for_many(&backlog(&world, &[&[100; 2_500], &[99; 600], &[100; 500]]).await?)
+}
+
+/// Rows of one batch.
+const BATCH: u32 = 250;
+
+/// Submits tasks that are due at these seconds, and queues them all: of each, in their order, the number of its submit and when it was due.
+async fn backlog(world: &World, submits: &[&[u64]]) -> anyhow::Result<Vec<Vec<(usize, Option<Timestamp>)>>> {
+    let mut places = HashMap::new();
+    for (number, seconds) in submits.iter().enumerate() {
+        let due = |second: &u64| Ok(NewTask { run_at: Some(at(*second)), ..task()? });
+        let all = seconds.iter().map(due).collect::<anyhow::Result<Vec<_>>>()?;
+        places.extend(all.iter().map(|task| (task.id, (number, task.run_at))));
+        world.stores.tasks.submit(all).await?;
+    }
+    let term = world.lead().await?;
+    let mut batches = Vec::new();
+    loop {
+        let promoted = world.stores.leader.promote_due(term, at(1_000), BATCH).await?;
+        if promoted.ready.is_empty() {
+            ensure!(places.is_empty() && promoted.next_due.is_none(), "{} were left", places.len());
+            return Ok(batches);
+        }
+        let all = promoted.ready.iter().map(|order| places.remove(&order.task).context("queued twice"));
+        batches.push(all.collect::<anyhow::Result<Vec<_>>>()?);
+    }
+}
+
+fn nobody_waits_for_many(batches: &[Vec<(usize, Option<Timestamp>)>]) -> anyhow::Result<()> {
+    let queued: Vec<Option<Timestamp>> = batches.iter().flatten().map(|(_, due)| *due).collect();
+    for (number, due) in queued.iter().enumerate() {
+        let later = queued.iter().take(number).filter(|before| *before > due).count();
+        ensure!(later <= 2_000, "{later} that are due later went before one");
+    }
     Ok(())
 }
 
